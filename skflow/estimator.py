@@ -1,0 +1,291 @@
+"""What skflow's estimators share: parameters, arrays in, fitted state, pickling."""
+
+import math
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn import get_config
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    check_random_state,
+    validate_data,
+)
+from tqdm.auto import tqdm
+
+import skflow
+from skflow.device import resolve_device, scoring_dtype
+from skflow.exceptions import DegenerateColumnWarning
+from skflow.fitting import Fitted, fit_density
+from skflow.flows.blueprint import Blueprint, Design, Part, from_arrays, to_arrays
+from skflow.flows.families import FAMILIES
+from skflow.flows.nets import ACTIVATIONS
+from skflow.flows.registry import Sizes
+from skflow.recipe import resolve
+from skflow.training.batches import effective_size, merge
+from skflow.training.loop import Record
+
+_BLOCK = 2048  # rows scored at a time: memory does not grow with the rows
+_AUTO = StrOptions({"auto"})
+
+
+class FlowEstimator(BaseEstimator):
+    """Base of the estimators: everything but what they estimate."""
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "flow": [StrOptions(set(FAMILIES)), callable],
+        "n_transforms": [_AUTO, Interval(Integral, 1, None, closed="left")],
+        "hidden_layer_sizes": [_AUTO, Interval(Integral, 1, None, closed="left"), "array-like"],
+        "n_bins": [Interval(Integral, 1, 256, closed="both")],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "dropout": [_AUTO, Interval(Real, 0, 1, closed="left")],
+        "base": [StrOptions({"auto", "normal", "t"})],
+        "marginals": [StrOptions({"auto", "yeo-johnson"}), None],
+        "n_estimators": [_AUTO, Interval(Integral, 1, None, closed="left")],
+        "safety_net": ["boolean"],
+        "learning_rate_init": [_AUTO, Interval(Real, 0, None, closed="neither")],
+        "batch_size": [_AUTO, Interval(Integral, 1, None, closed="left")],
+        "max_iter": [_AUTO, Interval(Integral, 1, None, closed="left")],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "noise": [_AUTO, Interval(Real, 0, None, closed="left")],
+        "effort": [StrOptions({"full", "fast"})],
+        "early_stopping": [_AUTO, "boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "device": [str],
+        "verbose": ["verbose"],
+    }
+
+    def _fit_rows(self, X, sample_weight) -> None:
+        """Fit the density of X, (n, d); on failure the earlier fit stays as it was."""
+        with self._all_or_nothing():
+            device = resolve_device(self.device)
+            _check_layer_sizes(self.hidden_layer_sizes)
+            X = self._validate(X, reset=True)
+            weights = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+            names = getattr(self, "feature_names_in_", None)
+            _check_variance(X, names)
+            rows, weights = merge(X, weights)
+            _warn_of_degenerate_columns(rows, names)
+            recipe = resolve(
+                self.get_params(deep=False), len(rows), effective_size(weights), rows.shape[1]
+            )
+            earlier = self._earlier_fit()
+            seed = earlier[1] if earlier else self._draw_seed()
+            fitted = fit_density(
+                rows, weights, recipe, seed, device, self._watch, earlier and earlier[0]
+            )
+            self._keep(fitted, seed, device)
+
+    def _keep(self, fitted: Fitted, seed: int, device: torch.device) -> None:
+        history = fitted.history
+        self.flow_ = fitted.density
+        self.weights_ = fitted.weights
+        self.device_ = device
+        self.n_iter_ = history.n_epochs
+        self.loss_curve_ = history.losses
+        self.validation_scores_ = history.scores
+        self.best_validation_score_ = history.best_score
+        self._blueprint = fitted.blueprint
+        self._seed = seed
+        if history.interrupted:
+            warnings.warn(
+                f"Training was interrupted after {history.n_epochs} epochs; the estimator is "
+                "fitted with the best weights so far.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        elif self.max_iter != "auto" and history.still_improving:
+            warnings.warn(
+                f"The log-likelihood of left-out rows was still improving by more than "
+                f"tol={self.tol} when max_iter={self.max_iter} epochs had passed. Increase "
+                "max_iter, or leave it at 'auto'.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def _earlier_fit(self) -> tuple[tuple[torch.nn.Module, Blueprint], int] | None:
+        """What a warm start goes on from."""
+        if not (self.warm_start and hasattr(self, "flow_")):
+            return None
+        return (self.flow_, self._blueprint), self._seed
+
+    def _draw_seed(self) -> int:
+        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+
+    def _validate(self, X, reset: bool) -> np.ndarray:
+        """X in float64, its width and names checked, free of NaN and inf."""
+        X = validate_data(
+            self,
+            X,
+            reset=reset,
+            dtype=np.float64,
+            order="C",
+            ensure_all_finite=False,
+            ensure_min_samples=2 if reset else 1,
+        )
+        if not get_config()["assume_finite"]:
+            _check_finite(X, getattr(self, "feature_names_in_", None))
+        return X
+
+    def _log_prob(self, X: np.ndarray) -> np.ndarray:
+        """log p of validated rows, block by block."""
+        dtype = scoring_dtype(self.device_)
+        out = np.empty(len(X))
+        with torch.no_grad():
+            for start in range(0, len(X), _BLOCK):
+                block = torch.from_numpy(np.array(X[start : start + _BLOCK]))
+                log_prob = self.flow_.log_prob(block.to(self.device_, dtype))
+                out[start : start + _BLOCK] = log_prob.cpu().numpy()
+        return out
+
+    def _sample(self, n_samples: int, random_state) -> np.ndarray:
+        seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+        generator = torch.Generator().manual_seed(int(seed))
+        with torch.no_grad():
+            return self.flow_.sample(n_samples, generator).double().cpu().numpy()
+
+    def _watch(self, records: Iterator[Record]) -> Iterable[Record]:
+        """Show training's progress where `verbose` asks for it."""
+        if not self.verbose:
+            yield from records
+            return
+        with tqdm(desc=type(self).__name__, unit=" steps") as bar:
+            for record in records:
+                bar.total = record.n_steps
+                if record.best is not None:
+                    score = float(record.best.scores.mean())
+                    bar.set_postfix({"validation": f"{score:.3f}"}, refresh=False)
+                bar.update(record.step - bar.n)
+                yield record
+
+    @contextmanager
+    def _all_or_nothing(self):
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "flow_")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Plain Python and numpy: no torch class, so that files load anywhere."""
+        state = super().__getstate__()
+        if "flow_" in state:
+            state = dict(state)
+            state["_arrays"] = to_arrays(state.pop("flow_"))
+            state["_blueprint"] = asdict(state["_blueprint"])
+            state["device_"] = str(state["device_"])
+            state["_skflow_version"] = skflow.__version__
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        arrays = state.pop("_arrays", None)
+        if arrays is not None:
+            version = state.pop("_skflow_version")
+            if version != skflow.__version__:
+                warnings.warn(
+                    f"This {type(self).__name__} was pickled by skflow {version} and is being "
+                    f"loaded by skflow {skflow.__version__}; check its scores before use.",
+                    UserWarning,
+                    stacklevel=2,
+                )
+            state["_blueprint"] = _blueprint_from(state["_blueprint"])
+            state["device_"] = _device_or_cpu(state["device_"])
+            flow = from_arrays(state["_blueprint"], arrays)
+            state["flow_"] = flow.to(state["device_"], scoring_dtype(state["device_"]))
+        super().__setstate__(state)
+
+
+def _blueprint_from(record: dict[str, Any]) -> Blueprint:
+    design = record["design"]
+    sizes = Sizes(**design["sizes"])
+    parts = tuple(Part(**part) for part in record["parts"])
+    return Blueprint(
+        Design(design["family"], design["n_transforms"], sizes), record["units"], parts
+    )
+
+
+def _device_or_cpu(name: str) -> torch.device:
+    """The device of a fit, or the CPU on a machine without it."""
+    try:
+        return resolve_device(name)
+    except ValueError:
+        return torch.device("cpu")
+
+
+def _column(names, j: int) -> str:
+    return f"column {j}" if names is None else f"column {names[j]!r}"
+
+
+def _check_layer_sizes(sizes) -> None:
+    if isinstance(sizes, (str, Integral)):
+        return
+    if not len(sizes) or not all(isinstance(s, Integral) and s > 0 for s in sizes):
+        raise ValueError(
+            f"hidden_layer_sizes={sizes!r} must be 'auto', a positive int, or a non-empty "
+            "sequence of positive ints, one for each hidden layer."
+        )
+
+
+def _check_finite(X: np.ndarray, names) -> None:
+    if np.isfinite(X.sum()):  # cheap, and enough for all but overflow
+        return
+    for bad, what in ((np.isnan(X), "NaN"), (np.isinf(X), "infinity")):
+        if bad.any():
+            row, column = np.argwhere(bad)[0]
+            raise ValueError(
+                f"Input X contains {what} in {_column(names, column)} (first in row {row}; "
+                f"{int(bad.sum())} values in all), where a density needs finite numbers. Drop "
+                "those rows, or fill them first, for example with sklearn.impute.SimpleImputer."
+            )
+
+
+def _check_variance(X: np.ndarray, names) -> None:
+    with np.errstate(over="ignore", invalid="ignore"):
+        overflown = ~np.isfinite(X.var(axis=0) * len(X))
+    if overflown.any():
+        j = int(np.flatnonzero(overflown)[0])
+        raise ValueError(
+            f"The variance of {_column(names, j)} overflows float64 (largest absolute value "
+            f"{np.abs(X[:, j]).max():.3g}). Rescale the column, or drop its extreme rows."
+        )
+
+
+def _warn_of_degenerate_columns(rows: np.ndarray, names) -> None:
+    """One warning for columns where one value fills over a fifth of the distinct rows."""
+    degenerate = []
+    for j, column in enumerate(rows.T):
+        values, counts = np.unique(column, return_counts=True)
+        most = int(counts.max())
+        if len(values) == 1 or most > max(1, len(rows) / 5):
+            share = math.floor(100 * most / len(rows))
+            what = "constant" if len(values) == 1 else f"{share} % equal to {values[counts.argmax()]:g}"
+            degenerate.append(f"{_column(names, j)} ({what})")
+    if degenerate:
+        warnings.warn(
+            f"No density describes these columns well: {'; '.join(degenerate)}. The fit is "
+            "finite, but log-likelihoods depend on how narrow a spike is allowed there. "
+            "Consider dropping these columns, or modelling them apart.",
+            DegenerateColumnWarning,
+            stacklevel=6,
+        )

@@ -1,0 +1,255 @@
+"""From a weighted set of rows to a fitted density."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from skflow.flows.bijections import Bijection, Chain, Standardize, Whiten
+from skflow.flows.blueprint import Blueprint, Part, make_base, names_of
+from skflow.flows.flow import Flow
+from skflow.flows.mixture import Mixture
+from skflow.recipe import Recipe
+from skflow.training.batches import Rows, deal_folds
+from skflow.training.blend import blend_weights
+from skflow.training.loop import Record, train
+from skflow.training.members import Members
+from skflow.training.start import DEGREES_OF_FREEDOM, TShape, choose_shape, fit_t
+
+_WIDE_DF = 2.0  # of the t that expects what nothing else does
+_START_ROWS = 4000  # on which the start's shape is chosen
+_START_FOLDS = 5
+
+Watch = Callable[[Iterator[Record]], Iterable[Record]]
+
+
+@dataclass
+class History:
+    """How training went; log-likelihoods in nats a row, in the user's units."""
+
+    n_epochs: int = 0
+    losses: list[float] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    best_score: float | None = None
+    still_improving: bool = False
+    interrupted: bool = False
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A density, what it takes to rebuild it, the weights of its parts, and its history."""
+
+    density: Flow
+    blueprint: Blueprint
+    weights: dict[str, float]
+    history: History
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Weighted rows in standardised units, float64."""
+
+    x: Tensor
+    w: Tensor
+
+    def take(self, index: np.ndarray) -> "_Table":
+        return _Table(self.x[index], self.w[index])
+
+
+@dataclass(frozen=True)
+class _Split:
+    """Which rows a member may see, and which it leaves out, if any."""
+
+    seen: np.ndarray
+    left_out: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A density that may become part of the mixture, and its entry in the blueprint."""
+
+    flow: Flow
+    part: Part
+
+
+def fit_density(
+    rows: np.ndarray,
+    weights: np.ndarray,
+    recipe: Recipe,
+    seed: int,
+    device: torch.device,
+    watch: Watch = iter,
+    earlier: tuple[Flow, Blueprint] | None = None,
+) -> Fitted:
+    """Fit the members, and the safety net under them.
+
+    Parameters
+    ----------
+    rows, weights : ndarray of shape (n, d) and (n,)
+        A merged set of rows in the user's units; weights with mean 1.
+    recipe : Recipe
+        All settings.
+    seed : int
+        Fixes every random number.
+    device : torch.device
+        Where training runs.
+    watch : callable
+        Passes the records of training on, to show them.
+
+    Returns
+    -------
+    Fitted
+    """
+    rng = np.random.default_rng(seed)
+    x, w = torch.from_numpy(rows), torch.from_numpy(weights)
+    units = Standardize.fit(x, w)
+    x, units_log_det = units(x)
+    table = _Table(x, w)
+    shape = _start_shape(table, recipe, rng)
+    splits = _deal_splits(len(x), recipe, rng)
+    sides = [_side_pieces(table.take(split.seen), shape, recipe) for split in splits]
+    generator = Generator().manual_seed(int(rng.integers(2**31)))
+    members = _Training(table, splits, sides, shape, recipe, generator, device)
+    history = members.run(watch, float(units_log_det[0]))
+    pieces = {"flow": members.pieces()}
+    shares = {"flow": 1.0}
+    if recipe.safety_net:
+        shares = _blend(pieces["flow"], sides, splits, table)
+        everywhere = _side_pieces(table, shape, recipe)
+        pieces |= {name: [piece] for name, piece in everywhere.items()}
+    parts = [(p, shares[name] / len(pieces[name])) for name in shares for p in pieces[name]]
+    density = Flow(
+        Chain([units]),
+        Mixture([p.flow for p, _ in parts], torch.tensor([s for _, s in parts]).double()),
+    )
+    blueprint = Blueprint(recipe.design, names_of([units]), tuple(p.part for p, _ in parts))
+    density = density.eval().requires_grad_(False).to(device)
+    return Fitted(density, blueprint, shares, history)
+
+
+def _start_shape(table: _Table, recipe: Recipe, rng: np.random.Generator) -> TShape:
+    """Degrees of freedom and shrinkage of the start, on a bounded number of rows."""
+    n = len(table.x)
+    some = np.sort(rng.permutation(n)[:_START_ROWS])
+    folds = deal_folds(len(some), min(_START_FOLDS, n), rng)
+    candidates = DEGREES_OF_FREEDOM[-1:] if recipe.base == "normal" else DEGREES_OF_FREEDOM
+    rows = table.take(some)
+    return choose_shape(rows.x.numpy(), rows.w.numpy(), folds, candidates)
+
+
+def _deal_splits(n: int, recipe: Recipe, rng: np.random.Generator) -> list[_Split]:
+    """One split a member: it leaves out one of the folds, or none."""
+    if recipe.n_folds is None:
+        return [_Split(np.arange(n), None)] * recipe.n_members
+    folds = deal_folds(n, recipe.n_folds, rng)
+    return [
+        _Split(np.flatnonzero(folds != k), np.flatnonzero(folds == k))
+        for k in range(min(recipe.n_members, recipe.n_folds))
+    ]
+
+
+def _side_pieces(table: _Table, shape: TShape, recipe: Recipe) -> dict[str, _Piece]:
+    """What needs no training: the start, and a t with wide tails."""
+    standardize = Standardize.fit(table.x, table.w)
+    z, _ = standardize(table.x)
+    loc, factor = fit_t(z.numpy(), table.w.numpy(), shape)
+    links = [standardize, Whiten(torch.from_numpy(loc), torch.from_numpy(factor))]
+    return {
+        "start": _piece(links, recipe.base, shape.df),
+        "wide t": _piece(links, "t", _WIDE_DF),
+    }
+
+
+def _piece(links: list[Bijection], base: str, df: float) -> _Piece:
+    """Fixed links over a base."""
+    flow = Flow(Chain(links), make_base(base, links[0].loc.shape[-1], df)).double()
+    return _Piece(flow, Part(names_of(links), False, base))
+
+
+class _Training:
+    """The members: flows that start at their own split's start."""
+
+    def __init__(self, table, splits, sides, shape, recipe, generator, device):
+        self._recipe, self._generator = recipe, generator
+        self._starts = [side["start"] for side in sides]
+        self._base = lambda: make_base(recipe.base, table.x.shape[-1], shape.df)
+        flows = [recipe.design.build(self._base(), generator).to(device) for _ in splits]
+        self._members = Members(flows)
+        self._seen, self._seen_log_det = self._latent(table, [s.seen for s in splits], device)
+        self._left_out, self._left_log_det = None, 0.0
+        if recipe.n_folds is not None:
+            left_out = [s.left_out for s in splits]
+            self._left_out, self._left_log_det = self._latent(table, left_out, device)
+
+    def run(self, watch: Watch, units_log_det: float) -> History:
+        """Train; Ctrl-C ends training with the best weights so far, unless in a search."""
+        history = History()
+        seen_log_det = float(self._seen_log_det.mean()) + units_log_det
+        left_log_det = float(np.mean(self._left_log_det)) + units_log_det
+        records = train(
+            self._members, self._seen, self._left_out, self._recipe.schedule, self._generator
+        )
+        try:
+            with closing(records):
+                for record in watch(records):
+                    history.n_epochs = record.epoch
+                    history.losses = [loss - seen_log_det for loss in record.losses]
+                    if record.best is not None:
+                        history.scores.append(float(record.scores.mean()) + left_log_det)
+                        history.best_score = float(record.best.scores.mean()) + left_log_det
+                        history.still_improving = record.best.still_improving
+        except KeyboardInterrupt:
+            if _inside_search():
+                raise
+            history.interrupted = True
+        return history
+
+    def pieces(self) -> list[_Piece]:
+        """The trained members, in float64 on the CPU, their fixed links in front."""
+        pieces = []
+        for k, start in enumerate(self._starts):
+            flow = self._recipe.design.build(self._base(), Generator())
+            flow.load_state_dict(self._members.state(self._members.values, k))
+            chain = Chain([*start.flow.chain.links, *flow.chain.links])
+            part = Part(start.part.links, True, self._recipe.base)
+            pieces.append(_Piece(Flow(chain, flow.base).double().eval(), part))
+        return pieces
+
+    def _latent(self, table: _Table, index: list, device) -> tuple[Rows, np.ndarray]:
+        """Each member's rows behind its fixed links, and their mean log-determinants."""
+        tables = [table.take(rows) for rows in index]
+        images = [s.flow.chain(t.x) for s, t in zip(self._starts, tables, strict=True)]
+        rows = Rows.stack([z.float() for z, _ in images], [t.w.float() for t in tables])
+        means = [float(t.w @ ld / t.w.sum()) for t, (_, ld) in zip(tables, images, strict=True)]
+        return rows.to(device), np.array(means)
+
+
+def _blend(
+    flows: list[_Piece], sides: list[dict[str, _Piece]], splits: list[_Split], table: _Table
+) -> dict[str, float]:
+    """Weights of the parts, from every split's left-out rows under what it was fitted on."""
+    names = ["flow", *sides[0]]
+    scores, weights = [], []
+    for flow, side, split in zip(flows, sides, splits, strict=True):
+        rows = table.take(split.left_out)
+        candidates = [flow, *side.values()]
+        with torch.no_grad():
+            scores.append(torch.stack([c.flow.log_prob(rows.x) for c in candidates], dim=1))
+        weights.append(rows.w)
+    log_prob, w = torch.cat(scores).numpy(), torch.cat(weights).numpy()
+    shares = blend_weights(log_prob, w / w.mean(), net=names.index("wide t"))
+    return {name: float(s) for name, s in zip(names, shares, strict=True) if s > 0}
+
+
+def _inside_search() -> bool:
+    """Whether a search, a cross-validation or a parallel job called this fit."""
+    frame = sys._getframe()
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith(("sklearn.model_selection", "joblib")):
+            return True
+        frame = frame.f_back
+    return False

@@ -1,0 +1,33 @@
+"""Invertible maps with log-determinants, one file each; `bijection.py` has the contract."""
+
+from skflow.flows.bijections.additive import Additive
+from skflow.flows.bijections.affine import Affine
+from skflow.flows.bijections.autoregressive import Autoregressive
+from skflow.flows.bijections.bijection import Bijection
+from skflow.flows.bijections.chain import Chain
+from skflow.flows.bijections.coupling import Coupling
+from skflow.flows.bijections.linear import LULinear
+from skflow.flows.bijections.permutation import Reverse
+from skflow.flows.bijections.planar import Planar
+from skflow.flows.bijections.radial import Radial
+from skflow.flows.bijections.scale import Scale
+from skflow.flows.bijections.spline import Spline
+from skflow.flows.bijections.standardize import Standardize
+from skflow.flows.bijections.whiten import Whiten
+
+__all__ = [
+    "Additive",
+    "Affine",
+    "Autoregressive",
+    "Bijection",
+    "Chain",
+    "Coupling",
+    "LULinear",
+    "Planar",
+    "Radial",
+    "Reverse",
+    "Scale",
+    "Spline",
+    "Standardize",
+    "Whiten",
+]

@@ -1,0 +1,27 @@
+"""The scalar map that shifts and scales."""
+
+from torch import Tensor
+
+_BOUND = 7.0  # no layer scales by more than e^±7: dozens of layers cannot overflow
+
+
+class Affine:
+    """z = exp(s) x + shift (Dinh et al. 2017), s softly clipped; raw parameters 0 are the identity.
+
+    Shapes as in `Additive`.
+    """
+
+    n_parameters = 2
+
+    def forward(self, x: Tensor, raw: Tensor) -> tuple[Tensor, Tensor]:
+        shift, log_scale = _shift_and_log_scale(raw)
+        return x * log_scale.exp() + shift, log_scale.expand_as(x)
+
+    def inverse(self, z: Tensor, raw: Tensor) -> tuple[Tensor, Tensor]:
+        shift, log_scale = _shift_and_log_scale(raw)
+        return (z - shift) * (-log_scale).exp(), -log_scale.expand_as(z)
+
+
+def _shift_and_log_scale(raw: Tensor) -> tuple[Tensor, Tensor]:
+    shift, log_scale = raw.unbind(-3)
+    return shift, log_scale / (1 + log_scale.abs() / _BOUND)

@@ -1,0 +1,65 @@
+"""Radial flows: contraction or expansion around a point."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from skflow.flows.bijections.bijection import Bijection, with_context
+
+_IDENTITY = math.log(math.e - 1)  # softplus(_IDENTITY) = 1
+
+
+class Radial(Bijection):
+    """z = x + β (x − x₀) / (α + r), r = ‖x − x₀‖, from data to latent.
+
+    Rezende & Mohamed 2015, eq. 14, with β = α (s − 1) and s > 0, which is their condition
+    β > −α; s = 1 is the identity. The radius of the image is r (r + α s) / (r + α), so the
+    inverse is the positive root of a quadratic equation.
+
+    Parameters
+    ----------
+    n_features : int
+        The number d of columns.
+    net : Module
+        Gives x₀, log α and the raw s, (..., d + 2, n or 1), from the context's columns.
+    """
+
+    def __init__(self, n_features: int, net: nn.Module):
+        super().__init__()
+        self.n_features = n_features
+        self.net = net
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        columns = x.mT
+        centre, alpha, s = self._parametrize(columns, context)
+        offset = columns - centre
+        r = torch.linalg.vector_norm(offset, dim=-2, keepdim=True)
+        z = centre + offset * ((r + alpha * s) / (r + alpha))
+        return z.mT, self._log_det(r, alpha, s)
+
+    def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        columns = z.mT
+        centre, alpha, s = self._parametrize(columns, context)
+        offset = columns - centre
+        r = _radius(torch.linalg.vector_norm(offset, dim=-2, keepdim=True), alpha, s)
+        x = centre + offset * ((r + alpha) / (r + alpha * s))
+        return x.mT, -self._log_det(r, alpha, s)
+
+    def _parametrize(self, columns: Tensor, context: Tensor | None) -> tuple[Tensor, ...]:
+        raw = self.net(with_context(columns[..., :0, :], context))
+        centre, log_alpha, raw_s = raw.split([self.n_features, 1, 1], dim=-2)
+        return centre, log_alpha.clamp(-7, 7).exp(), softplus(raw_s + _IDENTITY)
+
+    def _log_det(self, r: Tensor, alpha: Tensor, s: Tensor) -> Tensor:
+        across = (r + alpha * s).log() - (r + alpha).log()
+        along = (r * (r + 2 * alpha) + alpha.square() * s).log() - 2 * (r + alpha).log()
+        return ((self.n_features - 1) * across + along).squeeze(-2)
+
+
+def _radius(image: Tensor, alpha: Tensor, s: Tensor) -> Tensor:
+    """The r ≥ 0 with r (r + α s) / (r + α) = image, without cancellation on either side."""
+    b = alpha * s - image
+    root = (b.square() + 4 * alpha * image).sqrt()
+    return torch.where(b > 0, 2 * alpha * image / (b.abs() + root), (root - b) / 2)

@@ -1,0 +1,32 @@
+"""Centre and scale every column."""
+
+import torch
+from torch import Tensor
+
+from skflow.flows.bijections.bijection import Bijection, for_every_row
+
+
+class Standardize(Bijection):
+    """z = (x − loc) / scale, a fixed map fitted from data; loc and scale have shape (d,)."""
+
+    def __init__(self, loc: Tensor, scale: Tensor):
+        super().__init__()
+        self.register_buffer("loc", loc)
+        self.register_buffer("scale", scale)
+
+    @classmethod
+    def fit(cls, x: Tensor, weights: Tensor) -> "Standardize":
+        """Weighted mean and standard deviation; a constant column keeps unit scale."""
+        share = weights / weights.sum()
+        loc = share @ x
+        centred = x - loc
+        scale = (share @ centred.square()).sqrt()
+        constant = x.amax(0) == x.amin(0)
+        loc = torch.where(constant, x[0], loc)  # exact, where the mean has rounded
+        return cls(loc, torch.where(constant, torch.ones_like(scale), scale))
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return (x - self.loc) / self.scale, for_every_row(-self.scale.log().sum(-1), x)
+
+    def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return z * self.scale + self.loc, for_every_row(self.scale.log().sum(-1), z)

@@ -1,0 +1,97 @@
+"""The record of a fitted density: enough to build its module anew and load its arrays."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Generator, Tensor, nn
+
+from skflow.flows.bases import MultivariateT, StandardNormal
+from skflow.flows.bijections import Bijection, Chain, Standardize, Whiten
+from skflow.flows.families import links_of
+from skflow.flows.flow import Flow
+from skflow.flows.mixture import Mixture
+from skflow.flows.registry import Sizes
+
+# links that are fitted from data and then fixed; their buffers are their constructors' arguments
+FIXED_LINKS: dict[str, type[Bijection]] = {"standardize": Standardize, "whiten": Whiten}
+
+
+@dataclass(frozen=True)
+class Design:
+    """The learned links: a family, how many of its layers, and their sizes."""
+
+    family: str | Callable
+    n_transforms: int
+    sizes: Sizes
+
+    def build(self, base: nn.Module, generator: Generator) -> Flow:
+        """Freshly initialised links over a base."""
+        links = links_of(self.family, self.n_transforms, self.sizes, generator)
+        return Flow(Chain(links), base)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a mixture: fixed links, learned ones or none, and a base by name."""
+
+    links: tuple[str, ...]
+    learned: bool
+    base: str
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """A density: links shared by all parts, the parts, and the design of what they learned."""
+
+    design: Design
+    units: tuple[str, ...]
+    parts: tuple[Part, ...]
+
+
+def make_base(name: str, n_features: int, df: float = 10.0) -> nn.Module:
+    """A base density by name, "normal" or "t"."""
+    return StandardNormal(n_features) if name == "normal" else MultivariateT(n_features, df)
+
+
+def names_of(links: Iterable[Bijection]) -> tuple[str, ...]:
+    """The names of fixed links."""
+    names = {kind: name for name, kind in FIXED_LINKS.items()}
+    return tuple(names[type(link)] for link in links)
+
+
+def to_arrays(density: Flow) -> dict[str, np.ndarray]:
+    """All parameters and buffers; those trained in float32 are kept in float32."""
+    learned = {name for name, _ in density.named_parameters()}
+    return {
+        name: (value.float() if name in learned else value).detach().cpu().numpy().copy()
+        for name, value in density.state_dict().items()
+    }
+
+
+def from_arrays(blueprint: Blueprint, arrays: dict[str, np.ndarray]) -> Flow:
+    """The module that `to_arrays` was given, in float64 on the CPU."""
+    tensors = {name: torch.from_numpy(np.array(a)).double() for name, a in arrays.items()}
+    parts = []
+    for k, part in enumerate(blueprint.parts):
+        links = _fixed_links(part.links, f"base.parts.{k}.chain.links", tensors)
+        base = make_base(part.base, blueprint.design.sizes.n_features)
+        if part.learned:
+            links += blueprint.design.build(base, Generator()).chain.links
+        parts.append(Flow(Chain(links), base))
+    units = Chain(_fixed_links(blueprint.units, "chain.links", tensors))
+    density = Flow(units, Mixture(parts, tensors["base.weights"])).double()
+    density.load_state_dict(tensors)
+    return density.eval().requires_grad_(False)
+
+
+def _fixed_links(
+    names: tuple[str, ...], prefix: str, tensors: dict[str, Tensor]
+) -> list[Bijection]:
+    links: list[Bijection] = []
+    for j, name in enumerate(names):
+        start = f"{prefix}.{j}."
+        buffers = {key.removeprefix(start): t for key, t in tensors.items() if key.startswith(start)}
+        links.append(FIXED_LINKS[name](**buffers))
+    return links

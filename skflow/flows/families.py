@@ -1,0 +1,92 @@
+"""Families of flows by name: from sizes to the links of a chain."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from torch import Generator
+
+from skflow.flows.bijections import Bijection, LULinear, Reverse, Scale
+from skflow.flows.registry import Layer, Sizes, autoregressive, coupling, planar, radial
+
+
+@dataclass(frozen=True)
+class Family:
+    """How a family is built, and how many layers of it are a sound default."""
+
+    build: Callable[[int, Sizes, Generator], list[Bijection]]
+    n_transforms: int
+    n_transforms_wide: int | None = None  # above 16 columns, where layers are dear
+
+
+def _mixed(layer: Layer) -> Callable[[int, Sizes, Generator], list[Bijection]]:
+    """Layers with learned linear mixing before each."""
+
+    def build(n_transforms: int, sizes: Sizes, generator: Generator) -> list[Bijection]:
+        links: list[Bijection] = []
+        for _ in range(n_transforms):
+            links += [LULinear(sizes.n_features), layer(sizes, generator)]
+        return links
+
+    return build
+
+
+def _autoregressive(transformer: str) -> Callable[[int, Sizes, Generator], list[Bijection]]:
+    """Mixed autoregressive layers, every second one in the opposite order of the columns."""
+    mixed = _mixed(autoregressive(transformer))
+
+    def build(n_transforms: int, sizes: Sizes, generator: Generator) -> list[Bijection]:
+        links = []
+        for link in mixed(n_transforms, sizes, generator):
+            links.append(link)
+            if not isinstance(link, LULinear):
+                links.append(Reverse())
+        return links
+
+    return build
+
+
+def _coupled(transformer: str) -> Callable[[int, Sizes, Generator], list[Bijection]]:
+    """Mixed coupling layers, steered from either end in turn."""
+
+    def build(n_transforms: int, sizes: Sizes, generator: Generator) -> list[Bijection]:
+        links: list[Bijection] = []
+        for k in range(n_transforms):
+            layer = coupling(transformer, from_end=k % 2 == 1)
+            links += [LULinear(sizes.n_features), layer(sizes, generator)]
+        return links
+
+    return build
+
+
+def _nice(n_transforms: int, sizes: Sizes, generator: Generator) -> list[Bijection]:
+    """Volume-preserving layers and mixing, then one scaling layer."""
+    links: list[Bijection] = []
+    for k in range(n_transforms):
+        layer = coupling("additive", from_end=k % 2 == 1)
+        mixing = LULinear(sizes.n_features, volume_preserving=True)
+        links += [mixing, layer(sizes, generator)]
+    return [*links, Scale(sizes.n_features)]
+
+
+FAMILIES: dict[str, Family] = {
+    "planar": Family(_mixed(planar), 24),
+    "radial": Family(_mixed(radial), 24),
+    "nice": Family(_nice, 8),
+    "realnvp": Family(_coupled("affine"), 8),
+    "maf": Family(_autoregressive("affine"), 5),
+    "nsf": Family(_coupled("spline"), 6),
+    "nsf_ar": Family(_autoregressive("spline"), 3, 2),
+}
+
+
+def links_of(
+    family: str | Callable[[int, int, Generator], Iterable[Bijection]],
+    n_transforms: int,
+    sizes: Sizes,
+    generator: Generator,
+) -> list[Bijection]:
+    """The trainable links of a family, or those that a user's callable makes."""
+    if callable(family):
+        chain = family(sizes.n_features, sizes.n_context, generator)
+        return [chain] if isinstance(chain, Bijection) else list(chain)
+    return FAMILIES[family].build(n_transforms, sizes, generator)

@@ -1,0 +1,40 @@
+"""A density: a chain of bijections over a base."""
+
+import itertools
+
+import torch
+from torch import Generator, Tensor, nn
+
+from skflow.flows.bijections import Chain
+
+
+class Flow(nn.Module):
+    """log p(x) = log p_Z(f(x)) + log |det J_f(x)|.
+
+    Parameters
+    ----------
+    chain : Chain
+        f, from data to latent.
+    base : Module
+        p_Z: ``log_prob(z, context)`` and ``sample(n, generator, context)``; a simple density,
+        or a whole mixture of flows.
+    """
+
+    def __init__(self, chain: Chain, base: nn.Module):
+        super().__init__()
+        self.chain = chain
+        self.base = base
+
+    def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """log p(x | context), (..., n, d) to (..., n), in nats."""
+        z, log_det = self.chain(x, context)
+        return self.base.log_prob(z, context) + log_det
+
+    def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
+        """Draw n rows, (n, d), in the dtype and on the device of the chain."""
+        z = self.base.sample(n, generator, context).to(self._like())
+        return self.chain.inverse(z, context)[0]
+
+    def _like(self) -> Tensor:
+        tensors = itertools.chain(self.chain.buffers(), self.chain.parameters())
+        return next(tensors, torch.empty(0, dtype=torch.float64))

@@ -1,0 +1,47 @@
+"""A weighted sum of densities is a density."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Generator, Tensor, nn
+
+
+class Mixture(nn.Module):
+    """log p(x) = log Σ_k w_k p_k(x).
+
+    Parameters
+    ----------
+    parts : iterable of Module
+        Densities: ``log_prob(x, context)`` and ``sample(n, generator, context)``.
+    weights : Tensor of shape (n_parts,)
+        Non-negative, with sum 1.
+    """
+
+    def __init__(self, parts: Iterable[nn.Module], weights: Tensor):
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+        self.register_buffer("weights", weights)
+
+    def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """log p(x | context), (n, d) to (n,), in nats; parts of weight 0 are not asked."""
+        terms = [
+            part.log_prob(x, context) + weight.log()
+            for part, weight in zip(self.parts, self.weights, strict=True)
+            if weight > 0
+        ]
+        return torch.logsumexp(torch.stack(terms), dim=0)
+
+    def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
+        """Draw n rows, (n, d), each from a part drawn by weight."""
+        chosen = torch.multinomial(
+            self.weights.double().cpu(), n, replacement=True, generator=generator
+        )
+        rows, order = [], []
+        for k, part in enumerate(self.parts):
+            at = (chosen == k).nonzero().squeeze(-1)
+            if len(at):
+                given = None if context is None else context[at.to(context.device)]
+                rows.append(part.sample(len(at), generator, given))
+                order.append(at)
+        drawn = torch.cat(rows)
+        return drawn[torch.cat(order).argsort().to(drawn.device)]

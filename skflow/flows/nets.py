@@ -1,0 +1,220 @@
+"""Conditioner networks: from what a layer may look at to the parameters of its map.
+
+Networks work on columns: (..., features, n) in and out, one row of the data a column. The
+weight stands on the left, so the parameters of a map come out along a leading axis, each of
+them contiguous over the rows: what makes splines fast.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "elu": functional.elu,
+    "gelu": functional.gelu,
+    "relu": functional.relu,
+    "silu": functional.silu,
+    "tanh": torch.tanh,
+}
+
+_REACH = 5.0  # inputs beyond ± this steer as ± this: far outliers cannot steer wildly
+
+
+class Constant(nn.Module):
+    """A conditioner with nothing to look at: its output is a parameter."""
+
+    def __init__(self, initial: Tensor):
+        super().__init__()
+        self.value = nn.Parameter(initial)
+
+    def forward(self, columns: Tensor) -> Tensor:
+        return self.value.unsqueeze(-1).expand(*self.value.shape, columns.shape[-1])
+
+    def sweep(self, n_parameters: int, context: Tensor) -> Callable[[list[Tensor]], Tensor]:
+        """As `MaskedMLP.sweep`, for the one column that has none before it."""
+        return lambda known: self(context)
+
+
+class MLP(nn.Module):
+    """A residual multilayer perceptron whose output starts at zero.
+
+    Parameters
+    ----------
+    n_inputs, n_outputs : int
+    hidden_layer_sizes : sequence of int
+        A layer as wide as the one before it adds to it.
+    activation : str
+        A key of ``ACTIVATIONS``.
+    dropout : float
+        Share of the hidden units dropped in training, drawn from `generator`.
+    generator : Generator
+        Draws the initial weights, and later what is dropped.
+    """
+
+    def __init__(
+        self,
+        n_inputs: int,
+        n_outputs: int,
+        hidden_layer_sizes: Sequence[int],
+        activation: str,
+        dropout: float,
+        generator: Generator,
+    ):
+        super().__init__()
+        sizes = [n_inputs, *hidden_layer_sizes]
+        self.hidden = nn.ModuleList(
+            Dense(_uniform(n_out, n_in, generator), _uniform_bias(n_out, n_in, generator))
+            for n_in, n_out in zip(sizes, sizes[1:], strict=False)
+        )
+        self.output = Dense(torch.zeros(n_outputs, sizes[-1]), torch.zeros(n_outputs))
+        self.activation = activation
+        self.dropout = Dropout(dropout, generator)
+
+    def forward(self, columns: Tensor) -> Tensor:
+        units = columns.clamp(-_REACH, _REACH)
+        for layer in self.hidden:
+            units = self._residual(units, layer(units), first=layer is self.hidden[0])
+        return self.output(units)
+
+    def _residual(self, before: Tensor, drive: Tensor, first: bool) -> Tensor:
+        units = self.dropout(ACTIVATIONS[self.activation](drive))
+        return units if first or before.shape != units.shape else before + units
+
+
+class MaskedMLP(MLP):
+    """An MLP whose outputs for column j see the columns before j, and the context, only.
+
+    Masked autoencoder (Germain et al. 2015): every hidden unit has a degree, the number of
+    leading columns that it sees. Units are sorted by degree, so that every weight matrix is
+    block triangular and `sweep` can go through the columns in slices.
+
+    Parameters
+    ----------
+    n_columns, n_context : int
+        The inputs are the columns followed by the context.
+    n_parameters : int
+        Outputs a column; output (p, j) is row p * n_columns + j.
+    hidden_layer_sizes, activation, dropout, generator
+        As in `MLP`.
+    """
+
+    def __init__(
+        self,
+        n_columns: int,
+        n_context: int,
+        n_parameters: int,
+        hidden_layer_sizes: Sequence[int],
+        activation: str,
+        dropout: float,
+        generator: Generator,
+    ):
+        n_inputs = n_columns + n_context
+        super().__init__(
+            n_inputs, n_parameters * n_columns, hidden_layer_sizes, activation, dropout, generator
+        )
+        self.n_columns = n_columns
+        columns = torch.arange(n_columns)
+        degrees = [_degrees(size, n_columns, n_context) for size in hidden_layer_sizes]
+        seen = torch.cat([columns + 1, torch.zeros(n_context, dtype=torch.long)])
+        for layer, degree in zip(self.hidden, degrees, strict=True):
+            layer.mask(degree[:, None] >= seen)
+            seen = degree
+        self.output.mask(columns.repeat(n_parameters)[:, None] >= seen)
+        # how many units of each hidden layer column j can make use of
+        self._reach = [[int((d <= j).sum()) for j in range(n_columns)] for d in degrees]
+
+    def sweep(self, n_parameters: int, context: Tensor) -> Callable[[list[Tensor]], Tensor]:
+        """A function to be called once for each column, in order.
+
+        Given the columns before it, each (..., 1, n), it returns the raw parameters of the
+        next, (..., n_parameters, n); only units that were not computable before are computed.
+        """
+        context = context.clamp(-_REACH, _REACH)
+        weights = [layer.masked_weight() for layer in self.hidden]
+        output = self.output.masked_weight().unflatten(-2, (n_parameters, self.n_columns))
+        output_bias = self.output.bias.unflatten(-1, (n_parameters, self.n_columns))
+        units: list[list[Tensor]] = [[] for _ in self.hidden]
+        inputs: list[Tensor] = []
+
+        def next_column(known: list[Tensor]) -> Tensor:
+            j = len(known)
+            inputs.extend(x.clamp(-_REACH, _REACH) for x in known[len(inputs) :])
+            first = weights[0]
+            below = torch.cat([*inputs, context], dim=-2)
+            used = torch.cat([first[..., :j], first[..., self.n_columns :]], dim=-1)
+            for k, layer in enumerate(self.hidden):
+                start, stop = (self._reach[k][j - 1] if j else 0), self._reach[k][j]
+                if stop > start:
+                    rows = used if k == 0 else weights[k][..., : below.shape[-2]]
+                    drive = dense(rows[..., start:stop, :], layer.bias[..., start:stop], below)
+                    residual = k > 0 and layer.weight.shape[-1] == layer.weight.shape[-2]
+                    before = below[..., start:stop, :] if residual else drive
+                    units[k].append(self._residual(before, drive, first=not residual))
+                below = torch.cat([context[..., :0, :], *units[k]], dim=-2)
+            return dense(output[..., j, : below.shape[-2]], output_bias[..., j], below)
+
+        return next_column
+
+
+class Dense(nn.Module):
+    """weight @ columns + bias, the weight masked where a mask is set."""
+
+    def __init__(self, weight: Tensor, bias: Tensor):
+        super().__init__()
+        self.weight = nn.Parameter(weight)
+        self.bias = nn.Parameter(bias)
+        self._mask: Tensor | None
+        self.register_buffer("_mask", None, persistent=False)
+
+    def mask(self, allowed: Tensor) -> None:
+        """Use only the weights that are allowed, (out, in)."""
+        self._mask = allowed.to(self.weight.dtype)
+
+    def masked_weight(self) -> Tensor:
+        return self.weight if self._mask is None else self.weight * self._mask
+
+    def forward(self, columns: Tensor) -> Tensor:
+        return dense(self.masked_weight(), self.bias, columns)
+
+
+def dense(weight: Tensor, bias: Tensor, columns: Tensor) -> Tensor:
+    """weight @ columns + bias, fused where the shapes allow it."""
+    bias = bias.unsqueeze(-1)
+    if columns.dim() == weight.dim() == 2:
+        return torch.addmm(bias, weight, columns)
+    if columns.dim() == weight.dim() == 3:
+        return torch.baddbmm(bias, weight, columns)
+    return weight @ columns + bias
+
+
+class Dropout(nn.Module):
+    """Dropout that draws from its own generator, so that torch's global state stays untouched."""
+
+    def __init__(self, rate: float, generator: Generator):
+        super().__init__()
+        self.rate = rate
+        self.generator = generator
+
+    def forward(self, units: Tensor) -> Tensor:
+        if not self.training or self.rate == 0:
+            return units
+        draws = torch.rand(units.shape, generator=self.generator, dtype=units.dtype)
+        return units * (draws >= self.rate).to(units) / (1 - self.rate)
+
+
+def _degrees(size: int, n_columns: int, n_context: int) -> Tensor:
+    """Ascending degrees spread over 0 … d − 1, or 1 … d − 1 where degree 0 would see nothing."""
+    lowest = 0 if n_context or n_columns == 1 else 1
+    return lowest + torch.arange(size) * (n_columns - lowest) // size
+
+
+def _uniform(n_out: int, n_in: int, generator: Generator) -> Tensor:
+    bound = 1 / math.sqrt(max(n_in, 1))
+    return torch.rand(n_out, n_in, generator=generator) * (2 * bound) - bound
+
+
+def _uniform_bias(n_out: int, n_in: int, generator: Generator) -> Tensor:
+    return _uniform(n_out, n_in, generator)[:, 0] if n_in else torch.zeros(n_out)

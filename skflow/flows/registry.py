@@ -1,0 +1,150 @@
+"""Bijections by name, each ready to be built from sizes and a generator.
+
+A new bijection is its file in ``bijections/`` and its line in ``BIJECTIONS``; the tests of
+``tests/flows/test_bijections.py`` go through the table.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor, nn
+
+from skflow.flows.bijections import (
+    Additive,
+    Affine,
+    Autoregressive,
+    Bijection,
+    Coupling,
+    LULinear,
+    Planar,
+    Radial,
+    Reverse,
+    Scale,
+    Spline,
+    Standardize,
+    Whiten,
+)
+from skflow.flows.nets import MLP, Constant, MaskedMLP
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a layer has to know to be built."""
+
+    n_features: int
+    n_context: int = 0
+    hidden_layer_sizes: tuple[int, ...] = (64, 64)
+    n_bins: int = 8
+    activation: str = "silu"
+    dropout: float = 0.0
+
+
+Layer = Callable[[Sizes, Generator], Bijection]
+
+
+def coupling(transformer: str, from_end: bool = False) -> Layer:
+    """A coupling layer: half of the columns steer the other half."""
+
+    def build(sizes: Sizes, generator: Generator) -> Bijection:
+        scalar = _transformer(transformer, sizes)
+        steering = sizes.n_features // 2
+        n_outputs = scalar.n_parameters * (sizes.n_features - steering)
+        net = _net(steering + sizes.n_context, torch.zeros(n_outputs), sizes, generator)
+        return Coupling(scalar, net, steering, from_end)
+
+    return build
+
+
+def autoregressive(transformer: str) -> Layer:
+    """An autoregressive layer: each column is steered by those before it."""
+
+    def build(sizes: Sizes, generator: Generator) -> Bijection:
+        d, c = sizes.n_features, sizes.n_context
+        scalar = _transformer(transformer, sizes)
+        if d == 1 and c == 0:
+            return Autoregressive(scalar, Constant(torch.zeros(scalar.n_parameters)))
+        net = MaskedMLP(
+            d,
+            c,
+            scalar.n_parameters,
+            sizes.hidden_layer_sizes,
+            sizes.activation,
+            sizes.dropout,
+            generator,
+        )
+        return Autoregressive(scalar, net)
+
+    return build
+
+
+def planar(sizes: Sizes, generator: Generator) -> Bijection:
+    """A planar layer near the identity, bending along a random direction."""
+    d = sizes.n_features
+    direction = torch.randn(d, generator=generator)
+    shift = torch.randn(1, generator=generator)
+    initial = torch.cat([0.01 * torch.randn(d, generator=generator), direction, shift])
+    return Planar(d, _net(sizes.n_context, initial, sizes, generator))
+
+
+def radial(sizes: Sizes, generator: Generator) -> Bijection:
+    """A radial layer near the identity, around a random point."""
+    d = sizes.n_features
+    centre = torch.randn(d, generator=generator)
+    log_alpha = torch.tensor([0.5 * math.log(d)])
+    initial = torch.cat([centre, log_alpha, 0.01 * torch.randn(1, generator=generator)])
+    return Radial(d, _net(sizes.n_context, initial, sizes, generator))
+
+
+def _standardize(sizes: Sizes, generator: Generator) -> Bijection:
+    shift, log_scale = torch.randn(2, sizes.n_features, generator=generator, dtype=torch.float64)
+    return Standardize(shift, log_scale.exp())
+
+
+def _whiten(sizes: Sizes, generator: Generator) -> Bijection:
+    d = sizes.n_features
+    raw = torch.randn(d, d, generator=generator, dtype=torch.float64) / math.sqrt(d)
+    factor = raw.tril(-1) + torch.diag(raw.diagonal().exp())
+    return Whiten(torch.randn(d, generator=generator, dtype=torch.float64), factor)
+
+
+BIJECTIONS: dict[str, Layer] = {
+    "additive coupling": coupling("additive"),
+    "affine coupling": coupling("affine"),
+    "spline coupling": coupling("spline"),
+    "spline coupling from the end": coupling("spline", from_end=True),
+    "additive autoregressive": autoregressive("additive"),
+    "affine autoregressive": autoregressive("affine"),
+    "spline autoregressive": autoregressive("spline"),
+    "planar": planar,
+    "radial": radial,
+    "linear": lambda sizes, generator: LULinear(sizes.n_features),
+    "volume-preserving linear": lambda sizes, generator: LULinear(sizes.n_features, True),
+    "scale": lambda sizes, generator: Scale(sizes.n_features),
+    "reverse": lambda sizes, generator: Reverse(),
+    "standardize": _standardize,
+    "whiten": _whiten,
+}
+
+
+def _transformer(name: str, sizes: Sizes):
+    makers = {"additive": Additive, "affine": Affine, "spline": lambda: Spline(sizes.n_bins)}
+    return makers[name]()
+
+
+def _net(n_inputs: int, initial: Tensor, sizes: Sizes, generator: Generator) -> nn.Module:
+    """A network around an initial output, or that output alone where there is no input."""
+    if n_inputs == 0:
+        return Constant(initial)
+    net = MLP(
+        n_inputs,
+        len(initial),
+        sizes.hidden_layer_sizes,
+        sizes.activation,
+        sizes.dropout,
+        generator,
+    )
+    with torch.no_grad():
+        net.output.bias.copy_(initial)
+    return net

@@ -1,0 +1,110 @@
+"""What "auto" means: from rows, columns and effort to every setting of a fit.
+
+The figures behind the choices are in docs/benchmarks.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from skflow.flows.blueprint import Design
+from skflow.flows.families import FAMILIES
+from skflow.flows.registry import Sizes
+from skflow.training.loop import Schedule
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All settings of one fit, resolved."""
+
+    design: Design
+    base: str
+    marginals: str | None
+    n_members: int
+    n_folds: int | None  # None: no rows are left out
+    safety_net: bool
+    schedule: Schedule
+
+
+def resolve(params: dict, n_distinct: int, n_rows: float, n_features: int) -> Recipe:
+    """The recipe for an estimator's parameters.
+
+    Parameters
+    ----------
+    params : dict
+        The estimator's parameters, validated.
+    n_distinct : int
+        Number of distinct rows.
+    n_rows : float
+        Their effective number.
+    n_features : int
+        Number of columns.
+
+    Returns
+    -------
+    Recipe
+    """
+
+    def choose(name, automatic):
+        return automatic if params[name] == "auto" else params[name]
+
+    fast = params["effort"] == "fast"
+    plenty = min(1.0, max(0.0, math.log10(10 * n_rows / n_features / 500)))
+    width = 64 if n_rows < 2000 else 128
+    hidden = choose("hidden_layer_sizes", (width, width))
+    sizes = Sizes(
+        n_features,
+        hidden_layer_sizes=(hidden,) if isinstance(hidden, int) else tuple(hidden),
+        n_bins=params["n_bins"],
+        activation=params["activation"],
+        dropout=choose("dropout", 0.3 * (1 - plenty)),
+    )
+    n_transforms = choose("n_transforms", _n_transforms(params["flow"], n_features))
+    n_members = choose("n_estimators", _n_members(fast, n_rows, n_features))
+    n_folds = _n_folds(params, n_members, n_distinct)
+    batch_size = choose("batch_size", 256 if n_rows < 10_000 else 512)
+    train_size = n_distinct if n_folds is None else n_distinct - n_distinct // n_folds
+    if params["max_iter"] == "auto":
+        n_steps = 400 if fast else 800 if n_rows < 10_000 else 1500
+    else:
+        n_steps = params["max_iter"] * math.ceil(train_size / batch_size)
+    return Recipe(
+        design=Design(params["flow"], n_transforms, sizes),
+        base=choose("base", "t"),
+        marginals=choose("marginals", None),
+        n_members=n_members,
+        n_folds=n_folds,
+        safety_net=params["safety_net"] and n_folds is not None,
+        schedule=Schedule(
+            n_steps=n_steps,
+            batch_size=batch_size,
+            learning_rate=choose("learning_rate_init", 2e-3 * 5 ** min(1, 1.5 * plenty)),
+            alpha=params["alpha"],
+            noise=choose("noise", 0.3 * (1 - plenty)),
+            check_every=10 if n_rows < 1000 else 25,
+            patience=params["n_iter_no_change"],
+            tol=params["tol"],
+        ),
+    )
+
+
+def _n_transforms(family: str | Callable, n_features: int) -> int:
+    if callable(family):
+        return 1
+    default = FAMILIES[family]
+    wide = n_features > 16 and default.n_transforms_wide is not None
+    return default.n_transforms_wide if wide else default.n_transforms
+
+
+def _n_members(fast: bool, n_rows: float, n_features: int) -> int:
+    if fast or n_rows >= 10_000:
+        return 1
+    return 3 if n_features > 16 and n_rows >= 2000 else 5
+
+
+def _n_folds(params: dict, n_members: int, n_distinct: int) -> int | None:
+    """How many folds the rows are dealt into; each member leaves one of them out."""
+    if params["early_stopping"] is False:
+        return None
+    folds = max(n_members, 5) if n_members > 1 else round(1 / params["validation_fraction"])
+    return min(folds, n_distinct)

@@ -1,0 +1,114 @@
+"""A weighted set of rows: merged, folded, and dealt out in minibatches."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+
+def merge(rows: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct rows in lexicographic order, and their summed weights with mean 1.
+
+    Whatever is a function of the result treats a weight as a number of repetitions, takes no
+    notice of the order of the rows or of a common factor of the weights, and cannot have
+    equal rows on both sides of a fold. Rows of weight 0 are dropped.
+    """
+    kept = weights > 0
+    rows, weights = rows[kept] + 0.0, weights[kept]  # + 0.0 makes −0 and 0 equal
+    order = np.lexsort(rows.T[::-1])
+    rows, weights = rows[order], weights[order]
+    first = np.concatenate([[True], (rows[1:] != rows[:-1]).any(1)])
+    summed = np.add.reduceat(weights / weights.max(), np.flatnonzero(first))
+    # in float32, so that a common factor cannot survive in the last bits
+    normed = (summed * (len(summed) / summed.sum())).astype(np.float32)
+    return rows[first], normed.astype(np.float64)
+
+
+def effective_size(weights: np.ndarray) -> float:
+    """Kish's effective number of rows, (Σw)² / Σw²."""
+    return float(weights.sum() ** 2 / np.square(weights).sum())
+
+
+def deal_folds(n_rows: int, n_folds: int, rng: np.random.Generator) -> np.ndarray:
+    """A fold for every row, sizes equal to within one."""
+    return rng.permutation(np.arange(n_rows) % n_folds)
+
+
+@dataclass
+class Rows:
+    """Each member's own view of its rows: columns (members, d, n), weights (members, n).
+
+    Members with fewer rows than others are filled up with rows of weight 0. Context, where
+    there is one, is (members, c, n).
+    """
+
+    columns: Tensor
+    weights: Tensor
+    context: Tensor | None = None
+
+    @classmethod
+    def stack(cls, rows: list[Tensor], weights: list[Tensor], context=None) -> "Rows":
+        """From one (n_k, d) and one (n_k,) a member."""
+        longest = max(len(w) for w in weights)
+
+        def columns_of(tables: list[Tensor]) -> Tensor:
+            return torch.stack([_filled(t, longest).mT.contiguous() for t in tables])
+
+        return cls(
+            columns_of(rows),
+            torch.stack([_filled(w, longest, 0.0) for w in weights]),
+            None if context is None else columns_of(context),
+        )
+
+    def to(self, device: torch.device) -> "Rows":
+        """The same rows on a device."""
+        context = None if self.context is None else self.context.to(device)
+        return Rows(self.columns.to(device), self.weights.to(device), context)
+
+    def __len__(self) -> int:
+        return self.weights.shape[-1]
+
+    def take(self, index: Tensor) -> "Rows":
+        """The rows at index (members, k)."""
+        wide = index.unsqueeze(-2)
+
+        def pick(columns: Tensor) -> Tensor:
+            return columns.gather(-1, wide.expand(-1, columns.shape[-2], -1))
+
+        return Rows(
+            pick(self.columns),
+            self.weights.gather(-1, index),
+            None if self.context is None else pick(self.context),
+        )
+
+    def __getitem__(self, at: slice) -> "Rows":
+        return Rows(
+            self.columns[..., at],
+            self.weights[..., at],
+            None if self.context is None else self.context[..., at],
+        )
+
+    def blocks(self, size: int) -> Iterator["Rows"]:
+        """The rows in order, at most `size` at a time."""
+        for start in range(0, len(self), size):
+            yield self[start : start + size]
+
+    def minibatches(self, size: int, generator: Generator) -> Iterator["Rows"]:
+        """One epoch: every row once, in random order, in batches of nearly equal size."""
+        n_members, n_rows = self.weights.shape
+        n_batches = -(-n_rows // size)
+        draws = [torch.randperm(n_rows, generator=generator) for _ in range(n_members)]
+        shuffled = self.take(torch.stack(draws).to(self.weights.device))
+        for k in range(n_batches):
+            yield shuffled[k * n_rows // n_batches : (k + 1) * n_rows // n_batches]
+
+
+def _filled(table: Tensor, length: int, value: float | None = None) -> Tensor:
+    """The table with rows added at its end: its first row again, or a value."""
+    missing = length - len(table)
+    if not missing:
+        return table
+    rest = table[:1].expand(missing, *table.shape[1:])
+    return torch.cat([table, rest if value is None else torch.full_like(rest, value)])

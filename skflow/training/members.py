@@ -1,0 +1,67 @@
+"""Several flows of one shape, trained as one.
+
+The members' parameters become the rows of one matrix, and so do their gradients. The first
+flow is rewired so that each of its parameters is a view of that matrix with a leading member
+axis; as bijections are written in terms of trailing axes, it then maps all members at once.
+Whatever happens to the parameters between two passes (the optimiser's step, clipping,
+averaging over steps, keeping the best) is one operation on one tensor.
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+class Members:
+    """Flows of one shape stacked into one.
+
+    Parameters
+    ----------
+    flows : list of Module
+        Equal but for the values of their parameters; the first one is taken over.
+
+    Attributes
+    ----------
+    flow : Module
+        Maps x (members, n, d), context (members, n, c) to log p (members, n).
+    values, gradients : Tensor of shape (members, parameters)
+    decays : Tensor of shape (parameters,)
+        1 for the entries of weight matrices, 0 for all others.
+    """
+
+    def __init__(self, flows: list[nn.Module]):
+        self.flow = flows[0]
+        self.n_members = len(flows)
+        self._shapes = {name: p.shape for name, p in self.flow.named_parameters()}
+        with torch.no_grad():
+            self.values = torch.stack([_flat(flow) for flow in flows]).requires_grad_()
+        self.gradients = torch.zeros_like(self.values)
+        self.values.grad = self.gradients
+        is_weight = [
+            torch.full((shape.numel(),), float(name.endswith("weight")))
+            for name, shape in self._shapes.items()
+        ]
+        self.decays = torch.cat([torch.zeros(0), *is_weight]).to(self.values)
+        for name, value in self._split(self.values.detach()).items():
+            owner, _, key = name.rpartition(".")
+            parameter = nn.Parameter(value)
+            parameter.grad = self._split(self.gradients)[name]
+            self.flow.get_submodule(owner)._parameters[key] = parameter
+
+    def log_prob(self, columns: Tensor, context: Tensor | None) -> Tensor:
+        """log p of each member's rows, (members, d, n) to (members, n)."""
+        return self.flow.log_prob(columns.mT, None if context is None else context.mT)
+
+    def state(self, values: Tensor, k: int) -> dict[str, Tensor]:
+        """Member k's parameters by name, taken from a matrix like `values`."""
+        return {name: value[k].clone() for name, value in self._split(values.detach()).items()}
+
+    def _split(self, matrix: Tensor) -> dict[str, Tensor]:
+        parts = matrix.split([shape.numel() for shape in self._shapes.values()], dim=1)
+        return {
+            name: part.view(self.n_members, *shape)
+            for part, (name, shape) in zip(parts, self._shapes.items(), strict=True)
+        }
+
+
+def _flat(flow: nn.Module) -> Tensor:
+    return torch.cat([torch.zeros(0)] + [p.detach().flatten() for p in flow.parameters()])

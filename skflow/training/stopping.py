@@ -1,0 +1,49 @@
+"""Which weights to keep, and when to stop."""
+
+import torch
+from torch import Tensor
+
+
+class Best:
+    """Each member's best weights so far, and how long it has not gained.
+
+    Parameters
+    ----------
+    values : Tensor of shape (members, parameters)
+        The weights at the start.
+    scores : Tensor of shape (members,)
+        Their validation log-likelihoods, in nats a row.
+    patience : int
+        Checks without a gain after which a member is done.
+    tol : float
+        The least gain that counts, in nats a row.
+    """
+
+    def __init__(self, values: Tensor, scores: Tensor, patience: int, tol: float):
+        self.values = values.detach().clone()
+        self.scores = scores.clone()
+        self.patience = patience
+        self.tol = tol
+        self._mark = scores.clone()
+        self._waited = torch.zeros_like(scores)
+        self.last_gain = torch.zeros_like(scores)
+
+    def update(self, values: Tensor, scores: Tensor) -> None:
+        """Take note of new weights and their scores; NaN is never better."""
+        self.last_gain = (scores - self.scores).nan_to_num(0.0).clamp_min(0)
+        better = scores > self.scores
+        self.values = torch.where(better.unsqueeze(-1), values.detach(), self.values)
+        self.scores = torch.where(better, scores, self.scores)
+        gained = scores > self._mark + self.tol
+        self._mark = torch.where(gained, scores, self._mark)
+        self._waited = torch.where(gained, 0.0, self._waited + 1)
+
+    @property
+    def done(self) -> bool:
+        """Whether no member has gained for as long as its patience."""
+        return bool((self._waited >= self.patience).all())
+
+    @property
+    def still_improving(self) -> bool:
+        """Whether the members' mean gained more than `tol` at the last check."""
+        return bool(self.last_gain.mean() > self.tol)
