@@ -13,6 +13,7 @@ from skflow.flows.bijections import Bijection, Chain, Standardize, Whiten
 from skflow.flows.blueprint import Blueprint, Part, make_base, names_of
 from skflow.flows.flow import Flow
 from skflow.flows.mixture import Mixture
+from skflow.marginals import fit_marginals
 from skflow.recipe import Recipe
 from skflow.training.batches import Rows, deal_folds
 from skflow.training.blend import blend_weights
@@ -109,17 +110,17 @@ def fit_density(
     units = Standardize.fit(x, w)
     x, units_log_det = units(x)
     table = _Table(x, w)
-    shape = _start_shape(table, recipe, rng)
+    start = _choose_start(table, recipe, rng)
     splits = _deal_splits(len(x), recipe, rng)
-    sides = [_side_pieces(table.take(split.seen), shape, recipe) for split in splits]
+    sides = [_side_pieces(table.take(split.seen), start, recipe) for split in splits]
     generator = Generator().manual_seed(int(rng.integers(2**31)))
-    members = _Training(table, splits, sides, shape, recipe, generator, device)
+    members = _Training(table, splits, sides, start, recipe, generator, device)
     history = members.run(watch, float(units_log_det[0]))
     pieces = {"flow": members.pieces()}
     shares = {"flow": 1.0}
     if recipe.safety_net:
         shares = _blend(pieces["flow"], sides, splits, table)
-        everywhere = _side_pieces(table, shape, recipe)
+        everywhere = _side_pieces(table, start, recipe)
         pieces |= {name: [piece] for name, piece in everywhere.items()}
     parts = [(p, shares[name] / len(pieces[name])) for name in shares for p in pieces[name]]
     density = Flow(
@@ -131,14 +132,27 @@ def fit_density(
     return Fitted(density, blueprint, shares, history)
 
 
-def _start_shape(table: _Table, recipe: Recipe, rng: np.random.Generator) -> TShape:
-    """Degrees of freedom and shrinkage of the start, on a bounded number of rows."""
+@dataclass(frozen=True)
+class _Start:
+    """What all rows decide about the start; everything else about it is fitted per split."""
+
+    marginals: str
+    shape: TShape
+
+
+def _choose_start(table: _Table, recipe: Recipe, rng: np.random.Generator) -> _Start:
+    """Marginals, degrees of freedom and shrinkage, by left-out log-likelihood under the t."""
     n = len(table.x)
-    some = np.sort(rng.permutation(n)[:_START_ROWS])
-    folds = deal_folds(len(some), min(_START_FOLDS, n), rng)
-    candidates = DEGREES_OF_FREEDOM[-1:] if recipe.base == "normal" else DEGREES_OF_FREEDOM
-    rows = table.take(some)
-    return choose_shape(rows.x.numpy(), rows.w.numpy(), folds, candidates)
+    some = table.take(np.sort(rng.permutation(n)[:_START_ROWS]))
+    folds = deal_folds(len(some.x), min(_START_FOLDS, n), rng)
+    df = DEGREES_OF_FREEDOM[-1:] if recipe.base == "normal" else DEGREES_OF_FREEDOM
+    starts, scores = [], []
+    for marginals in recipe.marginals:
+        z, log_det = Chain(fit_marginals(marginals, some.x, some.w))(some.x)
+        shape = choose_shape(z.numpy(), some.w.numpy(), folds, df)
+        starts.append(_Start(marginals, shape))
+        scores.append(shape.score + float(some.w @ log_det / some.w.sum()))
+    return starts[int(np.argmax(scores))]
 
 
 def _deal_splits(n: int, recipe: Recipe, rng: np.random.Generator) -> list[_Split]:
@@ -152,14 +166,14 @@ def _deal_splits(n: int, recipe: Recipe, rng: np.random.Generator) -> list[_Spli
     ]
 
 
-def _side_pieces(table: _Table, shape: TShape, recipe: Recipe) -> dict[str, _Piece]:
+def _side_pieces(table: _Table, start: _Start, recipe: Recipe) -> dict[str, _Piece]:
     """What needs no training: the start, and a t with wide tails."""
-    standardize = Standardize.fit(table.x, table.w)
-    z, _ = standardize(table.x)
-    loc, factor = fit_t(z.numpy(), table.w.numpy(), shape)
-    links = [standardize, Whiten(torch.from_numpy(loc), torch.from_numpy(factor))]
+    marginals = fit_marginals(start.marginals, table.x, table.w)
+    z, _ = Chain(marginals)(table.x)
+    loc, factor = fit_t(z.numpy(), table.w.numpy(), start.shape)
+    links = [*marginals, Whiten(torch.from_numpy(loc), torch.from_numpy(factor))]
     return {
-        "start": _piece(links, recipe.base, shape.df),
+        "start": _piece(links, recipe.base, start.shape.df),
         "wide t": _piece(links, "t", _WIDE_DF),
     }
 
@@ -173,10 +187,10 @@ def _piece(links: list[Bijection], base: str, df: float) -> _Piece:
 class _Training:
     """The members: flows that start at their own split's start."""
 
-    def __init__(self, table, splits, sides, shape, recipe, generator, device):
+    def __init__(self, table, splits, sides, start, recipe, generator, device):
         self._recipe, self._generator = recipe, generator
         self._starts = [side["start"] for side in sides]
-        self._base = lambda: make_base(recipe.base, table.x.shape[-1], shape.df)
+        self._base = lambda: make_base(recipe.base, table.x.shape[-1], start.shape.df)
         flows = [recipe.design.build(self._base(), generator).to(device) for _ in splits]
         self._members = Members(flows)
         self._seen, self._seen_log_det = self._latent(table, [s.seen for s in splits], device)

@@ -19,7 +19,7 @@ class Recipe:
 
     design: Design
     base: str
-    marginals: str | None
+    marginals: tuple[str, ...]  # to choose from
     n_members: int
     n_folds: int | None  # None: no rows are left out
     safety_net: bool
@@ -71,7 +71,7 @@ def resolve(params: dict, n_distinct: int, n_rows: float, n_features: int) -> Re
     return Recipe(
         design=Design(params["flow"], n_transforms, sizes),
         base=choose("base", "t"),
-        marginals=choose("marginals", None),
+        marginals=_marginals(params["marginals"]),
         n_members=n_members,
         n_folds=n_folds,
         safety_net=params["safety_net"] and n_folds is not None,
@@ -86,6 +86,12 @@ def resolve(params: dict, n_distinct: int, n_rows: float, n_features: int) -> Re
             tol=params["tol"],
         ),
     )
+
+
+def _marginals(name: str | None) -> tuple[str, ...]:
+    if name == "auto":
+        return ("standardize", "yeo-johnson")
+    return ("standardize",) if name is None else (name,)
 
 
 def _n_transforms(family: str | Callable, n_features: int) -> int:

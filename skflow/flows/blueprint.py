@@ -8,14 +8,18 @@ import torch
 from torch import Generator, Tensor, nn
 
 from skflow.flows.bases import MultivariateT, StandardNormal
-from skflow.flows.bijections import Bijection, Chain, Standardize, Whiten
+from skflow.flows.bijections import Bijection, Chain, Standardize, Whiten, YeoJohnson
 from skflow.flows.families import links_of
 from skflow.flows.flow import Flow
 from skflow.flows.mixture import Mixture
 from skflow.flows.registry import Sizes
 
 # links that are fitted from data and then fixed; their buffers are their constructors' arguments
-FIXED_LINKS: dict[str, type[Bijection]] = {"standardize": Standardize, "whiten": Whiten}
+FIXED_LINKS: dict[str, type[Bijection]] = {
+    "standardize": Standardize,
+    "whiten": Whiten,
+    "yeo_johnson": YeoJohnson,
+}
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from skflow.flows.bijections import (
     Spline,
     Standardize,
     Whiten,
+    YeoJohnson,
 )
 from skflow.flows.nets import MLP, Constant, MaskedMLP
 
@@ -109,6 +110,12 @@ def _whiten(sizes: Sizes, generator: Generator) -> Bijection:
     return Whiten(torch.randn(d, generator=generator, dtype=torch.float64), factor)
 
 
+def _yeo_johnson(sizes: Sizes, generator: Generator) -> Bijection:
+    d = sizes.n_features
+    lam = 1 + 1.5 * torch.randn(d, generator=generator, dtype=torch.float64)
+    return YeoJohnson(lam, torch.full_like(lam, -4), torch.full_like(lam, 3))
+
+
 BIJECTIONS: dict[str, Layer] = {
     "additive coupling": coupling("additive"),
     "affine coupling": coupling("affine"),
@@ -125,6 +132,7 @@ BIJECTIONS: dict[str, Layer] = {
     "reverse": lambda sizes, generator: Reverse(),
     "standardize": _standardize,
     "whiten": _whiten,
+    "yeo-johnson": _yeo_johnson,
 }
 
 

@@ -14,6 +14,7 @@ from skflow.flows.bijections.scale import Scale
 from skflow.flows.bijections.spline import Spline
 from skflow.flows.bijections.standardize import Standardize
 from skflow.flows.bijections.whiten import Whiten
+from skflow.flows.bijections.yeo_johnson import YeoJohnson
 
 __all__ = [
     "Additive",
@@ -30,4 +31,5 @@ __all__ = [
     "Spline",
     "Standardize",
     "Whiten",
+    "YeoJohnson",
 ]
