@@ -25,7 +25,7 @@ from tqdm.auto import tqdm
 import skflow
 from skflow.device import resolve_device, scoring_dtype
 from skflow.exceptions import DegenerateColumnWarning
-from skflow.fitting import Fitted, fit_density
+from skflow.fitting import Earlier, Fitted, fit_density
 from skflow.flows.blueprint import Blueprint, Design, Part, from_arrays, to_arrays
 from skflow.flows.families import FAMILIES
 from skflow.flows.nets import ACTIVATIONS
@@ -84,11 +84,14 @@ class FlowEstimator(BaseEstimator):
             recipe = resolve(
                 self.get_params(deep=False), len(rows), effective_size(weights), rows.shape[1]
             )
-            earlier = self._earlier_fit()
-            seed = earlier[1] if earlier else self._draw_seed()
-            fitted = fit_density(
-                rows, weights, recipe, seed, device, self._watch, earlier and earlier[0]
-            )
+            earlier = None
+            if self.warm_start and hasattr(self, "flow_"):
+                earlier = Earlier(self.flow_, self._blueprint)
+            # a warm start deals the same folds, so that left-out rows stay left out
+            seed = self._draw_seed() if earlier is None else self._seed
+            fitted = fit_density(rows, weights, recipe, seed, device, self._watch, earlier)
+            if earlier is not None:
+                fitted.history.go_on_from(self.n_iter_, self.loss_curve_, self.validation_scores_)
             self._keep(fitted, seed, device)
 
     def _keep(self, fitted: Fitted, seed: int, device: torch.device) -> None:
@@ -117,12 +120,6 @@ class FlowEstimator(BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=4,
             )
-
-    def _earlier_fit(self) -> tuple[tuple[torch.nn.Module, Blueprint], int] | None:
-        """What a warm start goes on from."""
-        if not (self.warm_start and hasattr(self, "flow_")):
-            return None
-        return (self.flow_, self._blueprint), self._seed
 
     def _draw_seed(self) -> int:
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))

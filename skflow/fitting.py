@@ -1,5 +1,6 @@
 """From a weighted set of rows to a fitted density."""
 
+import copy
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -10,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from skflow.flows.bijections import Bijection, Chain, Standardize, Whiten
-from skflow.flows.blueprint import Blueprint, Part, make_base, names_of
+from skflow.flows.blueprint import Blueprint, Design, Part, make_base, names_of
 from skflow.flows.flow import Flow
 from skflow.flows.mixture import Mixture
 from skflow.marginals import fit_marginals
@@ -38,6 +39,12 @@ class History:
     best_score: float | None = None
     still_improving: bool = False
     interrupted: bool = False
+
+    def go_on_from(self, n_epochs: int, losses: list[float], scores: list[float]) -> None:
+        """Put an earlier history in front."""
+        self.n_epochs += n_epochs
+        self.losses = losses + self.losses
+        self.scores = scores + self.scores
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,53 @@ class _Piece:
     part: Part
 
 
+@dataclass(frozen=True)
+class _Member:
+    """A flow to be trained, behind its fixed links."""
+
+    fixed: Chain
+    links: tuple[str, ...]  # the fixed links' names
+    flow: Flow
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A fitted density to go on from."""
+
+    density: Flow
+    blueprint: Blueprint
+
+    def units(self) -> Bijection:
+        """The link that all parts share."""
+        return copy.deepcopy(self.density.chain.links[0]).cpu()
+
+    def members(self, design: Design, n_members: int) -> list[_Member]:
+        """The members as they were, ready to be trained on.
+
+        Raises
+        ------
+        ValueError
+            When they are not of the given design and number.
+        """
+        learned = [k for k, part in enumerate(self.blueprint.parts) if part.learned]
+        if design != self.blueprint.design or n_members != len(learned):
+            raise ValueError(
+                "warm_start=True goes on from the earlier fit, which has "
+                f"{len(learned)} members of design {self.blueprint.design}; this one would "
+                f"have {n_members} members of design {design}. Set n_estimators, "
+                "n_transforms, hidden_layer_sizes and dropout to fixed values, or use "
+                "warm_start=False."
+            )
+        return [self._member(k) for k in learned]
+
+    def _member(self, k: int) -> _Member:
+        part, flow = self.blueprint.parts[k], copy.deepcopy(self.density.base.parts[k]).cpu()
+        n_fixed = len(part.links)
+        fixed, learned = flow.chain.links[:n_fixed], flow.chain.links[n_fixed:]
+        trainable = Flow(Chain(learned), flow.base).float().train().requires_grad_(True)
+        return _Member(Chain(fixed), part.links, trainable)
+
+
 def fit_density(
     rows: np.ndarray,
     weights: np.ndarray,
@@ -84,7 +138,7 @@ def fit_density(
     seed: int,
     device: torch.device,
     watch: Watch = iter,
-    earlier: tuple[Flow, Blueprint] | None = None,
+    earlier: "Earlier | None" = None,
 ) -> Fitted:
     """Fit the members, and the safety net under them.
 
@@ -100,6 +154,8 @@ def fit_density(
         Where training runs.
     watch : callable
         Passes the records of training on, to show them.
+    earlier : Earlier, optional
+        A fit to go on from.
 
     Returns
     -------
@@ -107,14 +163,17 @@ def fit_density(
     """
     rng = np.random.default_rng(seed)
     x, w = torch.from_numpy(rows), torch.from_numpy(weights)
-    units = Standardize.fit(x, w)
+    units = Standardize.fit(x, w) if earlier is None else earlier.units()
     x, units_log_det = units(x)
     table = _Table(x, w)
     start = _choose_start(table, recipe, rng)
     splits = _deal_splits(len(x), recipe, rng)
     sides = [_side_pieces(table.take(split.seen), start, recipe) for split in splits]
     generator = Generator().manual_seed(int(rng.integers(2**31)))
-    members = _Training(table, splits, sides, start, recipe, generator, device)
+    untrained = _untrained(sides, start, recipe, generator)
+    if earlier is not None:
+        untrained = earlier.members(recipe.design, len(splits))
+    members = _Training(untrained, splits, table, recipe, generator, device)
     history = members.run(watch, float(units_log_det[0]))
     pieces = {"flow": members.pieces()}
     shares = {"flow": 1.0}
@@ -184,17 +243,39 @@ def _piece(links: list[Bijection], base: str, df: float) -> _Piece:
     return _Piece(flow, Part(names_of(links), False, base))
 
 
-class _Training:
-    """The members: flows that start at their own split's start."""
+def _untrained(
+    sides: list[dict[str, _Piece]], start: _Start, recipe: Recipe, generator: Generator
+) -> list[_Member]:
+    """Members that are what they start at, each behind its own split's fixed links."""
+    n_features = recipe.design.sizes.n_features
+    return [
+        _Member(
+            side["start"].flow.chain,
+            side["start"].part.links,
+            recipe.design.build(
+                make_base(recipe.base, n_features, start.shape.df), generator
+            ),
+        )
+        for side in sides
+    ]
 
-    def __init__(self, table, splits, sides, start, recipe, generator, device):
-        self._recipe, self._generator = recipe, generator
-        self._starts = [side["start"] for side in sides]
-        self._base = lambda: make_base(recipe.base, table.x.shape[-1], start.shape.df)
-        flows = [recipe.design.build(self._base(), generator).to(device) for _ in splits]
-        self._members = Members(flows)
+
+class _Training:
+    """The members' training, from table to trained pieces."""
+
+    def __init__(
+        self,
+        untrained: list[_Member],
+        splits: list[_Split],
+        table: _Table,
+        recipe: Recipe,
+        generator: Generator,
+        device: torch.device,
+    ):
+        self._recipe, self._generator, self._untrained = recipe, generator, untrained
+        self._members = Members([copy.deepcopy(m.flow).to(device) for m in untrained])
         self._seen, self._seen_log_det = self._latent(table, [s.seen for s in splits], device)
-        self._left_out, self._left_log_det = None, 0.0
+        self._left_out, self._left_log_det = None, np.zeros(1)
         if recipe.n_folds is not None:
             left_out = [s.left_out for s in splits]
             self._left_out, self._left_log_det = self._latent(table, left_out, device)
@@ -225,18 +306,19 @@ class _Training:
     def pieces(self) -> list[_Piece]:
         """The trained members, in float64 on the CPU, their fixed links in front."""
         pieces = []
-        for k, start in enumerate(self._starts):
-            flow = self._recipe.design.build(self._base(), Generator())
-            flow.load_state_dict(self._members.state(self._members.values, k))
-            chain = Chain([*start.flow.chain.links, *flow.chain.links])
-            part = Part(start.part.links, True, self._recipe.base)
-            pieces.append(_Piece(Flow(chain, flow.base).double().eval(), part))
+        for k, member in enumerate(self._untrained):
+            member.flow.load_state_dict(self._members.state(self._members.values, k))
+            chain = Chain([*member.fixed.links, *member.flow.chain.links])
+            part = Part(member.links, True, self._recipe.base)
+            pieces.append(_Piece(Flow(chain, member.flow.base).double().eval(), part))
         return pieces
 
-    def _latent(self, table: _Table, index: list, device) -> tuple[Rows, np.ndarray]:
+    def _latent(
+        self, table: _Table, index: list[np.ndarray], device: torch.device
+    ) -> tuple[Rows, np.ndarray]:
         """Each member's rows behind its fixed links, and their mean log-determinants."""
         tables = [table.take(rows) for rows in index]
-        images = [s.flow.chain(t.x) for s, t in zip(self._starts, tables, strict=True)]
+        images = [m.fixed(t.x) for m, t in zip(self._untrained, tables, strict=True)]
         rows = Rows.stack([z.float() for z, _ in images], [t.w.float() for t in tables])
         means = [float(t.w @ ld / t.w.sum()) for t, (_, ld) in zip(tables, images, strict=True)]
         return rows.to(device), np.array(means)
