@@ -24,8 +24,9 @@ from tqdm.auto import tqdm
 
 import skflow
 from skflow.device import resolve_device, scoring_dtype
+from skflow.ensemble import Earlier
 from skflow.exceptions import DegenerateColumnWarning
-from skflow.fitting import Earlier, Fitted, fit_density
+from skflow.fitting import Fitted, fit_density
 from skflow.flows.blueprint import Blueprint, Design, Part, from_arrays, to_arrays
 from skflow.flows.families import FAMILIES
 from skflow.flows.nets import ACTIVATIONS

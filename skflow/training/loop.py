@@ -146,16 +146,15 @@ def _step(
     if schedule.noise:
         draws = torch.randn(columns.shape, generator=generator, dtype=columns.dtype)
         columns = columns + schedule.noise * draws.to(columns.device)
-    members.gradients.zero_()
     log_prob = members.log_prob(columns, batch.context)
     loss = -(log_prob * batch.weights).mean(-1)
-    loss.sum().backward()
+    gradients = members.backward(loss)
     rate = schedule.rate(step) * slow_down
     with torch.no_grad():
-        norm = members.gradients.norm(dim=1)
+        norm = gradients.norm(dim=1)
         ok = norm.isfinite()
-        members.gradients.mul_((_CLIP / norm).clamp_max(1).unsqueeze(-1))
-        members.gradients.masked_fill_(~ok.unsqueeze(-1), 0.0)
+        gradients.mul_((_CLIP / norm).clamp_max(1).unsqueeze(-1))
+        gradients.masked_fill_(~ok.unsqueeze(-1), 0.0)
         if schedule.alpha:
             members.values.mul_(1 - rate * schedule.alpha * members.decays)
         optimizer.param_groups[0]["lr"] = rate

@@ -23,7 +23,8 @@ class Members:
     ----------
     flow : Module
         Maps x (members, n, d), context (members, n, c) to log p (members, n).
-    values, gradients : Tensor of shape (members, parameters)
+    values : Tensor of shape (members, parameters)
+        With its gradient, which `backward` fills in.
     decays : Tensor of shape (parameters,)
         1 for the entries of weight matrices, 0 for all others.
     """
@@ -34,8 +35,7 @@ class Members:
         self._shapes = {name: p.shape for name, p in self.flow.named_parameters()}
         with torch.no_grad():
             self.values = torch.stack([_flat(flow) for flow in flows]).requires_grad_()
-        self.gradients = torch.zeros_like(self.values)
-        self.values.grad = self.gradients
+        self.values.grad = torch.zeros_like(self.values)
         is_weight = [
             torch.full((shape.numel(),), float(name.endswith("weight")))
             for name, shape in self._shapes.items()
@@ -43,13 +43,21 @@ class Members:
         self.decays = torch.cat([torch.zeros(0), *is_weight]).to(self.values)
         for name, value in self._split(self.values.detach()).items():
             owner, _, key = name.rpartition(".")
-            parameter = nn.Parameter(value)
-            parameter.grad = self._split(self.gradients)[name]
-            self.flow.get_submodule(owner)._parameters[key] = parameter
+            self.flow.get_submodule(owner)._parameters[key] = nn.Parameter(value)
+        self._parameters = list(self.flow.parameters())
 
     def log_prob(self, columns: Tensor, context: Tensor | None) -> Tensor:
         """log p of each member's rows, (members, d, n) to (members, n)."""
         return self.flow.log_prob(columns.mT, None if context is None else context.mT)
+
+    def backward(self, loss: Tensor) -> Tensor:
+        """Each member's gradient of its own loss, (members,) to (members, parameters)."""
+        gradients = torch.autograd.grad(loss.sum(), self._parameters, allow_unused=True)
+        rows = [
+            (torch.zeros_like(p) if g is None else g).reshape(self.n_members, -1)
+            for p, g in zip(self._parameters, gradients, strict=True)
+        ]
+        return torch.cat(rows, dim=1, out=self.values.grad)
 
     def state(self, values: Tensor, k: int) -> dict[str, Tensor]:
         """Member k's parameters by name, taken from a matrix like `values`."""

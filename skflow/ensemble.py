@@ -1,0 +1,191 @@
+"""The members of a density: built at their start, trained at once, turned into parts."""
+
+import copy
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Generator
+
+from skflow.flows.bijections import Bijection, Chain
+from skflow.flows.blueprint import Blueprint, Design, Part, make_base
+from skflow.flows.flow import Flow
+from skflow.parts import Piece, Split, Start, Table
+from skflow.recipe import Recipe
+from skflow.training.batches import Rows
+from skflow.training.loop import Record, train
+from skflow.training.members import Members
+
+Watch = Callable[[Iterator[Record]], Iterable[Record]]
+
+
+@dataclass
+class History:
+    """How training went; log-likelihoods in nats a row, in the user's units."""
+
+    n_epochs: int = 0
+    losses: list[float] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    best_score: float | None = None
+    still_improving: bool = False
+    interrupted: bool = False
+
+    def go_on_from(self, n_epochs: int, losses: list[float], scores: list[float]) -> None:
+        """Put an earlier history in front."""
+        self.n_epochs += n_epochs
+        self.losses = losses + self.losses
+        self.scores = scores + self.scores
+
+
+@dataclass(frozen=True)
+class Member:
+    """A flow to be trained, behind its fixed links."""
+
+    fixed: Chain
+    links: tuple[str, ...]  # the fixed links' names
+    flow: Flow
+
+
+def new_members(
+    starts: list[Piece], start: Start, recipe: Recipe, generator: Generator
+) -> list[Member]:
+    """Members that are what they start at, each behind its own split's fixed links."""
+    n_features = recipe.design.sizes.n_features
+    return [
+        Member(
+            piece.flow.chain,
+            piece.part.links,
+            recipe.design.build(make_base(recipe.base, n_features, start.shape.df), generator),
+        )
+        for piece in starts
+    ]
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A fitted density to go on from."""
+
+    density: Flow
+    blueprint: Blueprint
+
+    def units(self) -> Bijection:
+        """The link that all parts share."""
+        return copy.deepcopy(self.density.chain.links[0]).cpu().double()
+
+    def members(self, design: Design, n_members: int) -> list[Member]:
+        """The members as they were, ready to be trained on.
+
+        Raises
+        ------
+        ValueError
+            When they are not of the given design and number.
+        """
+        learned = [k for k, part in enumerate(self.blueprint.parts) if part.learned]
+        if design != self.blueprint.design or n_members != len(learned):
+            raise ValueError(
+                "warm_start=True goes on from the earlier fit, which has "
+                f"{len(learned)} members of design {self.blueprint.design}; this one would "
+                f"have {n_members} members of design {design}. Give n_estimators, "
+                "n_transforms, hidden_layer_sizes and dropout fixed values, or use "
+                "warm_start=False."
+            )
+        return [self._member(k) for k in learned]
+
+    def _member(self, k: int) -> Member:
+        part = self.blueprint.parts[k]
+        flow = copy.deepcopy(self.density.base.parts[k]).cpu()
+        n_fixed = len(part.links)
+        fixed, learned = flow.chain.links[:n_fixed], flow.chain.links[n_fixed:]
+        trainable = Flow(Chain(learned), flow.base).float().train().requires_grad_(True)
+        return Member(Chain(fixed).double(), part.links, trainable)
+
+
+class Training:
+    """From members and a table to trained pieces.
+
+    Parameters
+    ----------
+    members : list of Member
+    splits : list of Split
+        One a member.
+    table : Table
+    recipe : Recipe
+    generator : Generator
+        Draws batches, noise and whatever else training draws.
+    device : torch.device
+    """
+
+    def __init__(
+        self,
+        members: list[Member],
+        splits: list[Split],
+        table: Table,
+        recipe: Recipe,
+        generator: Generator,
+        device: torch.device,
+    ):
+        self._members, self._recipe, self._generator = members, recipe, generator
+        self._stacked = Members([copy.deepcopy(m.flow).to(device) for m in members])
+        self._seen, self._seen_log_det = self._latent(table, [s.seen for s in splits], device)
+        self._left_out, self._left_log_det = None, 0.0
+        if recipe.n_folds is not None:
+            left_out = [s.left_out for s in splits]
+            self._left_out, self._left_log_det = self._latent(table, left_out, device)
+
+    def run(self, watch: Watch, units_log_det: float) -> History:
+        """Train; Ctrl-C ends training with the best weights so far, unless in a search."""
+        history = History()
+        records = train(
+            self._stacked, self._seen, self._left_out, self._recipe.schedule, self._generator
+        )
+        try:
+            with closing(records):
+                for record in watch(records):
+                    self._note(record, history, units_log_det)
+        except KeyboardInterrupt:
+            if _inside_search():
+                raise
+            history.interrupted = True
+        return history
+
+    def pieces(self) -> list[Piece]:
+        """The trained members, in float64 on the CPU, their fixed links in front."""
+        pieces = []
+        for k, member in enumerate(self._members):
+            member.flow.load_state_dict(self._stacked.state(self._stacked.values, k))
+            chain = Chain([*member.fixed.links, *member.flow.chain.links])
+            flow = Flow(chain, member.flow.base).double().eval()
+            pieces.append(Piece(flow, Part(member.links, True, self._recipe.base)))
+        return pieces
+
+    def _note(self, record: Record, history: History, units_log_det: float) -> None:
+        history.n_epochs = record.epoch
+        history.losses = [x - self._seen_log_det - units_log_det for x in record.losses]
+        if record.best is not None and record.scores is not None:
+            log_det = self._left_log_det + units_log_det
+            history.scores.append(float(record.scores.mean()) + log_det)
+            history.best_score = float(record.best.scores.mean()) + log_det
+            history.still_improving = record.best.still_improving
+
+    def _latent(
+        self, table: Table, index: list[np.ndarray], device: torch.device
+    ) -> tuple[Rows, float]:
+        """Each member's rows behind its fixed links, and their mean log-determinant."""
+        tables = [table.take(rows) for rows in index]
+        images = [m.fixed(t.x) for m, t in zip(self._members, tables, strict=True)]
+        rows = Rows.stack([z.float() for z, _ in images], [t.w.float() for t in tables])
+        means = [t.mean(log_det) for t, (_, log_det) in zip(tables, images, strict=True)]
+        return rows.to(device), float(np.mean(means))
+
+
+def _inside_search() -> bool:
+    """Whether a search, a cross-validation or a parallel job called this fit."""
+    frame = sys._getframe()
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith(("sklearn.model_selection", "joblib")):
+            return True
+        frame = frame.f_back
+    return False
