@@ -12,6 +12,136 @@ from skflow.estimator import FlowEstimator
 class NormalizingFlowDensity(DensityMixin, FlowEstimator):
     """Density estimation with normalizing flows.
 
+    A flow turns data into noise by a chain f of invertible maps, so its density is exact:
+    log p(x) = log p_Z(f(x)) + log |det ∂f/∂x|. Scaling is a link of the chain, so densities
+    are in the units of the columns of X and integrate to 1 there. The fitted density is a
+    mixture: a few flows trained on different folds, and under them a safety net of simpler
+    densities, weighted by the log-likelihood of rows that none of them was trained on.
+
+    "auto" means what suits the number of rows and columns; the settings were chosen on many
+    data sets (see the documentation's benchmarks), so a search is rarely worth its time.
+
+    Parameters
+    ----------
+    flow : str or callable, default="nsf_ar"
+        The family of the flow:
+
+        - "planar" and "radial" (Rezende & Mohamed 2015): bends along a direction, and
+          around a point;
+        - "nice" (Dinh et al. 2015): additive coupling, volume preserving but for one
+          scaling layer;
+        - "realnvp" (Dinh et al. 2017): affine coupling;
+        - "maf" (Papamakarios et al. 2017): affine autoregressive;
+        - "nsf" and "nsf_ar" (Durkan et al. 2019): rational-quadratic splines, coupled and
+          autoregressive.
+
+        Or an importable callable ``(n_features, n_context, generator) -> bijections``,
+        which returns the links of a chain, see ``skflow.flows.bijections``.
+    n_transforms : "auto" or int, default="auto"
+        Number of layers. A callable `flow` decides for itself.
+    hidden_layer_sizes : "auto", int or sequence of int, default="auto"
+        Units in the hidden layers of the networks that steer the maps.
+    n_bins : int, default=8
+        Bins of a spline.
+    activation : {"silu", "relu", "gelu", "elu", "tanh"}, default="silu"
+        Activation of the networks.
+    dropout : "auto" or float, default="auto"
+        Share of hidden units dropped in training.
+    base : {"auto", "normal", "t"}, default="auto"
+        The density of the noise: a standard normal, or a multivariate t whose degrees of
+        freedom are learned, with heavier tails. "auto" takes the t.
+    marginals : {"auto", "yeo-johnson"} or None, default="auto"
+        What happens to each column before columns meet: None standardises it,
+        "yeo-johnson" also takes a power transform. "auto" lets left-out rows choose.
+    n_estimators : "auto" or int, default="auto"
+        Number of members, flows trained at once whose densities are averaged.
+    safety_net : bool, default=True
+        Whether simpler densities are mixed in. False leaves the bare flow.
+    learning_rate_init : "auto" or float, default="auto"
+        Largest learning rate; it warms up, then falls to 0 along a cosine.
+    batch_size : "auto" or int, default="auto"
+        Rows a minibatch.
+    max_iter : "auto" or int, default="auto"
+        Epochs at most.
+    alpha : float, default=1e-3
+        Decay of the networks' weights.
+    noise : "auto" or float, default="auto"
+        Standard deviation of noise added to the whitened inputs in training.
+    effort : {"full", "fast"}, default="full"
+        "fast" trains one member, half as long.
+    early_stopping : "auto" or bool, default="auto"
+        Whether rows are left out to decide when to stop and which weights to keep. With
+        False every member sees all rows, and there is no safety net, which needs rows not
+        trained on. "auto" leaves rows out where there are at least two distinct ones.
+    validation_fraction : float, default=0.1
+        Share of the rows left out by a single member. Several members leave out a fold each.
+    n_iter_no_change : int, default=8
+        Validation checks without a gain after which training stops.
+    tol : float, default=2e-3
+        Least gain that counts, in nats a row.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the earlier fit. Meant for the same data: left-out rows
+        of other data may have been trained on before.
+    random_state : int, RandomState instance or None, default=None
+        Fixes folds, starts, batches and noise. An int gives identical fits.
+    device : str, default="auto"
+        Where to compute: "auto" (a CUDA device where there is one, else the CPU), "cpu",
+        "cuda", "cuda:1", "mps". Scores are computed in float64 but on "mps".
+    verbose : int, default=0
+        Above 0, a progress bar with the validation log-likelihood.
+
+    Attributes
+    ----------
+    flow_ : torch.nn.Module
+        The fitted density in the units of X: ``flow_.log_prob(x)`` maps a float64 tensor
+        (n, d) on `device_` to (n,), with gradients with respect to x.
+    weights_ : dict
+        The parts of the density and their weights: "flow" (the members together), "start"
+        (the t that they started at) and "wide t".
+    device_ : torch.device
+        Where the density is.
+    n_iter_ : int
+        Epochs trained.
+    loss_curve_ : list of float
+        The members' mean training loss, −log p a row, one entry for each epoch.
+    validation_scores_ : list of float
+        The members' mean log-likelihood of their left-out rows, one entry for each check,
+        the first before training.
+    best_validation_score_ : float or None
+        Mean over the members of each one's best.
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where X had string names.
+
+    See Also
+    --------
+    sklearn.neighbors.KernelDensity : Kernels on the rows; good below four columns.
+    sklearn.mixture.GaussianMixture : A few ellipsoids.
+    skflow.metrics.mean_log_likelihood : One scale to compare them on.
+
+    Notes
+    -----
+    ``score`` is the mean log-likelihood of a row, as for ``GaussianMixture``; only
+    ``KernelDensity`` returns the sum. A log density can be positive: it is one over the units
+    of the columns, and changes by −log a when a column is multiplied by a.
+
+    References
+    ----------
+    .. [1] Papamakarios et al. (2021). Normalizing flows for probabilistic modeling and
+       inference. Journal of Machine Learning Research 22.
+    .. [2] Durkan et al. (2019). Neural spline flows. NeurIPS.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skflow import NormalizingFlowDensity
+    >>> X = load_iris().data
+    >>> density = NormalizingFlowDensity(effort="fast", random_state=0).fit(X)
+    >>> density.score_samples(X[:3]).shape
+    (3,)
+    >>> density.sample(5, random_state=0).shape
+    (5, 4)
     """
 
     def __init__(
@@ -69,19 +199,96 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None):
+        """Fit the density of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            At least two rows, finite.
+        y : None
+            Ignored; there for the pipeline's sake.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative weights; a weight of 3 means the same as the row three times, and a
+            common factor changes nothing.
+
+        Returns
+        -------
+        NormalizingFlowDensity
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            Where X has NaN or inf, a single row, or a column whose variance overflows, where
+            weights are negative or all zero, or where the device is not there.
+        FloatingPointError
+            Where training cannot keep the loss finite.
+
+        Warns
+        -----
+        DegenerateColumnWarning
+            Where a column is constant, or one value fills over a fifth of its distinct rows.
+        sklearn.exceptions.ConvergenceWarning
+            Where an explicit `max_iter` ended a fit that was still improving by over `tol`,
+            or Ctrl-C ended it.
+        """
         self._fit_rows(X, sample_weight)
         return self
 
     def score_samples(self, X):
+        """Log-likelihood of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, in the units in which the density was fitted.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            log p(x) in nats, float64, for a density over the columns' own units. A row's
+            value does not depend on the rows beside it.
+        """
         check_is_fitted(self)
         return self._log_prob(self._validate(X, reset=False))
 
     def score(self, X, y=None, sample_weight=None):
+        """Mean log-likelihood a row, in nats.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, in the units in which the density was fitted.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            The (weighted) mean of ``score_samples(X)``; not the sum, which ``KernelDensity``
+            returns.
+        """
         scores = self.score_samples(X)
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X)
         return float(np.average(scores, weights=weights))
 
     def sample(self, n_samples=1, random_state=None):
+        """Draw rows from the density.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the draws; None gives fresh rows at every call.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Rows in the units of X, float64.
+        """
         check_is_fitted(self)
         if not isinstance(n_samples, Integral) or n_samples < 1:
             raise ValueError(f"n_samples={n_samples!r} must be a positive int.")

@@ -1,6 +1,5 @@
 """What skflow's estimators share: parameters, arrays in, fitted state, pickling."""
 
-import math
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,7 +15,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
     _check_sample_weight,
-    check_is_fitted,
     check_random_state,
     validate_data,
 )
@@ -25,7 +23,6 @@ from tqdm.auto import tqdm
 import skflow
 from skflow.device import resolve_device, scoring_dtype
 from skflow.ensemble import Earlier
-from skflow.exceptions import DegenerateColumnWarning
 from skflow.fitting import Fitted, fit_density
 from skflow.flows.blueprint import Blueprint, Design, Part, from_arrays, to_arrays
 from skflow.flows.families import FAMILIES
@@ -34,6 +31,12 @@ from skflow.flows.registry import Sizes
 from skflow.recipe import resolve
 from skflow.training.batches import effective_size, merge
 from skflow.training.loop import Record
+from skflow.validation import (
+    check_finite,
+    check_layer_sizes,
+    check_variance,
+    warn_of_degenerate_columns,
+)
 
 _BLOCK = 2048  # rows scored at a time: memory does not grow with the rows
 _AUTO = StrOptions({"auto"})
@@ -73,15 +76,15 @@ class FlowEstimator(BaseEstimator):
         """Fit the density of X, (n, d); on failure the earlier fit stays as it was."""
         with self._all_or_nothing():
             device = resolve_device(self.device)
-            _check_layer_sizes(self.hidden_layer_sizes)
+            check_layer_sizes(self.hidden_layer_sizes)
             X = self._validate(X, reset=True)
             weights = _check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
             )
             names = getattr(self, "feature_names_in_", None)
-            _check_variance(X, names)
+            check_variance(X, names)
             rows, weights = merge(X, weights)
-            _warn_of_degenerate_columns(rows, names)
+            warn_of_degenerate_columns(rows, names)
             recipe = resolve(
                 self.get_params(deep=False), len(rows), effective_size(weights), rows.shape[1]
             )
@@ -137,7 +140,7 @@ class FlowEstimator(BaseEstimator):
             ensure_min_samples=2 if reset else 1,
         )
         if not get_config()["assume_finite"]:
-            _check_finite(X, getattr(self, "feature_names_in_", None))
+            check_finite(X, getattr(self, "feature_names_in_", None))
         return X
 
     def _log_prob(self, X: np.ndarray) -> np.ndarray:
@@ -229,61 +232,3 @@ def _device_or_cpu(name: str) -> torch.device:
         return resolve_device(name)
     except ValueError:
         return torch.device("cpu")
-
-
-def _column(names, j: int) -> str:
-    return f"column {j}" if names is None else f"column {names[j]!r}"
-
-
-def _check_layer_sizes(sizes) -> None:
-    if isinstance(sizes, (str, Integral)):
-        return
-    if not len(sizes) or not all(isinstance(s, Integral) and s > 0 for s in sizes):
-        raise ValueError(
-            f"hidden_layer_sizes={sizes!r} must be 'auto', a positive int, or a non-empty "
-            "sequence of positive ints, one for each hidden layer."
-        )
-
-
-def _check_finite(X: np.ndarray, names) -> None:
-    if np.isfinite(X.sum()):  # cheap, and enough for all but overflow
-        return
-    for bad, what in ((np.isnan(X), "NaN"), (np.isinf(X), "infinity")):
-        if bad.any():
-            row, column = np.argwhere(bad)[0]
-            raise ValueError(
-                f"Input X contains {what} in {_column(names, column)} (first in row {row}; "
-                f"{int(bad.sum())} values in all), where a density needs finite numbers. Drop "
-                "those rows, or fill them first, for example with sklearn.impute.SimpleImputer."
-            )
-
-
-def _check_variance(X: np.ndarray, names) -> None:
-    with np.errstate(over="ignore", invalid="ignore"):
-        overflown = ~np.isfinite(X.var(axis=0) * len(X))
-    if overflown.any():
-        j = int(np.flatnonzero(overflown)[0])
-        raise ValueError(
-            f"The variance of {_column(names, j)} overflows float64 (largest absolute value "
-            f"{np.abs(X[:, j]).max():.3g}). Rescale the column, or drop its extreme rows."
-        )
-
-
-def _warn_of_degenerate_columns(rows: np.ndarray, names) -> None:
-    """One warning for columns where one value fills over a fifth of the distinct rows."""
-    degenerate = []
-    for j, column in enumerate(rows.T):
-        values, counts = np.unique(column, return_counts=True)
-        most = int(counts.max())
-        if len(values) == 1 or most > max(1, len(rows) / 5):
-            share = math.floor(100 * most / len(rows))
-            what = "constant" if len(values) == 1 else f"{share} % equal to {values[counts.argmax()]:g}"
-            degenerate.append(f"{_column(names, j)} ({what})")
-    if degenerate:
-        warnings.warn(
-            f"No density describes these columns well: {'; '.join(degenerate)}. The fit is "
-            "finite, but log-likelihoods depend on how narrow a spike is allowed there. "
-            "Consider dropping these columns, or modelling them apart.",
-            DegenerateColumnWarning,
-            stacklevel=6,
-        )

@@ -1,0 +1,71 @@
+"""Errors and warnings at the boundary: what was wrong, where, and what to try."""
+
+import math
+import warnings
+from numbers import Integral
+
+import numpy as np
+
+from skflow.exceptions import DegenerateColumnWarning
+
+
+def column_name(names, j: int) -> str:
+    """How an error names a column."""
+    return f"column {j}" if names is None else f"column {names[j]!r}"
+
+
+def check_layer_sizes(sizes) -> None:
+    """Raise where hidden layer sizes are not positive ints."""
+    if isinstance(sizes, (str, Integral)):
+        return
+    if not len(sizes) or not all(isinstance(s, Integral) and s > 0 for s in sizes):
+        raise ValueError(
+            f"hidden_layer_sizes={sizes!r} must be 'auto', a positive int, or a non-empty "
+            "sequence of positive ints, one for each hidden layer."
+        )
+
+
+def check_finite(X: np.ndarray, names) -> None:
+    """Raise where X has NaN or inf, naming the column."""
+    if np.isfinite(X.sum()):  # cheap, and enough for all but overflow
+        return
+    for bad, what in ((np.isnan(X), "NaN"), (np.isinf(X), "infinity")):
+        if bad.any():
+            row, column = np.argwhere(bad)[0]
+            raise ValueError(
+                f"Input X contains {what} in {column_name(names, column)} (first in row {row}; "
+                f"{int(bad.sum())} values in all), where a density needs finite numbers. Drop "
+                "those rows, or fill them first, for example with sklearn.impute.SimpleImputer."
+            )
+
+
+def check_variance(X: np.ndarray, names) -> None:
+    """Raise where the variance of a column overflows, naming it."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        overflown = ~np.isfinite(X.var(axis=0) * len(X))
+    if overflown.any():
+        j = int(np.flatnonzero(overflown)[0])
+        raise ValueError(
+            f"The variance of {column_name(names, j)} overflows float64 (largest absolute value "
+            f"{np.abs(X[:, j]).max():.3g}). Rescale the column, or drop its extreme rows."
+        )
+
+
+def warn_of_degenerate_columns(rows: np.ndarray, names) -> None:
+    """One warning for columns where one value fills over a fifth of the distinct rows."""
+    degenerate = []
+    for j, column in enumerate(rows.T):
+        values, counts = np.unique(column, return_counts=True)
+        most = int(counts.max())
+        if len(values) == 1 or most > max(1, len(rows) / 5):
+            share = math.floor(100 * most / len(rows))
+            what = "constant" if len(values) == 1 else f"{share} % equal to {values[counts.argmax()]:g}"
+            degenerate.append(f"{column_name(names, j)} ({what})")
+    if degenerate:
+        warnings.warn(
+            f"No density describes these columns well: {'; '.join(degenerate)}. The fit is "
+            "finite, but log-likelihoods depend on how narrow a spike is allowed there. "
+            "Consider dropping these columns, or modelling them apart.",
+            DegenerateColumnWarning,
+            stacklevel=6,
+        )
