@@ -1,12 +1,15 @@
 """NormalizingFlowDensity: p(x)."""
 
-from numbers import Integral
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import DensityMixin, _fit_context
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from skflow.estimator import FlowEstimator
+from skflow.estimator import FlowEstimator, Seed
+from skflow.validation import check_count
 
 
 class NormalizingFlowDensity(DensityMixin, FlowEstimator):
@@ -147,31 +150,31 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
     def __init__(
         self,
         *,
-        flow="nsf_ar",
-        n_transforms="auto",
-        hidden_layer_sizes="auto",
-        n_bins=8,
-        activation="silu",
-        dropout="auto",
-        base="auto",
-        marginals="auto",
-        n_estimators="auto",
-        safety_net=True,
-        learning_rate_init="auto",
-        batch_size="auto",
-        max_iter="auto",
-        alpha=1e-3,
-        noise="auto",
-        effort="full",
-        early_stopping="auto",
-        validation_fraction=0.1,
-        n_iter_no_change=8,
-        tol=2e-3,
-        warm_start=False,
-        random_state=None,
-        device="auto",
-        verbose=0,
-    ):
+        flow: str | Callable[..., Any] = "nsf_ar",
+        n_transforms: Literal["auto"] | int = "auto",
+        hidden_layer_sizes: Literal["auto"] | int | Sequence[int] = "auto",
+        n_bins: int = 8,
+        activation: str = "silu",
+        dropout: Literal["auto"] | float = "auto",
+        base: Literal["auto", "normal", "t"] = "auto",
+        marginals: Literal["auto", "yeo-johnson"] | None = "auto",
+        n_estimators: Literal["auto"] | int = "auto",
+        safety_net: bool = True,
+        learning_rate_init: Literal["auto"] | float = "auto",
+        batch_size: Literal["auto"] | int = "auto",
+        max_iter: Literal["auto"] | int = "auto",
+        alpha: float = 1e-3,
+        noise: Literal["auto"] | float = "auto",
+        effort: Literal["full", "fast"] = "full",
+        early_stopping: Literal["auto"] | bool = "auto",
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 8,
+        tol: float = 2e-3,
+        warm_start: bool = False,
+        random_state: Seed = None,
+        device: str = "auto",
+        verbose: int = 0,
+    ) -> None:
         self.flow = flow
         self.n_transforms = n_transforms
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -198,7 +201,7 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the density of X.
 
         Parameters
@@ -235,7 +238,7 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         self._fit_rows(X, sample_weight)
         return self
 
-    def score_samples(self, X):
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Log-likelihood of each row.
 
         Parameters
@@ -252,7 +255,7 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         check_is_fitted(self)
         return self._log_prob(self._validate(X, reset=False))
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Mean log-likelihood a row, in nats.
 
         Parameters
@@ -274,7 +277,7 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X)
         return float(np.average(scores, weights=weights))
 
-    def sample(self, n_samples=1, random_state=None):
+    def sample(self, n_samples: int = 1, random_state: Seed = None) -> np.ndarray:
         """Draw rows from the density.
 
         Parameters
@@ -290,6 +293,4 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
             Rows in the units of X, float64.
         """
         check_is_fitted(self)
-        if not isinstance(n_samples, Integral) or n_samples < 1:
-            raise ValueError(f"n_samples={n_samples!r} must be a positive int.")
-        return self._sample(int(n_samples), random_state)
+        return self._sample(check_count("n_samples", n_samples), random_state)

@@ -45,3 +45,13 @@ def available_devices() -> list[str]:
 def scoring_dtype(device: torch.device) -> torch.dtype:
     """float64, but float32 on a device that has no float64."""
     return torch.float32 if device.type == "mps" else torch.float64
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep freed blocks of up to 32 MB instead of returning them at once.
+
+    glibc raises its threshold for that when the first such block is freed. Without this,
+    every step of a fit maps and unmaps its larger tensors anew, and a tenth of the time goes
+    into page faults. Elsewhere it does nothing.
+    """
+    torch.empty(31 << 20, dtype=torch.uint8)

@@ -2,9 +2,10 @@
 
 import copy
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
+from types import FrameType
 
 import numpy as np
 import torch
@@ -13,13 +14,14 @@ from torch import Generator
 from skflow.flows.bijections import Bijection, Chain
 from skflow.flows.blueprint import Blueprint, Design, Part, make_base
 from skflow.flows.flow import Flow
+from skflow.flows.mixture import Mixture
 from skflow.parts import Piece, Split, Start, Table
 from skflow.recipe import Recipe
 from skflow.training.batches import Rows
 from skflow.training.loop import Record, train
 from skflow.training.members import Members
 
-Watch = Callable[[Iterator[Record]], Iterable[Record]]
+Watch = Callable[[Iterable[Record]], Iterable[Record]]
 
 
 @dataclass
@@ -68,12 +70,13 @@ def new_members(
 class Earlier:
     """A fitted density to go on from."""
 
-    density: Flow
+    density: Flow  # of a mixture
     blueprint: Blueprint
 
     def units(self) -> Bijection:
         """The link that all parts share."""
-        return copy.deepcopy(self.density.chain.links[0]).cpu().double()
+        (units,) = copy.deepcopy(self.density).cpu().double().chain.links
+        return units
 
     def members(self, design: Design, n_members: int) -> list[Member]:
         """The members as they were, ready to be trained on.
@@ -96,11 +99,18 @@ class Earlier:
 
     def _member(self, k: int) -> Member:
         part = self.blueprint.parts[k]
-        flow = copy.deepcopy(self.density.base.parts[k]).cpu()
+        flow = copy.deepcopy(self._part(k)).cpu()
         n_fixed = len(part.links)
         fixed, learned = flow.chain.links[:n_fixed], flow.chain.links[n_fixed:]
         trainable = Flow(Chain(learned), flow.base).float().train().requires_grad_(True)
         return Member(Chain(fixed).double(), part.links, trainable)
+
+    def _part(self, k: int) -> Flow:
+        mixture = self.density.base
+        assert isinstance(mixture, Mixture)
+        part = mixture.parts[k]
+        assert isinstance(part, Flow)
+        return part
 
 
 class Training:
@@ -183,7 +193,7 @@ class Training:
 
 def _inside_search() -> bool:
     """Whether a search, a cross-validation or a parallel job called this fit."""
-    frame = sys._getframe()
+    frame: FrameType | None = sys._getframe()
     while frame is not None:
         if frame.f_globals.get("__name__", "").startswith(("sklearn.model_selection", "joblib")):
             return True

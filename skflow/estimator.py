@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
@@ -21,7 +22,7 @@ from sklearn.utils.validation import (
 from tqdm.auto import tqdm
 
 import skflow
-from skflow.device import resolve_device, scoring_dtype
+from skflow.device import keep_freed_memory, resolve_device, scoring_dtype
 from skflow.ensemble import Earlier
 from skflow.fitting import Fitted, fit_density
 from skflow.flows.blueprint import Blueprint, Design, Part, from_arrays, to_arrays
@@ -39,13 +40,15 @@ from skflow.validation import (
 )
 
 _BLOCK = 2048  # rows scored at a time: memory does not grow with the rows
+Seed = int | np.random.RandomState | None
+
 _AUTO = StrOptions({"auto"})
 
 
 class FlowEstimator(BaseEstimator):
     """Base of the estimators: everything but what they estimate."""
 
-    _parameter_constraints: dict[str, list[Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "flow": [StrOptions(set(FAMILIES)), callable],
         "n_transforms": [_AUTO, Interval(Integral, 1, None, closed="left")],
         "hidden_layer_sizes": [_AUTO, Interval(Integral, 1, None, closed="left"), "array-like"],
@@ -72,9 +75,10 @@ class FlowEstimator(BaseEstimator):
         "verbose": ["verbose"],
     }
 
-    def _fit_rows(self, X, sample_weight) -> None:
+    def _fit_rows(self, X: ArrayLike, sample_weight: ArrayLike | None) -> None:
         """Fit the density of X, (n, d); on failure the earlier fit stays as it was."""
         with self._all_or_nothing():
+            keep_freed_memory()
             device = resolve_device(self.device)
             check_layer_sizes(self.hidden_layer_sizes)
             X = self._validate(X, reset=True)
@@ -128,9 +132,9 @@ class FlowEstimator(BaseEstimator):
     def _draw_seed(self) -> int:
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
-    def _validate(self, X, reset: bool) -> np.ndarray:
+    def _validate(self, X: ArrayLike, reset: bool) -> np.ndarray:
         """X in float64, its width and names checked, free of NaN and inf."""
-        X = validate_data(
+        rows: np.ndarray = validate_data(
             self,
             X,
             reset=reset,
@@ -140,11 +144,12 @@ class FlowEstimator(BaseEstimator):
             ensure_min_samples=2 if reset else 1,
         )
         if not get_config()["assume_finite"]:
-            check_finite(X, getattr(self, "feature_names_in_", None))
-        return X
+            check_finite(rows, getattr(self, "feature_names_in_", None))
+        return rows
 
     def _log_prob(self, X: np.ndarray) -> np.ndarray:
         """log p of validated rows, block by block."""
+        keep_freed_memory()
         dtype = scoring_dtype(self.device_)
         out = np.empty(len(X))
         with torch.no_grad():
@@ -154,13 +159,13 @@ class FlowEstimator(BaseEstimator):
                 out[start : start + _BLOCK] = log_prob.cpu().numpy()
         return out
 
-    def _sample(self, n_samples: int, random_state) -> np.ndarray:
+    def _sample(self, n_samples: int, random_state: Seed) -> np.ndarray:
         seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
         generator = torch.Generator().manual_seed(int(seed))
         with torch.no_grad():
             return self.flow_.sample(n_samples, generator).double().cpu().numpy()
 
-    def _watch(self, records: Iterator[Record]) -> Iterable[Record]:
+    def _watch(self, records: Iterable[Record]) -> Iterable[Record]:
         """Show training's progress where `verbose` asks for it."""
         if not self.verbose:
             yield from records
@@ -175,13 +180,13 @@ class FlowEstimator(BaseEstimator):
                 yield record
 
     @contextmanager
-    def _all_or_nothing(self):
+    def _all_or_nothing(self) -> Iterator[None]:
         before = dict(vars(self))
         try:
             yield
         except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
+            self.__dict__.clear()
+            self.__dict__.update(before)
             raise
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -87,7 +87,7 @@ def fit_density(
 def _deal_splits(n: int, recipe: Recipe, rng: np.random.Generator) -> list[Split]:
     """One split a member: it leaves out one of the folds, or none."""
     if recipe.n_folds is None:
-        return [Split(np.arange(n), None)] * recipe.n_members
+        return [Split(np.arange(n), np.arange(0))] * recipe.n_members
     folds = deal_folds(n, recipe.n_folds, rng)
     return [
         Split(np.flatnonzero(folds != k), np.flatnonzero(folds == k))

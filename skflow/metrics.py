@@ -1,9 +1,14 @@
 """Log-likelihoods on one scale, whatever the estimator."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 
-def mean_log_likelihood(estimator, X, y=None, sample_weight=None):
+def mean_log_likelihood(
+    estimator: Any, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+) -> float:
     """Mean log-likelihood a row of any fitted density estimator.
 
     ``KernelDensity.score`` is a sum over the rows, while that of ``GaussianMixture`` and of
@@ -38,4 +43,5 @@ def mean_log_likelihood(estimator, X, y=None, sample_weight=None):
     >>> round(mean_log_likelihood(density, X), 6) == round(density.score(X) / len(X), 6)
     True
     """
-    return float(np.average(estimator.score_samples(X), weights=sample_weight))
+    weights = None if sample_weight is None else np.asarray(sample_weight, dtype=float)
+    return float(np.average(estimator.score_samples(X), weights=weights))

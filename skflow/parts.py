@@ -38,10 +38,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Split:
-    """Which rows a member may see, and which it leaves out, if any."""
+    """Which rows a member may see, and which it leaves out."""
 
     seen: np.ndarray
-    left_out: np.ndarray | None
+    left_out: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ def side_pieces(table: Table, start: Start, recipe: Recipe) -> dict[str, Piece]:
     loc, factor = fit_t(z.numpy(), table.w.numpy(), start.shape)
     links = [*marginals, Whiten(torch.from_numpy(loc), torch.from_numpy(factor))]
     return {
-        "start": _over_base(links, recipe.base, start.shape.df),
-        "wide t": _over_base(links, "t", _WIDE_DF),
+        "start": _over_base(links, recipe.base, len(loc), start.shape.df),
+        "wide t": _over_base(links, "t", len(loc), _WIDE_DF),
     }
 
 
@@ -104,7 +104,7 @@ def blend(
     return {name: float(share) for name, share in zip(names, shares, strict=True) if share > 0}
 
 
-def _over_base(links: list[Bijection], base: str, df: float) -> Piece:
-    n_features = links[-1].loc.shape[-1]
-    flow = Flow(Chain(links), make_base(base, n_features, df)).double().requires_grad_(False)
+def _over_base(links: list[Bijection], base: str, n_features: int, df: float) -> Piece:
+    density = make_base(base, n_features, df)
+    flow = Flow(Chain(links), density).double().requires_grad_(False)
     return Piece(flow, Part(names_of(links), False, base))

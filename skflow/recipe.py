@@ -6,6 +6,7 @@ The figures behind the choices are in docs/benchmarks.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from skflow.flows.blueprint import Design
 from skflow.flows.families import FAMILIES
@@ -45,7 +46,7 @@ def resolve(params: dict, n_distinct: int, n_rows: float, n_features: int) -> Re
     Recipe
     """
 
-    def choose(name, automatic):
+    def choose(name: str, automatic: Any) -> Any:
         return automatic if params[name] == "auto" else params[name]
 
     fast = params["effort"] == "fast"
@@ -98,8 +99,9 @@ def _n_transforms(family: str | Callable, n_features: int) -> int:
     if callable(family):
         return 1
     default = FAMILIES[family]
-    wide = n_features > 16 and default.n_transforms_wide is not None
-    return default.n_transforms_wide if wide else default.n_transforms
+    if n_features > 16 and default.n_transforms_wide is not None:
+        return default.n_transforms_wide
+    return default.n_transforms
 
 
 def _n_members(fast: bool, n_rows: float, n_features: int) -> int:

@@ -2,30 +2,41 @@
 
 import math
 import warnings
+from collections.abc import Sequence
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 
 from skflow.exceptions import DegenerateColumnWarning
 
+Names = np.ndarray | None
 
-def column_name(names, j: int) -> str:
+
+def column_name(names: Names, j: int) -> str:
     """How an error names a column."""
     return f"column {j}" if names is None else f"column {names[j]!r}"
 
 
-def check_layer_sizes(sizes) -> None:
+def check_layer_sizes(sizes: str | int | Sequence[int]) -> None:
     """Raise where hidden layer sizes are not positive ints."""
-    if isinstance(sizes, (str, Integral)):
+    if isinstance(sizes, str | int | Integral):
         return
-    if not len(sizes) or not all(isinstance(s, Integral) and s > 0 for s in sizes):
+    if not len(sizes) or not all(isinstance(s, Integral) and int(s) > 0 for s in sizes):
         raise ValueError(
             f"hidden_layer_sizes={sizes!r} must be 'auto', a positive int, or a non-empty "
             "sequence of positive ints, one for each hidden layer."
         )
 
 
-def check_finite(X: np.ndarray, names) -> None:
+def check_count(name: str, value: Any) -> int:
+    """A positive int, or an error."""
+    if not isinstance(value, Integral) or int(value) < 1:
+        raise ValueError(f"{name}={value!r} must be a positive int.")
+    return int(value)
+
+
+def check_finite(X: np.ndarray, names: Names) -> None:
     """Raise where X has NaN or inf, naming the column."""
     if np.isfinite(X.sum()):  # cheap, and enough for all but overflow
         return
@@ -39,7 +50,7 @@ def check_finite(X: np.ndarray, names) -> None:
             )
 
 
-def check_variance(X: np.ndarray, names) -> None:
+def check_variance(X: np.ndarray, names: Names) -> None:
     """Raise where the variance of a column overflows, naming it."""
     with np.errstate(over="ignore", invalid="ignore"):
         overflown = ~np.isfinite(X.var(axis=0) * len(X))
@@ -51,7 +62,7 @@ def check_variance(X: np.ndarray, names) -> None:
         )
 
 
-def warn_of_degenerate_columns(rows: np.ndarray, names) -> None:
+def warn_of_degenerate_columns(rows: np.ndarray, names: Names) -> None:
     """One warning for columns where one value fills over a fifth of the distinct rows."""
     degenerate = []
     for j, column in enumerate(rows.T):
@@ -59,7 +70,8 @@ def warn_of_degenerate_columns(rows: np.ndarray, names) -> None:
         most = int(counts.max())
         if len(values) == 1 or most > max(1, len(rows) / 5):
             share = math.floor(100 * most / len(rows))
-            what = "constant" if len(values) == 1 else f"{share} % equal to {values[counts.argmax()]:g}"
+            what = f"{share} % equal to {values[counts.argmax()]:g}"
+            what = "constant" if len(values) == 1 else what
             degenerate.append(f"{column_name(names, j)} ({what})")
     if degenerate:
         warnings.warn(

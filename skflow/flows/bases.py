@@ -7,10 +7,12 @@ import torch
 from scipy.special import gammaincinv
 from torch import Generator, Tensor, nn
 
+from skflow.flows.density import Density
+
 _LOG_2PI = math.log(2 * math.pi)
 
 
-class StandardNormal(nn.Module):
+class StandardNormal(Density):
     """The standard normal in d dimensions."""
 
     def __init__(self, n_features: int):
@@ -28,7 +30,7 @@ class StandardNormal(nn.Module):
         return torch.randn(n, self.n_features, generator=generator, dtype=torch.float64)
 
 
-class MultivariateT(nn.Module):
+class MultivariateT(Density):
     """The standard multivariate Student t in d dimensions, with trainable degrees of freedom.
 
     log p(z) = log Γ((ν+d)/2) − log Γ(ν/2) − d/2 log(νπ) − (ν+d)/2 log(1 + ‖z‖²/ν)

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from skflow.flows.bases import MultivariateT, StandardNormal
 from skflow.flows.bijections import Bijection, Chain, Standardize, Whiten, YeoJohnson
+from skflow.flows.density import Density
 from skflow.flows.families import links_of
 from skflow.flows.flow import Flow
 from skflow.flows.mixture import Mixture
@@ -30,7 +31,7 @@ class Design:
     n_transforms: int
     sizes: Sizes
 
-    def build(self, base: nn.Module, generator: Generator) -> Flow:
+    def build(self, base: Density, generator: Generator) -> Flow:
         """Freshly initialised links over a base."""
         links = links_of(self.family, self.n_transforms, self.sizes, generator)
         return Flow(Chain(links), base)
@@ -54,7 +55,7 @@ class Blueprint:
     parts: tuple[Part, ...]
 
 
-def make_base(name: str, n_features: int, df: float = 10.0) -> nn.Module:
+def make_base(name: str, n_features: int, df: float = 10.0) -> Density:
     """A base density by name, "normal" or "t"."""
     return StandardNormal(n_features) if name == "normal" else MultivariateT(n_features, df)
 
@@ -82,7 +83,7 @@ def from_arrays(blueprint: Blueprint, arrays: dict[str, np.ndarray]) -> Flow:
         links = _fixed_links(part.links, f"base.parts.{k}.chain.links", tensors)
         base = make_base(part.base, blueprint.design.sizes.n_features)
         if part.learned:
-            links += blueprint.design.build(base, Generator()).chain.links
+            links.extend(blueprint.design.build(base, Generator()).chain.links)
         parts.append(Flow(Chain(links), base))
     units = Chain(_fixed_links(blueprint.units, "chain.links", tensors))
     density = Flow(units, Mixture(parts, tensors["base.weights"])).double()
@@ -96,6 +97,8 @@ def _fixed_links(
     links: list[Bijection] = []
     for j, name in enumerate(names):
         start = f"{prefix}.{j}."
-        buffers = {key.removeprefix(start): t for key, t in tensors.items() if key.startswith(start)}
+        buffers = {
+            key.removeprefix(start): t for key, t in tensors.items() if key.startswith(start)
+        }
         links.append(FIXED_LINKS[name](**buffers))
     return links

@@ -3,24 +3,24 @@
 import itertools
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from skflow.flows.bijections import Chain
+from skflow.flows.density import Density
 
 
-class Flow(nn.Module):
+class Flow(Density):
     """log p(x) = log p_Z(f(x)) + log |det J_f(x)|.
 
     Parameters
     ----------
     chain : Chain
         f, from data to latent.
-    base : Module
-        p_Z: ``log_prob(z, context)`` and ``sample(n, generator, context)``; a simple density,
-        or a whole mixture of flows.
+    base : Density
+        p_Z: a simple density, or a whole mixture of flows.
     """
 
-    def __init__(self, chain: Chain, base: nn.Module):
+    def __init__(self, chain: Chain, base: Density):
         super().__init__()
         self.chain = chain
         self.base = base

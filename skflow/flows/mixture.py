@@ -1,25 +1,29 @@
 """A weighted sum of densities is a density."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Generator, Tensor, nn
 
+from skflow.flows.density import Density
 
-class Mixture(nn.Module):
+
+class Mixture(Density):
     """log p(x) = log Σ_k w_k p_k(x).
 
     Parameters
     ----------
-    parts : iterable of Module
-        Densities: ``log_prob(x, context)`` and ``sample(n, generator, context)``.
+    parts : iterable of Density
     weights : Tensor of shape (n_parts,)
         Non-negative, with sum 1.
     """
 
-    def __init__(self, parts: Iterable[nn.Module], weights: Tensor):
+    parts: Sequence[Density]
+    weights: Tensor
+
+    def __init__(self, parts: Iterable[Density], weights: Tensor):
         super().__init__()
-        self.parts = nn.ModuleList(parts)
+        self.parts = nn.ModuleList(parts)  # type: ignore[assignment]
         self.register_buffer("weights", weights)
 
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:

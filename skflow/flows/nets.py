@@ -5,6 +5,7 @@ weight stands on the left, so the parameters of a map come out along a leading a
 them contiguous over the rows: what makes splines fast.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -54,6 +55,8 @@ class MLP(nn.Module):
         Draws the initial weights, and later what is dropped.
     """
 
+    hidden: Sequence["Dense"]
+
     def __init__(
         self,
         n_inputs: int,
@@ -65,10 +68,11 @@ class MLP(nn.Module):
     ):
         super().__init__()
         sizes = [n_inputs, *hidden_layer_sizes]
-        self.hidden = nn.ModuleList(
+        layers = [
             Dense(_uniform(n_out, n_in, generator), _uniform_bias(n_out, n_in, generator))
-            for n_in, n_out in zip(sizes, sizes[1:], strict=False)
-        )
+            for n_in, n_out in itertools.pairwise(sizes)
+        ]
+        self.hidden = nn.ModuleList(layers)  # type: ignore[assignment]
         self.output = Dense(torch.zeros(n_outputs, sizes[-1]), torch.zeros(n_outputs))
         self.activation = activation
         self.dropout = Dropout(dropout, generator)

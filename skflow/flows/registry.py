@@ -24,6 +24,7 @@ from skflow.flows.bijections import (
     Scale,
     Spline,
     Standardize,
+    Transformer,
     Whiten,
     YeoJohnson,
 )
@@ -136,8 +137,12 @@ BIJECTIONS: dict[str, Layer] = {
 }
 
 
-def _transformer(name: str, sizes: Sizes):
-    makers = {"additive": Additive, "affine": Affine, "spline": lambda: Spline(sizes.n_bins)}
+def _transformer(name: str, sizes: Sizes) -> Transformer:
+    makers: dict[str, Callable[[], Transformer]] = {
+        "additive": Additive,
+        "affine": Affine,
+        "spline": lambda: Spline(sizes.n_bins),
+    }
     return makers[name]()
 
 

@@ -49,7 +49,12 @@ class Rows:
     context: Tensor | None = None
 
     @classmethod
-    def stack(cls, rows: list[Tensor], weights: list[Tensor], context=None) -> "Rows":
+    def stack(
+        cls,
+        rows: list[Tensor],
+        weights: list[Tensor],
+        context: list[Tensor] | None = None,
+    ) -> "Rows":
         """From one (n_k, d) and one (n_k,) a member."""
         longest = max(len(w) for w in weights)
 

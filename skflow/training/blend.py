@@ -24,7 +24,7 @@ def blend_weights(log_prob: np.ndarray, weights: np.ndarray, net: int) -> np.nda
     ndarray of shape (parts,)
         On the simplex.
     """
-    n, n_parts = log_prob.shape
+    n_parts = log_prob.shape[1]
     pseudo = np.zeros(n_parts)
     pseudo[net] = 1.0
     share = np.full(n_parts, 1 / n_parts)

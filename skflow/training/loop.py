@@ -1,7 +1,7 @@
 """Training: maximum likelihood by stochastic gradients."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator as Iteration
 from dataclasses import dataclass
 
 import torch
@@ -55,7 +55,7 @@ def train(
     left_out: Rows | None,
     schedule: Schedule,
     generator: Generator,
-) -> Iterator[Record]:
+) -> Iteration[Record]:
     """Train, and yield a record at the start and after every check.
 
     On return `members.values` holds the weights to keep: each member's best on its left-out
@@ -100,7 +100,8 @@ def train(
                         best.update(average, scores)
                     if last:
                         losses.append(sums / len(rows))
-                    yield Record(step, schedule.n_steps, epoch + 1, _to_floats(losses), scores, best)
+                    known = _to_floats(losses)
+                    yield Record(step, schedule.n_steps, epoch + 1, known, scores, best)
                     if last or (best is not None and best.done):
                         return
             epoch += 1

@@ -7,6 +7,8 @@ Whatever happens to the parameters between two passes (the optimiser's step, cli
 averaging over steps, keeping the best) is one operation on one tensor.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -44,11 +46,12 @@ class Members:
         for name, value in self._split(self.values.detach()).items():
             owner, _, key = name.rpartition(".")
             self.flow.get_submodule(owner)._parameters[key] = nn.Parameter(value)
+        self._log_prob: Callable[..., Tensor] = self.flow.log_prob  # type: ignore[assignment]
         self._parameters = list(self.flow.parameters())
 
     def log_prob(self, columns: Tensor, context: Tensor | None) -> Tensor:
         """log p of each member's rows, (members, d, n) to (members, n)."""
-        return self.flow.log_prob(columns.mT, None if context is None else context.mT)
+        return self._log_prob(columns.mT, None if context is None else context.mT)
 
     def backward(self, loss: Tensor) -> Tensor:
         """Each member's gradient of its own loss, (members,) to (members, parameters)."""

@@ -40,16 +40,21 @@ def choose_shape(
     return _best_shape(rows, weights, folds, candidates, first.shrinkage)
 
 
-def _best_shape(rows, weights, folds, candidates, shrinkage) -> TShape:
+def _best_shape(
+    rows: np.ndarray,
+    weights: np.ndarray,
+    folds: np.ndarray,
+    candidates: Sequence[float],
+    shrinkage: float,
+) -> TShape:
     total = np.zeros((len(candidates), len(SHRINKAGES)))
     for k in np.unique(folds):
         train, test = folds != k, folds == k
         for i, df in enumerate(candidates):
             loc, scatter = fit_moments(rows[train], weights[train], df, shrinkage)
             total[i] += _log_likelihoods(rows[test], weights[test], loc, scatter, df)
-    i, j = np.unravel_index(total.argmax(), total.shape)
-    score = float(total[i, j] / weights.sum())
-    return TShape(candidates[i], SHRINKAGES[j], score)
+    i, j = divmod(int(total.argmax()), len(SHRINKAGES))
+    return TShape(candidates[i], SHRINKAGES[j], float(total[i, j] / weights.sum()))
 
 
 def fit_t(rows: np.ndarray, weights: np.ndarray, shape: TShape) -> tuple[np.ndarray, np.ndarray]:
@@ -92,7 +97,9 @@ def _scatter(centred: np.ndarray, share: np.ndarray) -> np.ndarray:
     return scatter
 
 
-def _log_likelihoods(rows, weights, loc, scatter, df) -> np.ndarray:
+def _log_likelihoods(
+    rows: np.ndarray, weights: np.ndarray, loc: np.ndarray, scatter: np.ndarray, df: float
+) -> np.ndarray:
     """Weighted sums of log t for every shrinkage, from one eigendecomposition."""
     d = rows.shape[1]
     sd = np.sqrt(scatter.diagonal())

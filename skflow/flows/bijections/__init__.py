@@ -13,6 +13,7 @@ from skflow.flows.bijections.radial import Radial
 from skflow.flows.bijections.scale import Scale
 from skflow.flows.bijections.spline import Spline
 from skflow.flows.bijections.standardize import Standardize
+from skflow.flows.bijections.transformer import Transformer
 from skflow.flows.bijections.whiten import Whiten
 from skflow.flows.bijections.yeo_johnson import YeoJohnson
 
@@ -30,6 +31,7 @@ __all__ = [
     "Scale",
     "Spline",
     "Standardize",
+    "Transformer",
     "Whiten",
     "YeoJohnson",
 ]

@@ -3,13 +3,11 @@
 import torch
 from torch import Tensor
 
+from skflow.flows.bijections.transformer import Transformer
 
-class Additive:
-    """z = x + shift (Dinh et al. 2015): volume preserving; raw parameter 0 is the identity.
 
-    A transformer maps scalars: x (..., d, n), one column a row, with raw parameters
-    (..., n_parameters, d, n) from a conditioner; it returns the image and log |dz/dx|.
-    """
+class Additive(Transformer):
+    """z = x + shift, volume preserving (Dinh et al. 2015)."""
 
     n_parameters = 1
 

@@ -2,14 +2,13 @@
 
 from torch import Tensor
 
+from skflow.flows.bijections.transformer import Transformer
+
 _BOUND = 7.0  # no layer scales by more than e^±7: dozens of layers cannot overflow
 
 
-class Affine:
-    """z = exp(s) x + shift (Dinh et al. 2017), s softly clipped; raw parameters 0 are the identity.
-
-    Shapes as in `Additive`.
-    """
+class Affine(Transformer):
+    """z = exp(s) x + shift, with s softly clipped (Dinh et al. 2017)."""
 
     n_parameters = 2
 

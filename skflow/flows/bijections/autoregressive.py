@@ -1,9 +1,23 @@
 """Autoregressive: every column is steered by those before it."""
 
+from collections.abc import Callable
+from typing import Protocol
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from skflow.flows.bijections.bijection import Bijection, with_context
+from skflow.flows.bijections.transformer import Transformer
+
+
+class Sweeping(Protocol):
+    """A conditioner that can also be asked column by column."""
+
+    def __call__(self, columns: Tensor) -> Tensor:
+        """Raw parameters of all columns."""
+
+    def sweep(self, n_parameters: int, context: Tensor) -> Callable[[list[Tensor]], Tensor]:
+        """A function from the columns known so far to the raw parameters of the next."""
 
 
 class Autoregressive(Bijection):
@@ -15,14 +29,14 @@ class Autoregressive(Bijection):
 
     Parameters
     ----------
-    transformer : Additive, Affine or Spline
+    transformer : Transformer
         The scalar map that is steered.
-    net : MaskedMLP or Constant
+    net : Module with a method ``sweep``
         From all columns and the context, (..., d + c, n), to the transformer's raw
         parameters, (..., n_parameters * d, n), those of column j free of columns j and later.
     """
 
-    def __init__(self, transformer, net: nn.Module):
+    def __init__(self, transformer: Transformer, net: Sweeping):
         super().__init__()
         self.transformer = transformer
         self.net = net
@@ -36,7 +50,9 @@ class Autoregressive(Bijection):
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         columns = z.mT
-        sweep = self.net.sweep(self.transformer.n_parameters, with_context(columns[..., :0, :], context))
+        sweep = self.net.sweep(
+            self.transformer.n_parameters, with_context(columns[..., :0, :], context)
+        )
         known: list[Tensor] = []
         total = z.new_zeros(z.shape[:-1])
         for column in columns.split(1, dim=-2):

@@ -1,6 +1,6 @@
 """Bijections one after another."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from torch import Tensor, nn
 
@@ -10,9 +10,11 @@ from skflow.flows.bijections.bijection import Bijection
 class Chain(Bijection):
     """f = f_K ∘ … ∘ f_1: images are passed on, log-determinants are added up."""
 
+    links: Sequence[Bijection]
+
     def __init__(self, links: Iterable[Bijection] = ()):
         super().__init__()
-        self.links = nn.ModuleList(links)
+        self.links = nn.ModuleList(links)  # type: ignore[assignment]
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         total = x.new_zeros(x.shape[:-1])

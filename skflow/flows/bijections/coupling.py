@@ -1,9 +1,14 @@
 """Coupling: some columns steer the others."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from skflow.flows.bijections.bijection import Bijection, with_context
+from skflow.flows.bijections.transformer import Transformer
+
+ScalarMap = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 class Coupling(Bijection):
@@ -11,7 +16,7 @@ class Coupling(Bijection):
 
     Parameters
     ----------
-    transformer : Additive, Affine or Spline
+    transformer : Transformer
         The scalar map that is steered.
     net : Module
         From the steering columns and the context, (..., k + c, n), to the transformer's raw
@@ -22,7 +27,9 @@ class Coupling(Bijection):
         Whether the last k columns steer instead of the first.
     """
 
-    def __init__(self, transformer, net: nn.Module, n_steering: int, from_end: bool = False):
+    def __init__(
+        self, transformer: Transformer, net: nn.Module, n_steering: int, from_end: bool = False
+    ):
         super().__init__()
         self.transformer = transformer
         self.net = net
@@ -35,7 +42,9 @@ class Coupling(Bijection):
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         return self._couple(self.transformer.inverse, z, context)
 
-    def _couple(self, scalar_map, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _couple(
+        self, scalar_map: ScalarMap, x: Tensor, context: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         steering, moved = self._split(x.mT)
         raw = self.net(with_context(steering, context))
         raw = raw.unflatten(-2, (self.transformer.n_parameters, moved.shape[-2]))

@@ -33,11 +33,10 @@ class LULinear(Bijection):
         identity = torch.eye(
             self.triangles.shape[-1], dtype=self.triangles.dtype, device=self.triangles.device
         )
-        diagonal = identity if self.log_diagonal is None else torch.diag_embed(self._scale())
-        return self.triangles.tril(-1) + identity, self.triangles.triu(1) + diagonal
-
-    def _scale(self) -> Tensor:
-        return self.log_diagonal.exp()
+        lower, upper = self.triangles.tril(-1) + identity, self.triangles.triu(1)
+        if self.log_diagonal is None:
+            return lower, upper + identity
+        return lower, upper + torch.diag_embed(self.log_diagonal.exp())
 
     def _log_det(self) -> Tensor:
         if self.log_diagonal is None:

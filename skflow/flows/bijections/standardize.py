@@ -9,6 +9,9 @@ from skflow.flows.bijections.bijection import Bijection, for_every_row
 class Standardize(Bijection):
     """z = (x − loc) / scale, a fixed map fitted from data; loc and scale have shape (d,)."""
 
+    loc: Tensor
+    scale: Tensor
+
     def __init__(self, loc: Tensor, scale: Tensor):
         super().__init__()
         self.register_buffer("loc", loc)

@@ -13,6 +13,9 @@ class Whiten(Bijection):
     so an autoregressive flow behind it still conditions each column on those before it.
     """
 
+    loc: Tensor
+    factor: Tensor
+
     def __init__(self, loc: Tensor, factor: Tensor):
         super().__init__()
         self.register_buffer("loc", loc)

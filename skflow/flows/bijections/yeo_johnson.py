@@ -23,6 +23,10 @@ class YeoJohnson(Bijection):
         Powers, and the interval outside of which the map is straight; low < 0 < high.
     """
 
+    lam: Tensor
+    low: Tensor
+    high: Tensor
+
     def __init__(self, lam: Tensor, low: Tensor, high: Tensor):
         super().__init__()
         self.register_buffer("lam", lam)

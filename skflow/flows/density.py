@@ -1,0 +1,17 @@
+"""The contract of a density, be it a base, a flow or a mixture of flows."""
+
+from abc import ABC, abstractmethod
+
+from torch import Generator, Tensor, nn
+
+
+class Density(nn.Module, ABC):
+    """Something with a log-likelihood that can be drawn from."""
+
+    @abstractmethod
+    def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """log p(x | context), (..., n, d) and (..., n, c) to (..., n), in nats."""
+
+    @abstractmethod
+    def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
+        """Draw n rows, (n, d), given the n rows of the context if there is one."""
