@@ -2,7 +2,6 @@
 
 import math
 import warnings
-from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
@@ -18,7 +17,7 @@ def column_name(names: Names, j: int) -> str:
     return f"column {j}" if names is None else f"column {names[j]!r}"
 
 
-def check_layer_sizes(sizes: str | int | Sequence[int]) -> None:
+def check_layer_sizes(sizes: Any) -> None:
     """Raise where hidden layer sizes are not positive ints."""
     if isinstance(sizes, str | int | Integral):
         return
