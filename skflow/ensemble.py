@@ -15,7 +15,7 @@ from skflow.flows.bijections import Bijection, Chain
 from skflow.flows.blueprint import Blueprint, Design, Part, make_base
 from skflow.flows.flow import Flow
 from skflow.flows.mixture import Mixture
-from skflow.parts import Piece, Split, Start, Table
+from skflow.parts import Choices, Piece, Split, Table
 from skflow.recipe import Recipe
 from skflow.training.batches import Rows
 from skflow.training.loop import Record, train
@@ -52,7 +52,7 @@ class Member:
 
 
 def new_members(
-    starts: list[Piece], start: Start, recipe: Recipe, generator: Generator
+    starts: list[Piece], choices: Choices, recipe: Recipe, generator: Generator
 ) -> list[Member]:
     """Members that are what they start at, each behind its own split's fixed links."""
     n_features = recipe.design.sizes.n_features
@@ -60,7 +60,7 @@ def new_members(
         Member(
             piece.flow.chain,
             piece.part.links,
-            recipe.design.build(make_base(recipe.base, n_features, start.shape.df), generator),
+            recipe.design.build(make_base(recipe.base, n_features, choices.shape.df), generator),
         )
         for piece in starts
     ]

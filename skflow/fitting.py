@@ -12,7 +12,7 @@ from skflow.flows.bijections import Chain, Standardize
 from skflow.flows.blueprint import Blueprint, names_of
 from skflow.flows.flow import Flow
 from skflow.flows.mixture import Mixture
-from skflow.parts import Split, Table, blend, choose_start, side_pieces
+from skflow.parts import Split, Table, blend, choose, side_pieces
 from skflow.recipe import Recipe
 from skflow.training.batches import deal_folds
 
@@ -62,12 +62,12 @@ def fit_density(
     units = Standardize.fit(x, w) if earlier is None else earlier.units()
     x, units_log_det = units(x)
     table = Table(x, w)
-    start = choose_start(table, recipe, rng)
+    choices = choose(table, recipe, rng)
     splits = _deal_splits(len(x), recipe, rng)
-    sides = [side_pieces(table.take(split.seen), start, recipe) for split in splits]
+    sides = [side_pieces(table.take(split.seen), choices, recipe) for split in splits]
     generator = Generator().manual_seed(int(rng.integers(2**31)))
     if earlier is None:
-        members = new_members([side["start"] for side in sides], start, recipe, generator)
+        members = new_members([side["start"] for side in sides], choices, recipe, generator)
     else:
         members = earlier.members(recipe.design, len(splits))
     training = Training(members, splits, table, recipe, generator, device)
@@ -75,7 +75,7 @@ def fit_density(
     pieces, shares = {"flow": training.pieces()}, {"flow": 1.0}
     if recipe.safety_net:
         shares = blend(pieces["flow"], sides, splits, table)
-        everywhere = side_pieces(table, start, recipe)
+        everywhere = side_pieces(table, choices, recipe)
         pieces |= {name: [piece] for name, piece in everywhere.items()}
     parts = [(p, shares[name] / len(pieces[name])) for name in shares for p in pieces[name]]
     mixture = Mixture([p.flow for p, _ in parts], torch.tensor([s for _, s in parts]).double())

@@ -1,31 +1,63 @@
 """Marginal links: what happens to every column on its own, before columns meet."""
 
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
 from torch import Tensor
 
 from skflow.flows.bijections import Bijection, Chain, Standardize, YeoJohnson
+from skflow.kernel_marginals import choose_factors, fit_kernel_link
+
+_WORK = 2.5e7  # bounds the rows on which kernels are chosen, by columns
 
 
-def fit_marginals(kind: str, x: Tensor, weights: Tensor) -> list[Bijection]:
-    """Links that bring the columns of x (n, d) to about standard normal.
+@dataclass(frozen=True)
+class Marginals:
+    """How to fit marginal links: a kind, and for kernels the bandwidth factor of each column."""
 
-    Parameters
-    ----------
-    kind : {"standardize", "yeo-johnson"}
-    x : Tensor of shape (n, d)
-    weights : Tensor of shape (n,)
+    kind: str  # "standardize", "yeo-johnson" or "kernel", which comes after a power transform
+    factors: tuple[float | None, ...] = ()
 
-    Returns
-    -------
-    list of Bijection
-        Fixed, in float64.
-    """
-    if kind == "standardize":
-        return [Standardize.fit(x, weights)]
-    links: list[Bijection] = []
-    for fit in (_centre, YeoJohnson.fit, Standardize.fit):
-        image, _ = Chain(links)(x)
-        links.append(fit(image, weights))
-    return links
+    def fit(self, x: Tensor, weights: Tensor) -> list[Bijection]:
+        """Links that bring the columns of x (n, d) to about standard normal."""
+        if self.kind == "standardize":
+            return [Standardize.fit(x, weights)]
+        steps: list[Callable[[Tensor, Tensor], Bijection]]
+        steps = [_centre, YeoJohnson.fit, Standardize.fit]
+        if self.kind == "kernel":
+            steps.append(lambda x, w: fit_kernel_link(x, w, self.factors))
+        links: list[Bijection] = []
+        for fit in steps:
+            links.append(fit(x, weights))
+            x, _ = links[-1](x)
+        return links
+
+
+def choose_marginals(
+    kinds: tuple[str, ...], x: Tensor, weights: Tensor, folds: np.ndarray
+) -> list[Marginals]:
+    """The candidates of the given kinds; that of kernels only where a column wants them."""
+    candidates = []
+    for kind in kinds:
+        if kind != "kernel":
+            candidates.append(Marginals(kind))
+            continue
+        factors = _kernel_factors(x, weights, folds)
+        if any(factor is not None for factor in factors):
+            candidates.append(Marginals(kind, tuple(factors)))
+    return candidates
+
+
+def _kernel_factors(x: Tensor, weights: Tensor, folds: np.ndarray) -> list[float | None]:
+    some = slice(int(math.sqrt(_WORK / x.shape[1])))
+    x, weights = x[some], weights[some]
+    z, _ = Chain(Marginals("yeo-johnson").fit(x, weights))(x)
+    normal = torch.distributions.Normal(0.0, 1.0).log_prob(z)
+    scores = (weights @ normal / weights.sum()).numpy()
+    return choose_factors(z.numpy(), weights.numpy(), folds[some], scores)
 
 
 def _centre(x: Tensor, weights: Tensor) -> Standardize:

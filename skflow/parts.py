@@ -6,18 +6,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skflow.flows.bijections import Bijection, Chain, Whiten
+from skflow.flows.bijections import Bijection, Chain, Standardize, Whiten
 from skflow.flows.blueprint import Part, make_base, names_of
+from skflow.flows.density import Density
 from skflow.flows.flow import Flow
-from skflow.marginals import fit_marginals
+from skflow.marginals import Marginals, choose_marginals
 from skflow.recipe import Recipe
+from skflow.simple_mixtures import (
+    choose_bandwidth,
+    choose_components,
+    fit_gaussians,
+    fit_kernels,
+)
 from skflow.training.batches import deal_folds
 from skflow.training.blend import blend_weights
 from skflow.training.start import DEGREES_OF_FREEDOM, TShape, choose_shape, fit_t
 
 _WIDE_DF = 2.0  # of the t that expects what nothing else does
-_START_ROWS = 4000  # on which the start is chosen
-_START_FOLDS = 5
+_CHOICE_ROWS = 4000  # on which choices are made
+_CHOICE_FOLDS = 5
+_LEAST_SHARE = {"kernels": 0.05, "wide t": 0.0}  # of a part that is kept; kernels score slowly
 
 
 @dataclass(frozen=True)
@@ -53,38 +61,72 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Start:
-    """What all rows decide about the start; everything else about it is fitted per split."""
+class Choices:
+    """What all rows decide together; everything else is fitted per split.
 
-    marginals: str
+    `shape` is that of the start's t, `components` of the Gaussian mixture, in whitened space
+    or in standardised units, `bandwidth` of the kernels in whitened space; None leaves the
+    part out.
+    """
+
+    marginals: Marginals
     shape: TShape
+    components: int | None = None
+    components_whitened: bool = True
+    bandwidth: float | None = None
+    seed: int = 0
 
 
-def choose_start(table: Table, recipe: Recipe, rng: np.random.Generator) -> Start:
-    """Marginals, degrees of freedom and shrinkage, by left-out log-likelihood under the t."""
+def choose(table: Table, recipe: Recipe, rng: np.random.Generator) -> Choices:
+    """Choose by the likelihood of left-out rows, on a bounded number of them."""
     n = len(table.x)
-    some = table.take(np.sort(rng.permutation(n)[:_START_ROWS]))
-    folds = deal_folds(len(some.x), min(_START_FOLDS, n), rng)
-    df = DEGREES_OF_FREEDOM[-1:] if recipe.base == "normal" else DEGREES_OF_FREEDOM
-    starts, scores = [], []
-    for marginals in recipe.marginals:
-        z, log_det = Chain(fit_marginals(marginals, some.x, some.w))(some.x)
-        shape = choose_shape(z.numpy(), some.w.numpy(), folds, df)
-        starts.append(Start(marginals, shape))
-        scores.append(shape.score + some.mean(log_det))
-    return starts[int(np.argmax(scores))]
+    some = table.take(rng.permutation(n)[:_CHOICE_ROWS])
+    folds = deal_folds(len(some.x), min(_CHOICE_FOLDS, n), rng)
+    seed = int(rng.integers(2**31))
+    marginals, shape = _choose_start(some, folds, recipe)
+    if not recipe.safety_net:
+        return Choices(marginals, shape, seed=seed)
+    left_out = torch.from_numpy(folds == 0)
+    links = _links(some, marginals, shape)
+    z, log_det = Chain(links)(some.x)
+    plain, plain_log_det = Standardize.fit(some.x, some.w)(some.x)
+    whitened = choose_components(z, some.w, left_out, seed)
+    standardized = choose_components(plain, some.w, left_out, seed)
+    gain = whitened.score - standardized.score
+    gain += some.mean(log_det) - some.mean(plain_log_det)
+    bandwidth = choose_bandwidth(z, some.w, left_out)
+    return Choices(
+        marginals,
+        shape,
+        int(whitened.choice if gain > 0 else standardized.choice),
+        gain > 0,
+        None if bandwidth is None else bandwidth.choice,
+        seed,
+    )
 
 
-def side_pieces(table: Table, start: Start, recipe: Recipe) -> dict[str, Piece]:
-    """Fitted to the table: the start, and a t with wide tails."""
-    marginals = fit_marginals(start.marginals, table.x, table.w)
-    z, _ = Chain(marginals)(table.x)
-    loc, factor = fit_t(z.numpy(), table.w.numpy(), start.shape)
-    links = [*marginals, Whiten(torch.from_numpy(loc), torch.from_numpy(factor))]
-    return {
-        "start": _over_base(links, recipe.base, len(loc), start.shape.df),
-        "wide t": _over_base(links, "t", len(loc), _WIDE_DF),
-    }
+def side_pieces(table: Table, choices: Choices, recipe: Recipe) -> dict[str, Piece]:
+    """What needs no training, fitted to the table: the start, and the safety net."""
+    links = _links(table, choices.marginals, choices.shape)
+    z, _ = Chain(links)(table.x)
+    d = table.x.shape[1]
+    start = make_base(recipe.base, d, choices.shape.df)
+    pieces = {"start": _piece(links, start, recipe.base)}
+    if not recipe.safety_net:
+        return pieces
+    pieces["wide t"] = _piece(links, make_base("t", d, _WIDE_DF), "t")
+    if choices.components:
+        at: list[Bijection] = links
+        rows = z
+        if not choices.components_whitened:
+            at = [Standardize.fit(table.x, table.w)]
+            rows, _ = at[0](table.x)
+        gaussians = fit_gaussians(rows, table.w, choices.components, choices.seed)
+        pieces["gaussians"] = _piece(at, gaussians, "gaussians")
+    if choices.bandwidth is not None:
+        kernels = fit_kernels(z, table.w, choices.bandwidth)
+        pieces["kernels"] = _piece(links, kernels, "kernels")
+    return pieces
 
 
 def blend(
@@ -101,10 +143,32 @@ def blend(
         weights.append(rows.w)
     w = torch.cat(weights).numpy()
     shares = blend_weights(torch.cat(scores).numpy(), w / w.mean(), net=names.index("wide t"))
+    least = np.array([_LEAST_SHARE.get(name, 1e-3) for name in names])
+    shares = np.where(shares < least, 0.0, shares)
+    shares /= shares.sum()
     return {name: float(share) for name, share in zip(names, shares, strict=True) if share > 0}
 
 
-def _over_base(links: list[Bijection], base: str, n_features: int, df: float) -> Piece:
-    density = make_base(base, n_features, df)
-    flow = Flow(Chain(links), density).double().requires_grad_(False)
-    return Piece(flow, Part(names_of(links), False, base))
+def _choose_start(some: Table, folds: np.ndarray, recipe: Recipe) -> tuple[Marginals, TShape]:
+    """Marginals, degrees of freedom and shrinkage, by left-out log-likelihood under the t."""
+    df = DEGREES_OF_FREEDOM[-1:] if recipe.base == "normal" else DEGREES_OF_FREEDOM
+    starts, scores = [], []
+    for marginals in choose_marginals(recipe.marginals, some.x, some.w, folds):
+        z, log_det = Chain(marginals.fit(some.x, some.w))(some.x)
+        shape = choose_shape(z.numpy(), some.w.numpy(), folds, df)
+        starts.append((marginals, shape))
+        scores.append(shape.score + some.mean(log_det))
+    return starts[int(np.argmax(scores))]
+
+
+def _links(table: Table, marginals: Marginals, shape: TShape) -> list[Bijection]:
+    """Marginals, then whitening by the t's location and scatter."""
+    links = marginals.fit(table.x, table.w)
+    z, _ = Chain(links)(table.x)
+    loc, factor = fit_t(z.numpy(), table.w.numpy(), shape)
+    return [*links, Whiten(torch.from_numpy(loc), torch.from_numpy(factor))]
+
+
+def _piece(links: list[Bijection], base: Density, name: str) -> Piece:
+    flow = Flow(Chain(links), base).double().requires_grad_(False)
+    return Piece(flow, Part(names_of(links), False, name))

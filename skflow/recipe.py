@@ -91,7 +91,7 @@ def resolve(params: dict, n_distinct: int, n_rows: float, n_features: int) -> Re
 
 def _marginals(name: str | None) -> tuple[str, ...]:
     if name == "auto":
-        return ("standardize", "yeo-johnson")
+        return ("standardize", "yeo-johnson", "kernel")
     return ("standardize",) if name is None else (name,)
 
 

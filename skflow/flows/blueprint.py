@@ -8,19 +8,22 @@ import torch
 from torch import Generator, Tensor
 
 from skflow.flows.bases import MultivariateT, StandardNormal
-from skflow.flows.bijections import Bijection, Chain, Standardize, Whiten, YeoJohnson
+from skflow.flows.bijections import Bijection, Chain, Interpolant, Standardize, Whiten, YeoJohnson
 from skflow.flows.density import Density
 from skflow.flows.families import links_of
 from skflow.flows.flow import Flow
+from skflow.flows.gaussians import Gaussians, Kernels
 from skflow.flows.mixture import Mixture
 from skflow.flows.registry import Sizes
 
 # links that are fitted from data and then fixed; their buffers are their constructors' arguments
 FIXED_LINKS: dict[str, type[Bijection]] = {
+    "interpolant": Interpolant,
     "standardize": Standardize,
     "whiten": Whiten,
     "yeo_johnson": YeoJohnson,
 }
+FIXED_BASES: dict[str, type[Density]] = {"gaussians": Gaussians, "kernels": Kernels}
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,10 @@ def from_arrays(blueprint: Blueprint, arrays: dict[str, np.ndarray]) -> Flow:
     parts = []
     for k, part in enumerate(blueprint.parts):
         links = _fixed_links(part.links, f"base.parts.{k}.chain.links", tensors)
-        base = make_base(part.base, blueprint.design.sizes.n_features)
+        if part.base in FIXED_BASES:
+            base = FIXED_BASES[part.base](**_below(f"base.parts.{k}.base.", tensors))
+        else:
+            base = make_base(part.base, blueprint.design.sizes.n_features)
         if part.learned:
             links.extend(blueprint.design.build(base, Generator()).chain.links)
         parts.append(Flow(Chain(links), base))
@@ -94,11 +100,13 @@ def from_arrays(blueprint: Blueprint, arrays: dict[str, np.ndarray]) -> Flow:
 def _fixed_links(
     names: tuple[str, ...], prefix: str, tensors: dict[str, Tensor]
 ) -> list[Bijection]:
-    links: list[Bijection] = []
-    for j, name in enumerate(names):
-        start = f"{prefix}.{j}."
-        buffers = {
-            key.removeprefix(start): t for key, t in tensors.items() if key.startswith(start)
-        }
-        links.append(FIXED_LINKS[name](**buffers))
-    return links
+    return [FIXED_LINKS[name](**_below(f"{prefix}.{j}.", tensors)) for j, name in enumerate(names)]
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names start with a prefix, by the rest of their names."""
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }

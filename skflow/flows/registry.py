@@ -17,6 +17,7 @@ from skflow.flows.bijections import (
     Autoregressive,
     Bijection,
     Coupling,
+    Interpolant,
     LULinear,
     Planar,
     Radial,
@@ -117,6 +118,12 @@ def _yeo_johnson(sizes: Sizes, generator: Generator) -> Bijection:
     return YeoJohnson(lam, torch.full_like(lam, -4), torch.full_like(lam, 3))
 
 
+def _interpolant(sizes: Sizes, generator: Generator) -> Bijection:
+    steps = torch.rand(3, sizes.n_features, 6, generator=generator, dtype=torch.float64) + 0.1
+    knots, values, slopes = steps[0].cumsum(-1), steps[1].cumsum(-1), steps[2]
+    return Interpolant(knots - 2, values - 2, slopes)
+
+
 BIJECTIONS: dict[str, Layer] = {
     "additive coupling": coupling("additive"),
     "affine coupling": coupling("affine"),
@@ -133,6 +140,7 @@ BIJECTIONS: dict[str, Layer] = {
     "reverse": lambda sizes, generator: Reverse(),
     "standardize": _standardize,
     "whiten": _whiten,
+    "interpolant": _interpolant,
     "yeo-johnson": _yeo_johnson,
 }
 

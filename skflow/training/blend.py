@@ -32,5 +32,4 @@ def blend_weights(log_prob: np.ndarray, weights: np.ndarray, net: int) -> np.nda
         with np.errstate(divide="ignore"):
             membership = softmax(log_prob + np.log(share), axis=1)
         share = (weights @ membership + pseudo) / (weights.sum() + 1)
-    share[share < 1e-6] = 0.0
-    return share / share.sum()
+    return share

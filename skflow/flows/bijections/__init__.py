@@ -6,6 +6,7 @@ from skflow.flows.bijections.autoregressive import Autoregressive
 from skflow.flows.bijections.bijection import Bijection
 from skflow.flows.bijections.chain import Chain
 from skflow.flows.bijections.coupling import Coupling
+from skflow.flows.bijections.interpolant import Interpolant
 from skflow.flows.bijections.linear import LULinear
 from skflow.flows.bijections.permutation import Reverse
 from skflow.flows.bijections.planar import Planar
@@ -24,6 +25,7 @@ __all__ = [
     "Bijection",
     "Chain",
     "Coupling",
+    "Interpolant",
     "LULinear",
     "Planar",
     "Radial",

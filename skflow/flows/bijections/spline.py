@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import softplus
 
+from skflow.flows.bijections.rational_quadratic import climb, coordinate
 from skflow.flows.bijections.transformer import Transformer
 
 _LEAST_SHARE = 1e-3  # of the interval, for the width and the height of a bin
@@ -44,17 +45,12 @@ class Spline(Transformer):
         index = _bin_of(position, shares.detach().select(_BINS - 1, 1))
         (w, h), (left, bottom), _ = _bins_at(index, shares)
         rise, fall = _end_slopes(raw, index, self.n_bins).unbind(_BINS)
-        s, up = h / w, position - bottom
-        # t is the root of a quadratic, eqs. 6–8 and 29 of the paper, written without cancellation
-        bend = up * (rise + fall - 2 * s)
-        a, b, c = h * (s - rise) + bend, h * rise - bend, -s * up
-        t = (2 * c / (-b - (b.square() - 4 * a * c).clamp_min(0).sqrt())).clamp(0, 1)
-        rest = 1 - t
-        q = s + (rise + fall - 2 * s) * t * rest
-        m = fall * t.square() + 2 * s * t * rest + rise * rest.square()
+        s = h / w
+        t = coordinate(position - bottom, s, h, rise, fall)
+        _, log_slope = climb(t, s, h, rise, fall)
         inside = z.abs() <= self.bound
         x = torch.where(inside, (left + t * w) * (2 * self.bound) - self.bound, z)
-        return x, torch.where(inside, -((s / q).square() * m).log(), 0.0)
+        return x, torch.where(inside, -log_slope, 0.0)
 
 
 class _SplineForward(torch.autograd.Function):
@@ -114,17 +110,12 @@ class _SplineForward(torch.autograd.Function):
         g_width = torch.addcmul(g_s * s, g_t, t) / -w
         g_height = torch.addcmul(g_s / w, gz, ratio)
         k = below.shape[_BINS]
-        grad_raw = torch.cat(
-            [
-                _share_gradients(p, below, index, edge, size, g_edge, g_size)
-                for p, edge, size, g_edge, g_size in (
-                    (probabilities.select(_BINS - 1, 0), left, w, g_left, g_width),
-                    (probabilities.select(_BINS - 1, 1), bottom, h, gz, g_height),
-                )
-            ]
-            + [_slope_gradients(index, slopes, torch.stack([g_rise, g_fall], _BINS), k)],
-            dim=_BINS,
-        )
+        grad_raw = below.new_empty([*t.shape[:-2], 3 * k - 1, *t.shape[-2:]])
+        widths, heights, inner = grad_raw.split([k, k, k - 1], dim=_BINS)
+        p_width, p_height = probabilities.unbind(_BINS - 1)
+        _share_gradients(widths, p_width, below, index, left, w, g_left, g_width)
+        _share_gradients(heights, p_height, below, index, bottom, h, gz, g_height)
+        _slope_gradients(inner, index, slopes, torch.stack([g_rise, g_fall], dim=_BINS))
         return torch.where(inside, g_left / (-2 * ctx.bound), grad_z), grad_raw, None, None
 
 
@@ -176,6 +167,7 @@ def _end_knots(index: Tensor) -> Tensor:
 
 
 def _share_gradients(
+    out: Tensor,
     probabilities: Tensor,
     below: Tensor,
     index: Tensor,
@@ -183,8 +175,8 @@ def _share_gradients(
     size: Tensor,
     g_edge: Tensor,
     g_size: Tensor,
-) -> Tensor:
-    """Through edge = Σ_{k < bin} share_k, size = share_bin, and the softmax p.
+) -> None:
+    """Into `out`, through edge = Σ_{k < bin} share_k, size = share_bin, and the softmax p.
 
     p_k (g_k − Σ p g), with g_k = g_edge below the bin, g_size in it and 0 above. The sum needs
     only the p below and in the bin, which edge and size know.
@@ -192,19 +184,17 @@ def _share_gradients(
     free = 1 - below.shape[_BINS] * _LEAST_SHARE
     mean = g_edge * (edge - _LEAST_SHARE * index) + g_size * (size - _LEAST_SHARE)
     above = -mean.unsqueeze(_BINS)
-    out = torch.addcmul(above, below, g_edge.unsqueeze(_BINS), value=free)
+    torch.addcmul(above, below, g_edge.unsqueeze(_BINS), value=free, out=out)
     out.scatter_(_BINS, index.unsqueeze(_BINS), (free * g_size - mean).unsqueeze(_BINS))
-    return out.mul_(probabilities)
+    out.mul_(probabilities)
 
 
-def _slope_gradients(index: Tensor, slopes: Tensor, gradients: Tensor, n_bins: int) -> Tensor:
-    """Through softplus, whose slope is 1 − exp(−softplus), to the raw slopes."""
+def _slope_gradients(out: Tensor, index: Tensor, slopes: Tensor, gradients: Tensor) -> None:
+    """Into `out`, through softplus, whose slope is 1 − exp(−softplus), to the raw slopes."""
+    n_inner = out.shape[_BINS]
+    if n_inner == 0:
+        return
     knots = _end_knots(index)
-    inner = (knots >= 0) & (knots <= n_bins - 2)
+    inner = (knots >= 0) & (knots < n_inner)
     gradients = gradients * inner * -torch.expm1(_LEAST_SLOPE - slopes)
-    shape = list(gradients.shape)
-    shape[_BINS] = n_bins - 1
-    out = gradients.new_zeros(shape)
-    if n_bins > 1:
-        out.scatter_add_(_BINS, knots.clamp(0, n_bins - 2), gradients)
-    return out
+    out.zero_().scatter_add_(_BINS, knots.clamp(0, n_inner - 1), gradients)
