@@ -21,7 +21,6 @@ from sklearn.utils.validation import (
 )
 from tqdm.auto import tqdm
 
-import skflow
 from skflow.device import keep_freed_memory, resolve_device, scoring_dtype
 from skflow.ensemble import Earlier
 from skflow.fitting import Fitted, fit_density
@@ -38,6 +37,7 @@ from skflow.validation import (
     check_variance,
     warn_of_degenerate_columns,
 )
+from skflow.version import __version__
 
 _BLOCK = 2048  # rows scored at a time: memory does not grow with the rows
 Seed = int | np.random.RandomState | None
@@ -200,7 +200,7 @@ class FlowEstimator(BaseEstimator):
             state["_arrays"] = to_arrays(state.pop("flow_"))
             state["_blueprint"] = asdict(state["_blueprint"])
             state["device_"] = str(state["device_"])
-            state["_skflow_version"] = skflow.__version__
+            state["_skflow_version"] = __version__
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -208,10 +208,10 @@ class FlowEstimator(BaseEstimator):
         arrays = state.pop("_arrays", None)
         if arrays is not None:
             version = state.pop("_skflow_version")
-            if version != skflow.__version__:
+            if version != __version__:
                 warnings.warn(
                     f"This {type(self).__name__} was pickled by skflow {version} and is being "
-                    f"loaded by skflow {skflow.__version__}; check its scores before use.",
+                    f"loaded by skflow {__version__}; check its scores before use.",
                     UserWarning,
                     stacklevel=2,
                 )

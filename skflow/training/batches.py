@@ -23,7 +23,8 @@ def merge(rows: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray
     summed = np.add.reduceat(weights / weights.max(), np.flatnonzero(first))
     # in float32, so that a common factor cannot survive in the last bits
     normed = (summed * (len(summed) / summed.sum())).astype(np.float32)
-    return rows[first], normed.astype(np.float64)
+    weighty = normed > 0
+    return rows[first][weighty], normed[weighty].astype(np.float64)
 
 
 def effective_size(weights: np.ndarray) -> float:

@@ -44,7 +44,7 @@ class Record:
     step: int
     n_steps: int
     epoch: int
-    losses: list[float]  # mean training loss of the members, one for each epoch completed
+    losses: list[float]  # mean training loss of the members, one for each epoch begun
     scores: Tensor | None  # (members,) validation log-likelihoods
     best: Best | None
 
@@ -74,38 +74,38 @@ def train(
         best = Best(average, validate(members, left_out), schedule.patience, schedule.tol)
     step = epoch = failures = 0
     slow_down = 1.0
-    losses: list[Tensor] = []
+    losses: list[float] = []
     finite: list[Tensor] = []
     try:
         yield Record(0, schedule.n_steps, 0, [], None if best is None else best.scores, best)
         while step < schedule.n_steps:
-            sums = torch.zeros(members.n_members).to(members.values)
+            epoch += 1
+            epoch_loss = _Mean(members.n_members)
             for batch in rows.minibatches(schedule.batch_size, generator):
-                loss, ok = _step(members, optimizer, batch, schedule, step, slow_down, generator)
-                sums += loss * len(batch)
+                rate = schedule.rate(step) * slow_down
+                loss, ok = _step(members, optimizer, batch, schedule, rate, generator)
+                epoch_loss.add(loss, ok, len(batch))
                 finite.append(ok)
                 _average(average, members.values.detach(), step)
                 step += 1
                 last = step == schedule.n_steps
-                if last or step % schedule.check_every == 0:
-                    failed = ~torch.stack(finite).any(0)
-                    finite.clear()
-                    failures = failures + 1 if failed.any() else 0
-                    if failures:
-                        slow_down /= 4
-                        _fall_back(members, average, best, failed, failures)
-                    scores = None
-                    if left_out is not None and best is not None:
-                        scores = _validate_at(members, average, left_out)
-                        best.update(average, scores)
-                    if last:
-                        losses.append(sums / len(rows))
-                    known = _to_floats(losses)
-                    yield Record(step, schedule.n_steps, epoch + 1, known, scores, best)
-                    if last or (best is not None and best.done):
-                        return
-            epoch += 1
-            losses.append(sums / len(rows))
+                if not last and step % schedule.check_every:
+                    continue
+                failed = ~torch.stack(finite).any(0)
+                finite.clear()
+                failures = failures + 1 if failed.any() else 0
+                if failures:
+                    slow_down /= 4
+                    _fall_back(members, average, best, failed, failures)
+                scores = None
+                if left_out is not None and best is not None:
+                    scores = _validate_at(members, average, left_out)
+                    best.update(average, scores)
+                known = [*losses, float(epoch_loss)]
+                yield Record(step, schedule.n_steps, epoch, known, scores, best)
+                if last or (best is not None and best.done):
+                    return
+            losses.append(float(epoch_loss))
     finally:
         with torch.no_grad():
             members.values.copy_(average if best is None else best.values)
@@ -138,8 +138,7 @@ def _step(
     optimizer: torch.optim.Optimizer,
     batch: Rows,
     schedule: Schedule,
-    step: int,
-    slow_down: float,
+    rate: float,
     generator: Generator,
 ) -> tuple[Tensor, Tensor]:
     """One step; returns each member's loss and whether its gradient was finite."""
@@ -150,7 +149,6 @@ def _step(
     log_prob = members.log_prob(columns, batch.context)
     loss = -(log_prob * batch.weights).mean(-1)
     gradients = members.backward(loss)
-    rate = schedule.rate(step) * slow_down
     with torch.no_grad():
         norm = gradients.norm(dim=1)
         ok = norm.isfinite()
@@ -181,9 +179,21 @@ def _fall_back(
         )
     with torch.no_grad():
         good = average if best is None else best.values
-        members.values.copy_(torch.where(failed.unsqueeze(-1), good, members.values))
-        average.copy_(members.values)
+        lost = failed.unsqueeze(-1)
+        average.copy_(torch.where(lost, good, average))
+        members.values.copy_(torch.where(lost, good, members.values))
 
 
-def _to_floats(losses: list[Tensor]) -> list[float]:
-    return torch.stack(losses).mean(-1).tolist() if losses else []
+class _Mean:
+    """Mean loss over the rows of an epoch and over the members, skipped steps left out."""
+
+    def __init__(self, n_members: int):
+        self._sum = torch.zeros(n_members)
+        self._n = torch.zeros(n_members)
+
+    def add(self, loss: Tensor, ok: Tensor, n_rows: int) -> None:
+        self._sum = self._sum.to(loss) + n_rows * torch.where(ok, loss, 0.0)
+        self._n = self._n.to(loss) + n_rows * ok
+
+    def __float__(self) -> float:
+        return float((self._sum / self._n).nanmean())

@@ -14,6 +14,7 @@ from scipy.special import gammaln
 DEGREES_OF_FREEDOM = (2.5, 5.0, 10.0, 30.0, 1e4)  # the last is a normal for all purposes
 SHRINKAGES = (1e-8, 1e-6, 1e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.7, 0.95)
 _ITERATIONS = 12
+_NO_SPREAD = 1e-20  # a variance like this, in standardised units, is rounding
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def _scatter(centred: np.ndarray, share: np.ndarray) -> np.ndarray:
     """Σ share x xᵀ; a column without any spread counts as one of unit spread."""
     scatter = (centred * share[:, None]).T @ centred
     diagonal = scatter.diagonal()
-    np.fill_diagonal(scatter, np.where(diagonal > 0, diagonal, 1.0))
+    np.fill_diagonal(scatter, np.where(diagonal > _NO_SPREAD, diagonal, 1.0))
     return scatter
 
 

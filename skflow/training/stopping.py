@@ -21,10 +21,10 @@ class Best:
 
     def __init__(self, values: Tensor, scores: Tensor, patience: int, tol: float):
         self.values = values.detach().clone()
-        self.scores = scores.clone()
+        self.scores = scores.nan_to_num(nan=-torch.inf)
         self.patience = patience
         self.tol = tol
-        self._mark = scores.clone()
+        self._mark = self.scores.clone()
         self._waited = torch.zeros_like(scores)
         self.last_gain = torch.zeros_like(scores)
 

@@ -9,6 +9,7 @@ from torch.nn.functional import softplus
 from skflow.flows.bijections.bijection import Bijection, with_context
 
 _IDENTITY = math.log(math.e - 1)  # softplus(_IDENTITY) = 1
+_LEAST = 1e-9  # slope that a layer leaves at least
 
 
 class Planar(Bijection):
@@ -48,7 +49,7 @@ class Planar(Bijection):
         d = self.n_features
         u, w, b = self.net(with_context(columns[..., :0, :], context)).split([d, d, 1], dim=-2)
         along = (w * u).sum(-2, keepdim=True)
-        slack = softplus(along + _IDENTITY)  # 1 + wᵀû, positive
+        slack = softplus(along + _IDENTITY).clamp_min(_LEAST)  # 1 + wᵀû, positive
         norm = w.square().sum(-2, keepdim=True).clamp_min(torch.finfo(w.dtype).tiny)
         return u + (slack - 1 - along) * w / norm, w, b, slack
 

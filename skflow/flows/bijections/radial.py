@@ -9,6 +9,7 @@ from torch.nn.functional import softplus
 from skflow.flows.bijections.bijection import Bijection, with_context
 
 _IDENTITY = math.log(math.e - 1)  # softplus(_IDENTITY) = 1
+_LEAST = 1e-9  # slope that a layer leaves at least
 
 
 class Radial(Bijection):
@@ -50,7 +51,11 @@ class Radial(Bijection):
     def _parametrize(self, columns: Tensor, context: Tensor | None) -> tuple[Tensor, ...]:
         raw = self.net(with_context(columns[..., :0, :], context))
         centre, log_alpha, raw_s = raw.split([self.n_features, 1, 1], dim=-2)
-        return centre, log_alpha.clamp(-7, 7).exp(), softplus(raw_s + _IDENTITY)
+        return (
+            centre,
+            log_alpha.clamp(-7, 7).exp(),
+            softplus(raw_s + _IDENTITY).clamp_min(_LEAST),
+        )
 
     def _log_det(self, r: Tensor, alpha: Tensor, s: Tensor) -> Tensor:
         across = (r + alpha * s).log() - (r + alpha).log()

@@ -7,7 +7,6 @@ from torch import Tensor
 from skflow.flows.bijections.bijection import Bijection
 
 _LAMBDAS = (-3.0, 5.0)
-_SNAP = 1e-3  # a power this close to 0 counts as the logarithm
 
 
 class YeoJohnson(Bijection):
@@ -60,7 +59,7 @@ def _power(x: Tensor, lam: Tensor) -> tuple[Tensor, Tensor]:
     """The transform and the logarithm of its slope."""
     size, sign, power = _side(x, lam)
     log_size = size.log1p()
-    straight = power.abs() < _SNAP
+    straight = power == 0
     safe = torch.where(straight, 1.0, power)
     image = torch.where(straight, log_size, (safe * log_size).expm1() / safe)
     return sign * image, (power - 1) * log_size
@@ -68,7 +67,7 @@ def _power(x: Tensor, lam: Tensor) -> tuple[Tensor, Tensor]:
 
 def _root(z: Tensor, lam: Tensor) -> Tensor:
     size, sign, power = _side(z, lam)
-    straight = power.abs() < _SNAP
+    straight = power == 0
     safe = torch.where(straight, 1.0, power)
     # below −1 only for images that no x has; their branch is not taken
     log_size = (safe * size).clamp_min(-1 + 1e-15).log1p() / safe
