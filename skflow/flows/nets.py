@@ -212,6 +212,8 @@ class Dropout(nn.Module):
 def _degrees(size: int, n_columns: int, n_context: int) -> Tensor:
     """Ascending degrees spread over 0 … d − 1, or 1 … d − 1 where degree 0 would see nothing."""
     lowest = 0 if n_context or n_columns == 1 else 1
+    if size < n_columns - lowest:  # too few for every degree: spread from the lowest to the top
+        return torch.linspace(lowest, n_columns - 1, size).round().long()
     return lowest + torch.arange(size) * (n_columns - lowest) // size
 
 

@@ -17,7 +17,7 @@ def merge(rows: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """
     kept = weights > 0
     rows, weights = rows[kept] + 0.0, weights[kept]  # + 0.0 makes −0 and 0 equal
-    order = np.lexsort(rows.T[::-1])
+    order = np.lexsort([weights, *rows.T[::-1]])  # weights last: equal rows add up in one order
     rows, weights = rows[order], weights[order]
     first = np.concatenate([[True], (rows[1:] != rows[:-1]).any(1)])
     summed = np.add.reduceat(weights / weights.max(), np.flatnonzero(first))

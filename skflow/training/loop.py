@@ -151,7 +151,7 @@ def _step(
     gradients = members.backward(loss)
     with torch.no_grad():
         norm = gradients.norm(dim=1)
-        ok = norm.isfinite()
+        ok = norm.isfinite() & loss.isfinite()
         gradients.mul_((_CLIP / norm).clamp_max(1).unsqueeze(-1))
         gradients.masked_fill_(~ok.unsqueeze(-1), 0.0)
         if schedule.alpha:

@@ -55,6 +55,8 @@ class Members:
 
     def backward(self, loss: Tensor) -> Tensor:
         """Each member's gradient of its own loss, (members,) to (members, parameters)."""
+        if not self._parameters:
+            return torch.zeros_like(self.values)
         gradients = torch.autograd.grad(loss.sum(), self._parameters, allow_unused=True)
         rows = [
             (torch.zeros_like(p) if g is None else g).reshape(self.n_members, -1)

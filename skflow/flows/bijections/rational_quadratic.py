@@ -17,7 +17,13 @@ def climb(t: Tensor, s: Tensor, h: Tensor, rise: Tensor, fall: Tensor) -> tuple[
 
 
 def coordinate(up: Tensor, s: Tensor, h: Tensor, rise: Tensor, fall: Tensor) -> Tensor:
-    """The coordinate t at a given height: the root of a quadratic, without cancellation."""
+    """The coordinate t at a given height: the root of a quadratic, without cancellation.
+
+    Where b is negative, a is above h s > 0, and the other form of the root is the safe one.
+    """
     bend = up * (rise + fall - 2 * s)
     a, b, c = h * (s - rise) + bend, h * rise - bend, -s * up
-    return (2 * c / (-b - torch.sqrt((b.square() - 4 * a * c).clamp_min(0)))).clamp(0, 1)
+    root = (b.square() - 4 * a * c).clamp_min(0).sqrt()
+    positive = b > 0
+    t = torch.where(positive, 2 * c, root - b) / torch.where(positive, -b - root, 2 * a)
+    return t.clamp(0, 1)

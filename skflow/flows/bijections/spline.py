@@ -182,7 +182,7 @@ def _share_gradients(
     only the p below and in the bin, which edge and size know.
     """
     free = 1 - below.shape[_BINS] * _LEAST_SHARE
-    mean = g_edge * (edge - _LEAST_SHARE * index) + g_size * (size - _LEAST_SHARE)
+    mean = g_edge * (edge - _LEAST_SHARE * index.to(edge.dtype)) + g_size * (size - _LEAST_SHARE)
     above = -mean.unsqueeze(_BINS)
     torch.addcmul(above, below, g_edge.unsqueeze(_BINS), value=free, out=out)
     out.scatter_(_BINS, index.unsqueeze(_BINS), (free * g_size - mean).unsqueeze(_BINS))

@@ -1,0 +1,146 @@
+"""Families of flows: each builds, learns and samples, whatever the width and the context."""
+
+import copy
+
+import pytest
+import torch
+from torch import Generator
+
+from skflow.flows.bases import MultivariateT, StandardNormal
+from skflow.flows.bijections import Chain, Reverse, Scale
+from skflow.flows.families import FAMILIES, links_of
+from skflow.flows.flow import Flow
+from skflow.flows.registry import Sizes
+
+WIDTHS = [1, 2, 5]
+
+
+def build(family, d, n_context=0, n_transforms=2, base=None, dropout=0.0):
+    sizes = Sizes(d, n_context, hidden_layer_sizes=(16, 16), n_bins=5, dropout=dropout)
+    links = links_of(family, n_transforms, sizes, Generator().manual_seed(0))
+    return Flow(Chain(links), base or StandardNormal(d))
+
+
+def bimodal(n, d, n_context=0):
+    """Two clusters on a diagonal, off centre and scale; context that tells them apart."""
+    generator = Generator().manual_seed(1)
+    side = torch.randint(0, 2, (n, 1), generator=generator) * 2.0 - 1
+    x = 0.5 + 1.5 * side + 0.5 * torch.randn(n, d, generator=generator)
+    context = side + 0.5 * torch.randn(n, n_context, generator=generator) if n_context else None
+    return x, context
+
+
+@pytest.mark.parametrize("d", WIDTHS)
+@pytest.mark.parametrize("n_context", [0, 2])
+def test_learns_and_samples(family, d, n_context):
+    flow, (x, context) = build(family, d, n_context), bimodal(256, d, n_context)
+    optimizer = torch.optim.Adam(flow.parameters(), lr=0.02)
+    losses = []
+    for _ in range(30):
+        optimizer.zero_grad()
+        loss = -flow.log_prob(x, context).mean()
+        loss.backward()
+        assert all(p.grad.isfinite().all() for p in flow.parameters() if p.grad is not None)
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] - 0.1
+    drawn = flow.sample(256, Generator().manual_seed(2), context)
+    assert drawn.shape == x.shape
+    assert flow.log_prob(drawn, context).isfinite().all()
+
+
+@pytest.mark.parametrize("d", [2, 5])
+@pytest.mark.parametrize("n_context", [0, 2])
+def test_every_learned_link_has_a_gradient(family, d, n_context):
+    flow, (x, context) = build(family, d, n_context), bimodal(64, d, n_context)
+    flow.log_prob(x, context).mean().backward()
+    for k, link in enumerate(flow.chain.links):
+        if not isinstance(link, Reverse):
+            assert any((p.grad != 0).any() for p in link.parameters()), f"link {k}: {link}"
+
+
+@pytest.mark.parametrize("d", WIDTHS)
+def test_context_changes_the_density(family, d):
+    flow, (x, context) = build(family, d, 2), bimodal(20, d, 2)
+    generator = Generator().manual_seed(0)
+    with torch.no_grad():
+        for p in flow.parameters():
+            p += 0.3 * torch.randn(p.shape, generator=generator)
+    change = flow.log_prob(x, context) - flow.log_prob(x, -context)
+    assert (change.abs() > 1e-4).all()
+
+
+def test_default_depth_builds_and_starts_finite(family):
+    flow = build(family, 3, n_transforms=FAMILIES[family].n_transforms)
+    assert flow.log_prob(bimodal(50, 3)[0]).isfinite().all()
+
+
+def test_one_seed_one_flow(family):
+    one, two = build(family, 3), build(family, 3)
+    assert all(map(torch.equal, one.parameters(), two.parameters()))
+
+
+def test_global_generator_is_left_alone(family):
+    before = torch.random.get_rng_state()
+    flow = build(family, 2, dropout=0.5)
+    flow.log_prob(bimodal(50, 2)[0])
+    flow.sample(10, Generator().manual_seed(0))
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("n_context", [0, 2])
+@pytest.mark.parametrize("d", [1, 3])
+def test_trains_and_samples_on_another_device(family, n_context, d):
+    """On torch's meta device, where a stray CPU tensor raises."""
+    flow = build(family, d, n_context, base=MultivariateT(d, 5.0), dropout=0.5)
+    drawing = copy.deepcopy(flow)  # bases draw on the CPU, and the rows are moved
+    drawing.chain.to("meta")
+    flow.to("meta")
+    x = torch.empty(8, d, device="meta")
+    context = torch.empty(8, n_context, device="meta") if n_context else None
+    flow.log_prob(x, context).mean().backward()
+    assert all(p.grad.device.type == "meta" for p in flow.parameters() if p.grad is not None)
+    drawn = drawing.sample(8, Generator().manual_seed(0), context)
+    assert (drawn.device.type, drawn.shape) == ("meta", x.shape)
+
+
+@pytest.mark.parametrize("as_chain", [True, False])
+def test_a_users_callable_makes_the_links(as_chain):
+    asked = []
+
+    def own(n_features, n_context, generator):
+        asked.append((n_features, n_context, generator.initial_seed()))
+        links = (Scale(n_features), Reverse())
+        return Chain(links) if as_chain else links
+
+    links = links_of(own, 7, Sizes(3, 2), Generator().manual_seed(11))
+    assert asked == [(3, 2, 11)]
+    z, _ = Chain(links)(torch.tensor([[1.0, 2.0, 3.0]]))
+    assert z.tolist() == [[3, 2, 1]]
+
+
+@pytest.mark.parametrize(
+    ("name", "d"), [("realnvp", 2), ("nsf", 2), ("maf", 2), ("maf", 3), ("nsf_ar", 3)]
+)
+def test_two_layers_let_every_column_steer_another(name, d):
+    """Even before the mixing between layers has learned anything."""
+    flow, generator = build(name, d).double(), Generator().manual_seed(0)
+    with torch.no_grad():
+        for key, p in flow.named_parameters():
+            if "net" in key:
+                p += 0.3 * torch.randn(p.shape, generator=generator, dtype=p.dtype)
+    x = 0.1 * bimodal(1, d)[0][0].double()
+    jacobian = torch.autograd.functional.jacobian(lambda v: flow.chain(v[None])[0][0], x)
+    steers = jacobian - torch.diag(jacobian.diagonal())
+    assert (steers != 0).any(0).all()
+
+
+def test_volume_is_preserved_by_nice_up_to_its_scaling_layer():
+    flow = build("nice", 4)
+    generator = Generator().manual_seed(0)
+    with torch.no_grad():
+        for p in flow.parameters():
+            p += 0.3 * torch.randn(p.shape, generator=generator)
+    _, log_det = flow.chain(bimodal(20, 4)[0])
+    expected = flow.chain.links[-1].log_scale.sum()
+    torch.testing.assert_close(log_det, expected.expand(20))

@@ -1,0 +1,130 @@
+"""Yeo-Johnson marginals against scikit-learn, and their straight tails."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.preprocessing import PowerTransformer
+
+from skflow.flows.bijections import YeoJohnson
+
+POWERS = [-3.0, -0.5, 0.0, 1e-9, 5e-4, 2e-3, 0.5, 1.0, 2 - 1e-9, 2.0, 2.7, 5.0]
+
+
+def yeo_johnson(lam, low=-4.0, high=3.0):
+    return YeoJohnson(*(torch.tensor([v], dtype=torch.float64) for v in (lam, low, high)))
+
+
+def columns(n=800):
+    rng = np.random.default_rng(0)
+    skewed = rng.gamma(2.0, size=n)
+    return {
+        "gamma": skewed - np.median(skewed),
+        "mirrored gamma": np.median(skewed) - skewed,
+        "normal": rng.normal(size=n),
+        "lognormal": rng.lognormal(sigma=0.6, size=n) - 1,
+        "heavy": rng.standard_t(3, size=n),
+        "bimodal": np.where(rng.random(n) < 0.7, -1, 2) + 0.3 * rng.normal(size=n),
+        "uniform": rng.uniform(-1, 3, size=n),
+    }
+
+
+@pytest.mark.parametrize("kind", columns())
+def test_power_is_scikit_learns(kind):
+    x = columns()[kind][:, None]
+    expected = PowerTransformer("yeo-johnson", standardize=False).fit(x)
+    found = YeoJohnson.fit(torch.from_numpy(x), torch.ones(len(x)).double())
+    assert found.lam.item() == pytest.approx(expected.lambdas_[0], abs=1e-2)
+    z, _ = yeo_johnson(expected.lambdas_[0], found.low.item(), found.high.item())(
+        torch.from_numpy(x)
+    )
+    np.testing.assert_allclose(z, expected.transform(x), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("lam", POWERS)
+def test_inside_the_interval_it_is_scipys(lam):
+    x = np.linspace(-4, 3, 101)
+    z, _ = yeo_johnson(lam)(torch.from_numpy(x)[:, None])
+    np.testing.assert_allclose(z[:, 0], stats.yeojohnson(x, lam), rtol=1e-9, atol=1e-12)
+
+
+def test_weights_are_repetitions():
+    x = torch.from_numpy(columns(200)["gamma"])[:, None]
+    weights = torch.randint(1, 5, (200,), generator=torch.Generator().manual_seed(0))
+    repeated = x.repeat_interleave(weights, dim=0)
+    one = YeoJohnson.fit(x, weights.double())
+    two = YeoJohnson.fit(repeated, torch.ones(len(repeated)).double())
+    torch.testing.assert_close(one.lam, two.lam, rtol=0, atol=1e-5)
+    assert torch.equal(one.low, two.low)
+    assert torch.equal(one.high, two.high)
+
+
+def test_columns_are_fitted_each_on_its_own():
+    table = columns(300)
+    x = torch.from_numpy(np.stack([table["gamma"], table["normal"]], axis=1))
+    weights = torch.ones(300).double()
+    both = YeoJohnson.fit(x, weights)
+    for j in range(2):
+        assert both.lam[j] == YeoJohnson.fit(x[:, j : j + 1], weights).lam[0]
+
+
+@pytest.mark.parametrize(
+    "column", [np.zeros(20), np.full(20, 3.0), np.r_[np.zeros(19), 1.0], np.r_[np.zeros(19), 1e6]]
+)
+def test_constant_and_nearly_constant_columns_are_finite(column):
+    x = torch.from_numpy(column)[:, None]
+    bijection = YeoJohnson.fit(x, torch.ones(20).double())
+    z, log_slope = bijection(x)
+    assert z.isfinite().all()
+    assert log_slope.isfinite().all()
+    torch.testing.assert_close(bijection.inverse(z)[0], x, rtol=1e-6, atol=1e-8)
+
+
+def test_the_data_lie_well_inside_the_interval():
+    x = torch.from_numpy(columns()["heavy"])[:, None]
+    bijection = YeoJohnson.fit(x, torch.ones(len(x)).double())
+    assert bijection.low < x.min() < 0 < x.max() < bijection.high
+
+
+@pytest.mark.parametrize("lam", POWERS)
+def test_log_slope_is_the_numeric_derivative(lam):
+    x = torch.tensor([-50.0, -4.5, -3.9, -1.0, -1e-3, 1e-3, 1.0, 2.9, 3.5, 50.0]).double()[:, None]
+    step = 1e-6
+    bijection = yeo_johnson(lam)
+    rise = bijection(x + step)[0] - bijection(x - step)[0]
+    expected = (rise / (2 * step)).log().squeeze(1)
+    torch.testing.assert_close(bijection(x)[1], expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("lam", POWERS)
+def test_tails_are_straight_without_a_kink(lam):
+    bijection = yeo_johnson(lam)
+    x = torch.tensor([-1e6, -10.0, -4 - 1e-9, -4 + 1e-9, 3 - 1e-9, 3 + 1e-9, 10.0, 1e6])
+    z, log_slope = bijection(x.double()[:, None])
+    for tail in (log_slope[:4], log_slope[4:]):
+        torch.testing.assert_close(tail, tail[:1].expand(4), rtol=0, atol=1e-8)
+    slope = log_slope[-1].exp()
+    torch.testing.assert_close(z[-1, 0] - z[-2, 0], slope * (1e6 - 10))
+
+
+@settings(deadline=None, derandomize=True, max_examples=300)
+@given(
+    st.floats(-3, 5) | st.sampled_from(POWERS),
+    st.floats(-50, -0.5),
+    st.floats(0.5, 50),
+    st.lists(st.floats(-100, 100) | st.floats(-1e15, 1e15), min_size=1, max_size=10),
+)
+def test_onto_and_invertible_for_all_powers(lam, low, high, points):
+    bijection = yeo_johnson(lam, low, high)
+    point = torch.tensor(points, dtype=torch.float64)[:, None]
+    x, log_slope = bijection.inverse(point)  # any z has an x, however far out
+    z, log_slope_back = bijection(x)
+    assert x.isfinite().all()
+    assert log_slope.isfinite().all()
+    torch.testing.assert_close(z, point, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(log_slope_back, -log_slope, rtol=0, atol=1e-6)
+    back, _ = bijection.inverse(bijection(point)[0])
+    torch.testing.assert_close(back, point, rtol=1e-6, atol=1e-6)
+    assert (bijection(point.sort(0)[0])[0].diff(dim=0) >= 0).all()

@@ -1,0 +1,188 @@
+"""Weighted rows: merged, folded, and dealt out."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from torch import Generator
+
+from skflow.training.batches import Rows, deal_folds, effective_size, merge
+
+bounded = settings(deadline=None, derandomize=True, max_examples=100)
+
+
+@st.composite
+def weighted_rows(draw):
+    """Few distinct values, so that rows repeat; whole weights, some of them 0, not all."""
+    n, d = draw(st.integers(1, 12)), draw(st.integers(1, 3))
+    values = st.sampled_from([-1.5, -0.0, 0.0, 1e-300, 2.0, 1e300])
+    rows = draw(hnp.arrays(float, (n, d), elements=values))
+    weights = draw(hnp.arrays(float, n, elements=st.integers(0, 5)))
+    weights[0] += 1
+    return rows, weights
+
+
+def assert_same_merge(one, two):
+    np.testing.assert_array_equal(one[0], two[0])
+    np.testing.assert_allclose(one[1], two[1], rtol=2e-7)
+
+
+@bounded
+@given(weighted_rows(), st.randoms(use_true_random=False))
+def test_merge_takes_no_notice_of_the_order(problem, random):
+    rows, weights = problem
+    order = list(range(len(rows)))
+    random.shuffle(order)
+    assert_same_merge(merge(rows, weights), merge(rows[order], weights[order]))
+
+
+@bounded
+@given(weighted_rows())
+def test_merge_takes_weights_for_repetitions(problem):
+    rows, weights = problem
+    repeated = rows.repeat(weights.astype(int), axis=0)
+    assert_same_merge(merge(rows, weights), merge(repeated, np.ones(len(repeated))))
+
+
+@bounded
+@given(weighted_rows(), st.floats(1e-300, 1e300))
+def test_merge_takes_no_notice_of_a_common_factor(problem, factor):
+    rows, weights = problem
+    assert_same_merge(merge(rows, weights), merge(rows, weights * factor))
+
+
+@bounded
+@given(weighted_rows())
+def test_merge_gives_distinct_sorted_rows_with_their_share_of_the_weight(problem):
+    rows, weights = problem
+    merged, merged_weights = merge(rows, weights)
+    as_tuples = [tuple(row) for row in merged]
+    assert as_tuples == sorted(set(as_tuples))
+    assert set(as_tuples) == {tuple(row) for row in rows[weights > 0]}
+    assert merged_weights.mean() == pytest.approx(1, rel=1e-6)
+    for row, weight in zip(merged, merged_weights, strict=True):
+        own = weights[(rows == row).all(1)].sum() / weights.sum()
+        assert weight / len(merged) == pytest.approx(own, rel=1e-6)
+
+
+def test_merge_holds_minus_zero_and_zero_for_equal():
+    rows, weights = merge(np.array([[0.0, 1.0], [-0.0, 1.0]]), np.array([1.0, 3.0]))
+    assert rows.shape == (1, 2)
+    assert weights.tolist() == [1]
+    assert not np.signbit(rows).any()
+
+
+def test_merge_changes_nothing_in_place():
+    rows, weights = np.array([[2.0], [-0.0], [2.0]]), np.array([1.0, 2.0, 3.0])
+    merge(rows, weights)
+    assert rows.ravel().tolist() == [2, 0, 2]
+    assert np.signbit(rows[1, 0])
+    assert weights.tolist() == [1, 2, 3]
+
+
+def test_merge_leaves_no_row_without_weight():
+    """A weight too small to count beside the others is 0 in float32, and such rows go."""
+    rows, weights = merge(np.array([[1.0], [2.0], [3.0]]), np.array([1.0, 1e-60, 1.0]))
+    assert (weights > 0).all()
+    assert rows.ravel().tolist() == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected"),
+    [([1, 1, 1, 1], 4), ([5, 5], 2), ([1, 0, 0], 1), ([1, 3], 1.6)],
+)
+def test_effective_size(weights, expected):
+    assert effective_size(np.array(weights, dtype=float)) == pytest.approx(expected)
+
+
+@bounded
+@given(st.integers(1, 60), st.integers(1, 12), st.integers(0, 2**32 - 1))
+def test_folds_are_equal_to_within_one(n_rows, n_folds, seed):
+    folds = deal_folds(n_rows, n_folds, np.random.default_rng(seed))
+    sizes = np.bincount(folds, minlength=n_folds)
+    assert len(sizes) == n_folds
+    assert sizes.sum() == n_rows
+    assert sizes.max() - sizes.min() <= 1
+
+
+def test_folds_are_dealt_at_random_and_by_the_seed():
+    one, two, other = (deal_folds(100, 5, np.random.default_rng(s)) for s in (0, 0, 1))
+    assert (one == two).all()
+    assert (one != other).any()
+    assert (one != np.arange(100) % 5).any()
+
+
+def numbered(sizes, with_context=False):
+    """Members whose rows are (10 k + i, −i), of weight i + 1 and context i."""
+    rows = [torch.tensor([[100.0 * k + i, -i] for i in range(n)]) for k, n in enumerate(sizes)]
+    weights = [torch.arange(n) + 1.0 for n in sizes]
+    context = [torch.arange(n)[:, None] * 1.0 for n in sizes] if with_context else None
+    return Rows.stack(rows, weights, context), rows, weights
+
+
+def test_stacked_rows_are_each_members_own_then_weightless():
+    stacked, rows, weights = numbered([5, 3, 1], with_context=True)
+    assert stacked.columns.shape == (3, 2, 5)
+    assert stacked.context.shape == (3, 1, 5)
+    assert len(stacked) == 5
+    for k, n in enumerate([5, 3, 1]):
+        assert torch.equal(stacked.columns[k, :, :n].T, rows[k])
+        assert torch.equal(stacked.weights[k, :n], weights[k])
+        assert not stacked.weights[k, n:].any()
+        # what fills up is a row like any other: it can be mapped without harm
+        assert torch.equal(stacked.columns[k, :, n:], rows[k][:1].T.expand(2, 5 - n))
+
+
+@pytest.mark.parametrize(("n", "size"), [(10, 3), (10, 10), (10, 100), (7, 1), (512, 256)])
+def test_minibatches_go_through_every_row_once_in_nearly_equal_parts(n, size):
+    stacked, *_ = numbered([n, max(1, n - 2)], with_context=True)
+    batches = list(stacked.minibatches(size, Generator().manual_seed(0)))
+    sizes = [len(batch) for batch in batches]
+    assert len(sizes) == -(-n // size)
+    assert max(sizes) <= size
+    assert max(sizes) - min(sizes) <= 1
+    seen = torch.cat([b.columns for b in batches], dim=-1)
+    weights = torch.cat([b.weights for b in batches], dim=-1)
+    context = torch.cat([b.context for b in batches], dim=-1)
+    for k in range(2):
+        order = seen[k, 0].argsort(stable=True)
+        assert torch.equal(seen[k, 0][order], stacked.columns[k, 0].sort().values)
+        assert torch.equal(weights[k].sort().values, stacked.weights[k].sort().values)
+        assert torch.equal(context[k, 0], -seen[k, 1])  # a row's parts stay together
+        own = weights[k] > 0
+        assert torch.equal(weights[k][own], context[k, 0][own] + 1)
+
+
+def test_members_are_shuffled_each_on_its_own_and_anew_in_each_epoch():
+    stacked, *_ = numbered([50, 50])
+    generator = Generator().manual_seed(0)
+    first, second = (next(stacked.minibatches(50, generator)) for _ in range(2))
+    assert not torch.equal(first.columns[0, 1], first.columns[1, 1])
+    assert not torch.equal(first.columns, second.columns)
+
+
+def test_minibatches_draw_from_their_generator_only():
+    stacked, *_ = numbered([20, 20])
+    before = torch.random.get_rng_state()
+    one, two = (
+        torch.cat([b.columns for b in stacked.minibatches(7, Generator().manual_seed(3))], -1)
+        for _ in range(2)
+    )
+    assert torch.equal(one, two)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_blocks_are_the_rows_in_order():
+    stacked, *_ = numbered([10, 8], with_context=True)
+    blocks = list(stacked.blocks(4))
+    assert [len(b) for b in blocks] == [4, 4, 2]
+    for name in ("columns", "weights", "context"):
+        together = torch.cat([getattr(b, name) for b in blocks], dim=-1)
+        assert torch.equal(together, getattr(stacked, name))
+
+
+def test_rows_move_with_all_their_parts():
+    moved = numbered([3, 2], with_context=True)[0].to(torch.device("meta"))
+    assert {t.device.type for t in (moved.columns, moved.weights, moved.context)} == {"meta"}
