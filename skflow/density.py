@@ -249,8 +249,8 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         Returns
         -------
         ndarray of shape (n_samples,)
-            log p(x) in nats, float64, for a density over the columns' own units. A row's
-            value does not depend on the rows beside it.
+            The values log p(x) in nats, float64, for a density over the columns' own units.
+            A row's value does not depend on the rows beside it.
         """
         check_is_fitted(self)
         return self._log_prob(self._validate(X, reset=False))

@@ -218,7 +218,8 @@ def _degrees(size: int, n_columns: int, n_context: int) -> Tensor:
 
 
 def _uniform(n_out: int, n_in: int, generator: Generator) -> Tensor:
-    bound = 1 / math.sqrt(max(n_in, 1))
+    """Initial weights that keep the size of the units from layer to layer (He et al. 2015)."""
+    bound = math.sqrt(6 / max(n_in, 1))
     return torch.rand(n_out, n_in, generator=generator) * (2 * bound) - bound
 
 
