@@ -1,0 +1,56 @@
+import os
+
+os.environ["SCIPY_ARRAY_API"] = "1"  # before scipy is imported, or an estimator check is skipped
+
+import pytest
+from sklearn.datasets import make_moons
+
+from skflow import NormalizingFlowDensity
+from skflow.flows.families import FAMILIES
+
+# A gain of ten nats never comes: training ends by patience, and without a ConvergenceWarning.
+# Under so little training the safety net would outweigh the flow, and hide it from a test.
+QUICK = {
+    "n_transforms": 2,
+    "hidden_layer_sizes": 8,
+    "n_bins": 4,
+    "n_estimators": 2,
+    "max_iter": 60,
+    "tol": 10.0,
+    "n_iter_no_change": 3,
+    "safety_net": False,
+    "random_state": 0,
+}
+
+
+@pytest.fixture
+def quick():
+    """A factory of estimators that fit in a fraction of a second."""
+
+    def make(**params):
+        return NormalizingFlowDensity(**{**QUICK, **params})
+
+    return make
+
+
+@pytest.fixture(params=list(FAMILIES))
+def family(request):
+    return request.param
+
+
+def _moons(n_rows, seed):
+    X, _ = make_moons(n_rows, noise=0.1, random_state=seed)
+    X.setflags(write=False)
+    return X
+
+
+@pytest.fixture(scope="session")
+def moons():
+    """300 rows of two moons, read-only."""
+    return _moons(300, seed=0)
+
+
+@pytest.fixture(scope="session")
+def more_moons():
+    """400 other rows of the same two moons."""
+    return _moons(400, seed=1)
