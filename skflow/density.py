@@ -274,7 +274,11 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
             returns.
         """
         scores = self.score_samples(X)
-        weights = None if sample_weight is None else _check_sample_weight(sample_weight, X)
+        weights = (
+            None
+            if sample_weight is None
+            else _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        )
         return float(np.average(scores, weights=weights))
 
     def sample(self, n_samples: int = 1, random_state: Seed = None) -> np.ndarray:

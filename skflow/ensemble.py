@@ -15,6 +15,7 @@ from skflow.flows.bijections import Bijection, Chain
 from skflow.flows.blueprint import Blueprint, Design, Part, make_base
 from skflow.flows.flow import Flow
 from skflow.flows.mixture import Mixture
+from skflow.flows.nets import Dropout
 from skflow.parts import Choices, Piece, Split, Table
 from skflow.recipe import Recipe
 from skflow.training.batches import Rows
@@ -89,11 +90,11 @@ class Earlier:
         learned = [k for k, part in enumerate(self.blueprint.parts) if part.learned]
         if design != self.blueprint.design or n_members != len(learned):
             raise ValueError(
-                "warm_start=True goes on from the earlier fit, which has "
-                f"{len(learned)} members of design {self.blueprint.design}; this one would "
-                f"have {n_members} members of design {design}. Give n_estimators, "
-                "n_transforms, hidden_layer_sizes and dropout fixed values, or use "
-                "warm_start=False."
+                "warm_start=True goes on from an earlier fit of the same shape. That one has "
+                f"{len(learned)} members: {self.blueprint.design}; this one would have "
+                f"{n_members}: {design}. Pass as many columns and the same parameters, with "
+                "n_estimators, n_transforms, hidden_layer_sizes and dropout not left at 'auto' "
+                "if the number of rows has changed; or use warm_start=False."
             )
         return [self._member(k) for k in learned]
 
@@ -139,6 +140,9 @@ class Training:
     ):
         self._members, self._recipe, self._generator = members, recipe, generator
         self._stacked = Members([copy.deepcopy(m.flow).to(device) for m in members])
+        for module in self._stacked.flow.modules():
+            if isinstance(module, Dropout):
+                module.generator = generator
         self._seen, self._seen_log_det = self._latent(table, [s.seen for s in splits], device)
         self._left_out, self._left_log_det = None, 0.0
         if recipe.n_folds is not None:

@@ -35,6 +35,7 @@ from skflow.validation import (
     check_finite,
     check_layer_sizes,
     check_variance,
+    explained_conversion,
     warn_of_degenerate_columns,
 )
 from skflow.version import __version__
@@ -49,11 +50,11 @@ class FlowEstimator(BaseEstimator):
     """Base of the estimators: everything but what they estimate."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "flow": [StrOptions(set(FAMILIES)), callable],
+        "flow": [StrOptions(FAMILIES.keys()), callable],
         "n_transforms": [_AUTO, Interval(Integral, 1, None, closed="left")],
         "hidden_layer_sizes": [_AUTO, Interval(Integral, 1, None, closed="left"), "array-like"],
         "n_bins": [Interval(Integral, 1, 256, closed="both")],
-        "activation": [StrOptions(set(ACTIVATIONS))],
+        "activation": [StrOptions(ACTIVATIONS.keys())],
         "dropout": [_AUTO, Interval(Real, 0, 1, closed="left")],
         "base": [StrOptions({"auto", "normal", "t"})],
         "marginals": [StrOptions({"auto", "yeo-johnson"}), None],
@@ -118,7 +119,7 @@ class FlowEstimator(BaseEstimator):
                 f"Training was interrupted after {history.n_epochs} epochs; the estimator is "
                 "fitted with the best weights so far.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         elif self.max_iter != "auto" and history.still_improving:
             warnings.warn(
@@ -126,7 +127,7 @@ class FlowEstimator(BaseEstimator):
                 f"tol={self.tol} when max_iter={self.max_iter} epochs had passed. Increase "
                 "max_iter, or leave it at 'auto'.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
     def _draw_seed(self) -> int:
@@ -134,15 +135,16 @@ class FlowEstimator(BaseEstimator):
 
     def _validate(self, X: ArrayLike, reset: bool) -> np.ndarray:
         """X in float64, its width and names checked, free of NaN and inf."""
-        rows: np.ndarray = validate_data(
-            self,
-            X,
-            reset=reset,
-            dtype=np.float64,
-            order="C",
-            ensure_all_finite=False,
-            ensure_min_samples=2 if reset else 1,
-        )
+        with explained_conversion(X):
+            rows: np.ndarray = validate_data(
+                self,
+                X,
+                reset=reset,
+                dtype=np.float64,
+                order="C",
+                ensure_all_finite=False,
+                ensure_min_samples=2 if reset else 1,
+            )
         if not get_config()["assume_finite"]:
             check_finite(rows, getattr(self, "feature_names_in_", None))
         return rows

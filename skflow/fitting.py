@@ -78,7 +78,9 @@ def fit_density(
         everywhere = side_pieces(table, choices, recipe)
         pieces |= {name: [piece] for name, piece in everywhere.items()}
     parts = [(p, shares[name] / len(pieces[name])) for name in shares for p in pieces[name]]
-    mixture = Mixture([p.flow for p, _ in parts], torch.tensor([s for _, s in parts]).double())
+    mixture = Mixture(
+        [p.flow for p, _ in parts], torch.tensor([s for _, s in parts], dtype=torch.float64)
+    )
     density = Flow(Chain([units]), mixture).eval().requires_grad_(False)
     blueprint = Blueprint(recipe.design, names_of([units]), tuple(p.part for p, _ in parts))
     return Fitted(density.to(device, scoring_dtype(device)), blueprint, shares, history)

@@ -18,6 +18,8 @@ from skflow.flows.bijections import Interpolant
 FACTORS = (0.1, 0.25, 0.5, 1.0, 2.0)  # of the normal reference bandwidth
 _KNOTS = 256
 _MOST_ROWS = 5000
+_LEAST_ROWS = 10
+_LEAST_WIDTH = 1e-4  # of a kernel, in standardised units
 _GAIN_OF_SPIKES = 0.1  # nats a row that a kernel estimate has to gain where it is at its
 _GAIN = 0.5  # narrowest, a sign of ties, and elsewhere
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
@@ -36,7 +38,7 @@ class _Kernels:
         values, first, counts = np.unique(column, return_inverse=True, return_counts=True)
         shares = np.bincount(first, weights) / weights.sum()
         width = factor * _reference_bandwidth(values, shares, len(column))
-        widths = np.full(len(values), max(width, 0.5 * _grid(values)))
+        widths = np.full(len(values), max(width, 0.5 * _grid(values), _LEAST_WIDTH))
         # lone values get the distance to their neighbour: kernels widen with the tails
         gaps = np.diff(values, prepend=-np.inf, append=np.inf)
         nearest = np.minimum(gaps[:-1], gaps[1:])
@@ -95,7 +97,7 @@ def choose_factors(
 def _choose_factor(
     column: np.ndarray, weights: np.ndarray, folds: np.ndarray, normal_score: float
 ) -> float | None:
-    if column.min() == column.max():
+    if column.min() == column.max() or len(column) < _LEAST_ROWS:
         return None
     scores = []
     for factor in FACTORS:

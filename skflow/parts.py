@@ -25,7 +25,8 @@ from skflow.training.start import DEGREES_OF_FREEDOM, TShape, choose_shape, fit_
 _WIDE_DF = 2.0  # of the t that expects what nothing else does
 _CHOICE_ROWS = 4000  # on which choices are made
 _CHOICE_FOLDS = 5
-_LEAST_SHARE = {"kernels": 0.05, "wide t": 0.0}  # of a part that is kept; kernels score slowly
+_MIXTURE_ROWS = 10  # below which Gaussian mixture and kernels are not tried
+_LEAST_SHARE = {"flow": 0.0, "kernels": 0.05, "wide t": 0.0}  # of a part kept; kernels are slow
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,13 @@ class Choices:
 def choose(table: Table, recipe: Recipe, rng: np.random.Generator) -> Choices:
     """Choose by the likelihood of left-out rows, on a bounded number of them."""
     n = len(table.x)
+    if n == 1:
+        return Choices(Marginals("standardize"), TShape(DEGREES_OF_FREEDOM[-1], 1.0))
     some = table.take(rng.permutation(n)[:_CHOICE_ROWS])
     folds = deal_folds(len(some.x), min(_CHOICE_FOLDS, n), rng)
     seed = int(rng.integers(2**31))
     marginals, shape = _choose_start(some, folds, recipe)
-    if not recipe.safety_net:
+    if not recipe.safety_net or n < _MIXTURE_ROWS:
         return Choices(marginals, shape, seed=seed)
     left_out = torch.from_numpy(folds == 0)
     links = _links(some, marginals, shape)
@@ -146,7 +149,8 @@ def blend(
     least = np.array([_LEAST_SHARE.get(name, 1e-3) for name in names])
     shares = np.where(shares < least, 0.0, shares)
     shares /= shares.sum()
-    return {name: float(share) for name, share in zip(names, shares, strict=True) if share > 0}
+    kept = zip(names, shares, strict=True)
+    return {name: float(share) for name, share in kept if share > 0 or name == "flow"}
 
 
 def _choose_start(some: Table, folds: np.ndarray, recipe: Recipe) -> tuple[Marginals, TShape]:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from skflow.flows.blueprint import Design
 from skflow.flows.families import FAMILIES
 from skflow.flows.registry import Sizes
@@ -47,7 +49,7 @@ def resolve(params: dict, n_distinct: int, n_rows: float, n_features: int) -> Re
     """
 
     def choose(name: str, automatic: Any) -> Any:
-        return automatic if params[name] == "auto" else params[name]
+        return automatic if isinstance(params[name], str) else params[name]
 
     fast = params["effort"] == "fast"
     plenty = min(1.0, max(0.0, math.log10(10 * n_rows / n_features / 500)))
@@ -55,7 +57,7 @@ def resolve(params: dict, n_distinct: int, n_rows: float, n_features: int) -> Re
     hidden = choose("hidden_layer_sizes", (width, width))
     sizes = Sizes(
         n_features,
-        hidden_layer_sizes=(hidden,) if isinstance(hidden, int) else tuple(hidden),
+        hidden_layer_sizes=tuple(int(size) for size in np.atleast_1d(hidden)),
         n_bins=params["n_bins"],
         activation=params["activation"],
         dropout=choose("dropout", 0.3 * (1 - plenty)),
@@ -65,13 +67,13 @@ def resolve(params: dict, n_distinct: int, n_rows: float, n_features: int) -> Re
     n_folds = _n_folds(params, n_members, n_distinct)
     batch_size = choose("batch_size", 256 if n_rows < 10_000 else 512)
     train_size = n_distinct if n_folds is None else n_distinct - n_distinct // n_folds
-    if params["max_iter"] == "auto":
+    if isinstance(params["max_iter"], str):
         n_steps = 400 if fast else 800 if n_rows < 10_000 else 1500
     else:
         n_steps = params["max_iter"] * math.ceil(train_size / batch_size)
     return Recipe(
         design=Design(params["flow"], n_transforms, sizes),
-        base=choose("base", "t"),
+        base="t" if params["base"] == "auto" else params["base"],
         marginals=_marginals(params["marginals"]),
         n_members=n_members,
         n_folds=n_folds,
@@ -112,7 +114,10 @@ def _n_members(fast: bool, n_rows: float, n_features: int) -> int:
 
 def _n_folds(params: dict, n_members: int, n_distinct: int) -> int | None:
     """How many folds the rows are dealt into; each member leaves one of them out."""
-    if params["early_stopping"] is False:
+    asked_for = params["early_stopping"] == "auto" or params["early_stopping"]
+    if not asked_for or n_distinct < 2:
         return None
-    folds = max(n_members, 5) if n_members > 1 else round(1 / params["validation_fraction"])
+    folds = (
+        max(n_members, 5) if n_members > 1 else max(2, round(1 / params["validation_fraction"]))
+    )
     return min(folds, n_distinct)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
@@ -33,7 +34,8 @@ def fit_gaussians(z: Tensor, weights: Tensor, n_components: int, seed: int) -> G
         init_params="k-means++",
         random_state=seed,
     )
-    with warnings.catch_warnings():
+    # the rows are numpy's, whatever arrays the caller has told scikit-learn to expect
+    with warnings.catch_warnings(), config_context(array_api_dispatch=False):
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(rows.numpy())
     factors = torch.linalg.cholesky(torch.from_numpy(model.covariances_))

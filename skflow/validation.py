@@ -2,6 +2,8 @@
 
 import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from numbers import Integral
 from typing import Any
 
@@ -35,10 +37,41 @@ def check_count(name: str, value: Any) -> int:
     return int(value)
 
 
+@contextmanager
+def explained_conversion(X: Any) -> Iterator[None]:
+    """Say what to do where X is not made of real numbers."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        message = str(error)
+        if "Complex data not supported" in message:
+            advice = "A density needs real numbers: pass real and imaginary parts as columns."
+        elif "could not convert" in message or "to numeric" in message:
+            advice = f"{_first_text(X)} Drop such columns, or encode them as numbers first."
+        else:
+            raise
+        raise type(error)(f"{message.rstrip()} {advice}") from error
+
+
+def _first_text(X: Any) -> str:
+    """Where the first value is that is no number."""
+    names = getattr(X, "columns", None)
+    table = np.asarray(X, dtype=object)
+    for j, column in enumerate(table.T if table.ndim == 2 else [table]):
+        for i, value in enumerate(column):
+            try:
+                float(value)
+            except (TypeError, ValueError):
+                name = column_name(None if names is None else np.asarray(names), j)
+                return f"Input X has {value!r} in {name}, row {i}, where a density needs numbers."
+    return "A density needs numbers."
+
+
 def check_finite(X: np.ndarray, names: Names) -> None:
     """Raise where X has NaN or inf, naming the column."""
-    if np.isfinite(X.sum()):  # cheap, and enough for all but overflow
-        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(X.sum()):  # cheap, and enough for all but overflow
+            return
     for bad, what in ((np.isnan(X), "NaN"), (np.isinf(X), "infinity")):
         if bad.any():
             row, column = np.argwhere(bad)[0]
@@ -78,5 +111,5 @@ def warn_of_degenerate_columns(rows: np.ndarray, names: Names) -> None:
             "finite, but log-likelihoods depend on how narrow a spike is allowed there. "
             "Consider dropping these columns, or modelling them apart.",
             DegenerateColumnWarning,
-            stacklevel=6,
+            stacklevel=5,
         )

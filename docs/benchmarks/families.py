@@ -1,6 +1,6 @@
 """Every family on two moons: held-out log-likelihood, integral, seconds.
 
-    python docs/benchmarks/families.py > docs/benchmarks/families.md
+python docs/benchmarks/families.py > docs/benchmarks/families.md
 """
 
 import time

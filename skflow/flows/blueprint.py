@@ -34,6 +34,14 @@ class Design:
     n_transforms: int
     sizes: Sizes
 
+    def __str__(self) -> str:
+        sizes = self.sizes
+        return (
+            f"{self.family}, {self.n_transforms} layers of {sizes.hidden_layer_sizes} units, "
+            f"{sizes.n_bins} bins, {sizes.n_features} columns, {sizes.activation}, "
+            f"dropout {sizes.dropout:.3g}"
+        )
+
     def build(self, base: Density, generator: Generator) -> Flow:
         """Freshly initialised links over a base."""
         links = links_of(self.family, self.n_transforms, self.sizes, generator)

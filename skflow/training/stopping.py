@@ -26,17 +26,17 @@ class Best:
         self.tol = tol
         self._mark = self.scores.clone()
         self._waited = torch.zeros_like(scores)
-        self.last_gain = torch.zeros_like(scores)
+        self._gained_ever = torch.zeros_like(scores, dtype=torch.bool)
 
     def update(self, values: Tensor, scores: Tensor) -> None:
         """Take note of new weights and their scores; NaN is never better."""
-        self.last_gain = (scores - self.scores).nan_to_num(0.0).clamp_min(0)
         better = scores > self.scores
         self.values = torch.where(better.unsqueeze(-1), values.detach(), self.values)
         self.scores = torch.where(better, scores, self.scores)
         gained = scores > self._mark + self.tol
         self._mark = torch.where(gained, scores, self._mark)
         self._waited = torch.where(gained, 0.0, self._waited + 1)
+        self._gained_ever |= gained
 
     @property
     def done(self) -> bool:
@@ -45,5 +45,6 @@ class Best:
 
     @property
     def still_improving(self) -> bool:
-        """Whether the members' mean gained more than `tol` at the last check."""
-        return bool(self.last_gain.mean() > self.tol)
+        """Whether half of the members or more gained more than `tol` within the last two checks."""
+        lately = self._gained_ever & (self._waited < 2)
+        return bool(lately.float().mean() >= 0.5)

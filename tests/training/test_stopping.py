@@ -72,10 +72,12 @@ def test_gains_below_tol_are_kept_though_they_do_not_prolong():
     assert torch.equal(best.values, matrix(2.0))
 
 
-def test_still_improving_is_about_the_last_check_and_the_members_mean():
+def test_still_improving_is_about_the_last_two_checks_of_half_the_members():
     best = Best(matrix(0.0, 0.0), torch.tensor([0.0, 0.0]), patience=5, tol=0.1)
     assert not best.still_improving
     best.update(matrix(1.0, 1.0), torch.tensor([0.5, -9.0]))  # gains of 0.5 and 0
+    assert best.still_improving
+    best.update(matrix(1.0, 1.0), torch.tensor([0.6, -9.0]))
     assert best.still_improving
     best.update(matrix(1.0, 1.0), torch.tensor([0.6, -9.0]))
     assert not best.still_improving

@@ -36,7 +36,7 @@ class Radial(Bijection):
         columns = x.mT
         centre, alpha, s = self._parametrize(columns, context)
         offset = columns - centre
-        r = torch.linalg.vector_norm(offset, dim=-2, keepdim=True)
+        r = _norm(offset)
         z = centre + offset * ((r + alpha * s) / (r + alpha))
         return z.mT, self._log_det(r, alpha, s)
 
@@ -44,7 +44,7 @@ class Radial(Bijection):
         columns = z.mT
         centre, alpha, s = self._parametrize(columns, context)
         offset = columns - centre
-        r = _radius(torch.linalg.vector_norm(offset, dim=-2, keepdim=True), alpha, s)
+        r = _radius(_norm(offset), alpha, s)
         x = centre + offset * ((r + alpha) / (r + alpha * s))
         return x.mT, -self._log_det(r, alpha, s)
 
@@ -59,12 +59,19 @@ class Radial(Bijection):
 
     def _log_det(self, r: Tensor, alpha: Tensor, s: Tensor) -> Tensor:
         across = (r + alpha * s).log() - (r + alpha).log()
-        along = (r * (r + 2 * alpha) + alpha.square() * s).log() - 2 * (r + alpha).log()
+        near = alpha / (r + alpha)
+        along = (r / (r + alpha) * (1 + near) + near.square() * s).log()
         return ((self.n_features - 1) * across + along).squeeze(-2)
+
+
+def _norm(offset: Tensor) -> Tensor:
+    """‖offset‖, also where its square overflows."""
+    largest = offset.detach().abs().amax(-2, keepdim=True).clamp_min(1)
+    return torch.linalg.vector_norm(offset / largest, dim=-2, keepdim=True) * largest
 
 
 def _radius(image: Tensor, alpha: Tensor, s: Tensor) -> Tensor:
     """The r ≥ 0 with r (r + α s) / (r + α) = image, without cancellation on either side."""
     b = alpha * s - image
-    root = (b.square() + 4 * alpha * image).sqrt()
+    root = torch.hypot(b, 2 * (alpha * image).sqrt())
     return torch.where(b > 0, 2 * alpha * image / (b.abs() + root), (root - b) / 2)

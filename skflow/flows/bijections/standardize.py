@@ -1,5 +1,7 @@
 """Centre and scale every column."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -23,13 +25,20 @@ class Standardize(Bijection):
         share = weights / weights.sum()
         loc = share @ x
         centred = x - loc
-        scale = (share @ centred.square()).sqrt()
+        largest = centred.abs().amax(0)  # so that squares neither overflow nor vanish
+        scale = largest * (share @ (centred / largest).square()).sqrt()
         constant = x.amax(0) == x.amin(0)
         loc = torch.where(constant, x[0], loc)  # exact, where the mean has rounded
         return cls(loc, torch.where(constant, torch.ones_like(scale), scale))
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        return (x - self.loc) / self.scale, for_every_row(-self.scale.log().sum(-1), x)
+        z = ((x - self.loc) / self.scale).clamp(-_reach(x.dtype), _reach(x.dtype))
+        return z, for_every_row(-self.scale.log().sum(-1), x)
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         return z * self.scale + self.loc, for_every_row(self.scale.log().sum(-1), z)
+
+
+def _reach(dtype: torch.dtype) -> float:
+    """Standard deviations beyond which everything counts as this far: squares stay finite."""
+    return math.sqrt(torch.finfo(dtype).max) / 1e3
