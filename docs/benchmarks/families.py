@@ -34,10 +34,8 @@ def row(name, density):
     seconds = time.perf_counter() - start
     scores = density.score_samples(TEST)
     error = scores.std() / np.sqrt(len(scores))
-    print(
-        f"| {name} | {scores.mean():.3f} ± {error:.3f} | {integral(density):.4f} | {seconds:.1f} |",
-        flush=True,
-    )
+    figures = f"{scores.mean():.3f} ± {error:.3f} | {integral(density):.4f} | {seconds:.1f}"
+    print(f"| {name} | {figures} |", flush=True)
 
 
 def main():

@@ -45,6 +45,6 @@ class Best:
 
     @property
     def still_improving(self) -> bool:
-        """Whether half of the members or more gained more than `tol` within the last two checks."""
+        """Whether half of the members gained more than `tol` within the last two checks."""
         lately = self._gained_ever & (self._waited < 2)
         return bool(lately.float().mean() >= 0.5)
