@@ -21,6 +21,8 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
 }
 
+# steps of Adam move all weights of an output at once, by as much as the units are many
+_OUTPUT_GAIN = 0.25
 _REACH = 5.0  # inputs beyond ± this steer as ± this: far outliers cannot steer wildly
 
 
@@ -73,7 +75,8 @@ class MLP(nn.Module):
             for n_in, n_out in itertools.pairwise(sizes)
         ]
         self.hidden = nn.ModuleList(layers)  # type: ignore[assignment]
-        self.output = Dense(torch.zeros(n_outputs, sizes[-1]), torch.zeros(n_outputs))
+        zeros = torch.zeros(n_outputs, sizes[-1])
+        self.output = Dense(zeros, torch.zeros(n_outputs), gain=_OUTPUT_GAIN)
         self.activation = activation
         self.dropout = Dropout(dropout, generator)
 
@@ -164,10 +167,11 @@ class MaskedMLP(MLP):
 
 
 class Dense(nn.Module):
-    """weight @ columns + bias, the weight masked where a mask is set."""
+    """gain · weight @ columns + bias, the weight masked where a mask is set."""
 
-    def __init__(self, weight: Tensor, bias: Tensor):
+    def __init__(self, weight: Tensor, bias: Tensor, gain: float = 1.0):
         super().__init__()
+        self.gain = gain
         self.weight = nn.Parameter(weight)
         self.bias = nn.Parameter(bias)
         self._mask: Tensor | None
@@ -175,10 +179,12 @@ class Dense(nn.Module):
 
     def mask(self, allowed: Tensor) -> None:
         """Use only the weights that are allowed, (out, in)."""
-        self._mask = allowed.to(self.weight.dtype)
+        self._mask = allowed.to(self.weight.dtype) * self.gain
 
     def masked_weight(self) -> Tensor:
-        return self.weight if self._mask is None else self.weight * self._mask
+        if self._mask is not None:
+            return self.weight * self._mask
+        return self.weight if self.gain == 1 else self.weight * self.gain
 
     def forward(self, columns: Tensor) -> Tensor:
         return dense(self.masked_weight(), self.bias, columns)
