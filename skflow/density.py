@@ -99,8 +99,10 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         The fitted density in the units of X: ``flow_.log_prob(x)`` maps a float64 tensor
         (n, d) on `device_` to (n,), with gradients with respect to x.
     weights_ : dict
-        The parts of the density and their weights: "flow" (the members together), "start"
-        (the t that they started at) and "wide t".
+        The parts of the density and their weights, by the log-likelihood of rows that none
+        of them was fitted on: "flow" (the members together), which is always there, and
+        those of the safety net that earned a weight: "start" (the t that the members
+        started at), "wide t", "gaussians" (a mixture) and, up to four columns, "kernels".
     device_ : torch.device
         Where the density is.
     n_iter_ : int
@@ -111,7 +113,8 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         The members' mean log-likelihood of their left-out rows, one entry for each check,
         the first before training.
     best_validation_score_ : float or None
-        Mean over the members of each one's best.
+        Mean over the members of each one's best. Of single members, on the rows that each
+        left out: the fitted density, their average, is usually better.
     n_features_in_ : int
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -119,7 +122,7 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
 
     See Also
     --------
-    sklearn.neighbors.KernelDensity : Kernels on the rows; good below four columns.
+    sklearn.neighbors.KernelDensity : Kernels on the rows, for one or two columns.
     sklearn.mixture.GaussianMixture : A few ellipsoids.
     skflow.metrics.mean_log_likelihood : One scale to compare them on.
 

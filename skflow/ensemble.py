@@ -2,7 +2,7 @@
 
 import copy
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from types import FrameType
@@ -22,7 +22,17 @@ from skflow.training.batches import Rows
 from skflow.training.loop import Record, train
 from skflow.training.members import Members
 
-Watch = Callable[[Iterable[Record]], Iterable[Record]]
+
+@dataclass(frozen=True)
+class Progress:
+    """What there is to show after a check; the validation score in the user's units."""
+
+    step: int
+    n_steps: int
+    score: float | None
+
+
+Watch = Callable[[Iterable[Progress]], Iterable[Progress]]
 
 
 @dataclass
@@ -139,7 +149,7 @@ class Training:
         device: torch.device,
     ):
         self._members, self._recipe, self._generator = members, recipe, generator
-        self._stacked = Members([copy.deepcopy(m.flow).to(device) for m in members])
+        self._stacked = Members([copy.deepcopy(m.flow).float().to(device) for m in members])
         for module in self._stacked.flow.modules():
             if isinstance(module, Dropout):
                 module.generator = generator
@@ -157,8 +167,8 @@ class Training:
         )
         try:
             with closing(records):
-                for record in watch(records):
-                    self._note(record, history, units_log_det)
+                for _ in watch(self._noted(records, history, units_log_det)):
+                    pass
         except KeyboardInterrupt:
             if _inside_search():
                 raise
@@ -175,14 +185,19 @@ class Training:
             pieces.append(Piece(flow, Part(member.links, True, self._recipe.base)))
         return pieces
 
-    def _note(self, record: Record, history: History, units_log_det: float) -> None:
-        history.n_epochs = record.epoch
-        history.losses = [x - self._seen_log_det - units_log_det for x in record.losses]
-        if record.best is not None and record.scores is not None:
-            log_det = self._left_log_det + units_log_det
-            history.scores.append(float(record.scores.mean()) + log_det)
-            history.best_score = float(record.best.scores.mean()) + log_det
-            history.still_improving = record.best.still_improving
+    def _noted(
+        self, records: Iterable[Record], history: History, units_log_det: float
+    ) -> Iterator[Progress]:
+        """Write the records into the history."""
+        for record in records:
+            history.n_epochs = record.epoch
+            history.losses = [x - self._seen_log_det - units_log_det for x in record.losses]
+            if record.best is not None and record.scores is not None:
+                log_det = self._left_log_det + units_log_det
+                history.scores.append(float(record.scores.mean()) + log_det)
+                history.best_score = float(record.best.scores.mean()) + log_det
+                history.still_improving = record.best.still_improving
+            yield Progress(record.step, record.n_steps, history.best_score)
 
     def _latent(
         self, table: Table, index: list[np.ndarray], device: torch.device

@@ -22,7 +22,7 @@ from sklearn.utils.validation import (
 from tqdm.auto import tqdm
 
 from skflow.device import keep_freed_memory, resolve_device, scoring_dtype
-from skflow.ensemble import Earlier
+from skflow.ensemble import Earlier, Progress
 from skflow.fitting import Fitted, fit_density
 from skflow.flows.blueprint import Blueprint, Design, Part, from_arrays, to_arrays
 from skflow.flows.families import FAMILIES
@@ -30,7 +30,6 @@ from skflow.flows.nets import ACTIVATIONS
 from skflow.flows.registry import Sizes
 from skflow.recipe import resolve
 from skflow.training.batches import effective_size, merge
-from skflow.training.loop import Record
 from skflow.validation import (
     check_finite,
     check_layer_sizes,
@@ -167,19 +166,18 @@ class FlowEstimator(BaseEstimator):
         with torch.no_grad():
             return self.flow_.sample(n_samples, generator).double().cpu().numpy()
 
-    def _watch(self, records: Iterable[Record]) -> Iterable[Record]:
+    def _watch(self, updates: Iterable[Progress]) -> Iterable[Progress]:
         """Show training's progress where `verbose` asks for it."""
         if not self.verbose:
-            yield from records
+            yield from updates
             return
         with tqdm(desc=type(self).__name__, unit=" steps") as bar:
-            for record in records:
-                bar.total = record.n_steps
-                if record.best is not None:
-                    score = float(record.best.scores.mean())
-                    bar.set_postfix({"validation": f"{score:.3f}"}, refresh=False)
-                bar.update(record.step - bar.n)
-                yield record
+            for update in updates:
+                bar.total = update.n_steps
+                if update.score is not None:
+                    bar.set_postfix({"validation": f"{update.score:.3f}"}, refresh=False)
+                bar.update(update.step - bar.n)
+                yield update
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:

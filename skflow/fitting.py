@@ -57,6 +57,19 @@ def fit_density(
     -------
     Fitted
     """
+    with torch.inference_mode(False), torch.enable_grad():  # whatever the caller is in
+        return _fit(rows, weights, recipe, seed, device, watch, earlier)
+
+
+def _fit(
+    rows: np.ndarray,
+    weights: np.ndarray,
+    recipe: Recipe,
+    seed: int,
+    device: torch.device,
+    watch: Watch,
+    earlier: Earlier | None,
+) -> Fitted:
     rng = np.random.default_rng(seed)
     x, w = torch.from_numpy(rows), torch.from_numpy(weights)
     units = Standardize.fit(x, w) if earlier is None else earlier.units()
@@ -92,6 +105,6 @@ def _deal_splits(n: int, recipe: Recipe, rng: np.random.Generator) -> list[Split
         return [Split(np.arange(n), np.arange(0))] * recipe.n_members
     folds = deal_folds(n, recipe.n_folds, rng)
     return [
-        Split(np.flatnonzero(folds != k), np.flatnonzero(folds == k))
+        Split(np.flatnonzero(folds != k), rng.permutation(np.flatnonzero(folds == k)))
         for k in range(min(recipe.n_members, recipe.n_folds))
     ]

@@ -25,6 +25,8 @@ from skflow.training.start import DEGREES_OF_FREEDOM, TShape, choose_shape, fit_
 _WIDE_DF = 2.0  # of the t that expects what nothing else does
 _CHOICE_ROWS = 4000  # on which choices are made
 _CHOICE_FOLDS = 5
+_BLEND_ROWS = 20_000  # that a split weighs the parts on
+_BLOCK = 2048  # rows scored at a time
 _MIXTURE_ROWS = 10  # below which Gaussian mixture and kernels are not tried
 _LEAST_SHARE = {"flow": 0.0, "kernels": 0.05, "wide t": 0.0}  # of a part kept; kernels are slow
 
@@ -139,13 +141,17 @@ def blend(
     names = ["flow", *sides[0]]
     scores, weights = [], []
     for flow, side, split in zip(flows, sides, splits, strict=True):
-        rows = table.take(split.left_out)
-        with torch.no_grad():
-            columns = [piece.flow.log_prob(rows.x) for piece in (flow, *side.values())]
-        scores.append(torch.stack(columns, dim=1))
+        rows = table.take(split.left_out[:_BLEND_ROWS])
+        candidates = [flow, *side.values()]
+        scores.append(torch.stack([_log_prob(c.flow, rows.x) for c in candidates], dim=1))
         weights.append(rows.w)
     w = torch.cat(weights).numpy()
     shares = blend_weights(torch.cat(scores).numpy(), w / w.mean(), net=names.index("wide t"))
+    if not np.isfinite(shares).all():
+        raise FloatingPointError(
+            "The log-likelihood of left-out rows is not a number under some part of the "
+            "density; where flow= is your own function, check its log-determinants."
+        )
     least = np.array([_LEAST_SHARE.get(name, 1e-3) for name in names])
     shares = np.where(shares < least, 0.0, shares)
     shares /= shares.sum()
@@ -163,6 +169,11 @@ def _choose_start(some: Table, folds: np.ndarray, recipe: Recipe) -> tuple[Margi
         starts.append((marginals, shape))
         scores.append(shape.score + some.mean(log_det))
     return starts[int(np.argmax(scores))]
+
+
+def _log_prob(flow: Flow, x: Tensor) -> Tensor:
+    with torch.no_grad():
+        return torch.cat([flow.log_prob(block) for block in x.split(_BLOCK)])
 
 
 def _links(table: Table, marginals: Marginals, shape: TShape) -> list[Bijection]:

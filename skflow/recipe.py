@@ -15,6 +15,8 @@ from skflow.flows.families import FAMILIES
 from skflow.flows.registry import Sizes
 from skflow.training.loop import Schedule
 
+_LEAST_LEFT_OUT = 10  # rows that a single member leaves out, where there are enough
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -120,4 +122,4 @@ def _n_folds(params: dict, n_members: int, n_distinct: int) -> int | None:
     folds = (
         max(n_members, 5) if n_members > 1 else max(2, round(1 / params["validation_fraction"]))
     )
-    return min(folds, n_distinct)
+    return max(2, min(folds, n_distinct if n_members > 1 else n_distinct // _LEAST_LEFT_OUT))

@@ -5,6 +5,7 @@ with which bandwidth is chosen once, on one left-out fold; the fits themselves a
 for every split, so that left-out rows stay left out.
 """
 
+import threading
 import warnings
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ BANDWIDTHS = tuple(np.geomspace(0.02, 1.0, 12))
 _REGULARIZATION = 3e-3  # added to the variances, in standardised units
 _MOST_ROWS = 10_000  # that a Gaussian mixture is fitted on
 _MOST_CENTRES = 2000  # of kernels: scoring a row costs as many distances
+_FILTERS = threading.Lock()  # warnings.catch_warnings is the process's, not the thread's
 _KERNEL_COLUMNS = 4  # beyond these, kernels are not tried
 
 
@@ -35,7 +37,7 @@ def fit_gaussians(z: Tensor, weights: Tensor, n_components: int, seed: int) -> G
         random_state=seed,
     )
     # the rows are numpy's, whatever arrays the caller has told scikit-learn to expect
-    with warnings.catch_warnings(), config_context(array_api_dispatch=False):
+    with _FILTERS, warnings.catch_warnings(), config_context(array_api_dispatch=False):
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(rows.numpy())
     factors = torch.linalg.cholesky(torch.from_numpy(model.covariances_))

@@ -13,6 +13,13 @@ from skflow.exceptions import DegenerateColumnWarning
 
 Names = np.ndarray | None
 
+_NOT_NUMBERS = (
+    "could not convert",
+    "to numeric",
+    "could not be promoted",
+    "must be a string or a",
+)
+
 
 def column_name(names: Names, j: int) -> str:
     """How an error names a column."""
@@ -21,9 +28,10 @@ def column_name(names: Names, j: int) -> str:
 
 def check_layer_sizes(sizes: Any) -> None:
     """Raise where hidden layer sizes are not positive ints."""
-    if isinstance(sizes, str | int | Integral):
+    if isinstance(sizes, str):
         return
-    if not len(sizes) or not all(isinstance(s, Integral) and int(s) > 0 for s in sizes):
+    widths = [sizes] if isinstance(sizes, Integral) else sizes
+    if isinstance(widths, set | dict) or not len(widths) or not all(map(_is_count, widths)):
         raise ValueError(
             f"hidden_layer_sizes={sizes!r} must be 'auto', a positive int, or a non-empty "
             "sequence of positive ints, one for each hidden layer."
@@ -32,9 +40,13 @@ def check_layer_sizes(sizes: Any) -> None:
 
 def check_count(name: str, value: Any) -> int:
     """A positive int, or an error."""
-    if not isinstance(value, Integral) or int(value) < 1:
+    if not _is_count(value):
         raise ValueError(f"{name}={value!r} must be a positive int.")
     return int(value)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, Integral) and value is not True and int(value) > 0
 
 
 @contextmanager
@@ -46,7 +58,7 @@ def explained_conversion(X: Any) -> Iterator[None]:
         message = str(error)
         if "Complex data not supported" in message:
             advice = "A density needs real numbers: pass real and imaginary parts as columns."
-        elif "could not convert" in message or "to numeric" in message:
+        elif any(phrase in message for phrase in _NOT_NUMBERS):
             advice = f"{_first_text(X)} Drop such columns, or encode them as numbers first."
         else:
             raise

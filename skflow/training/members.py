@@ -42,7 +42,9 @@ class Members:
             torch.full((shape.numel(),), float(name.endswith("weight")))
             for name, shape in self._shapes.items()
         ]
-        self.decays = torch.cat([torch.zeros(0), *is_weight]).to(self.values)
+        self.decays = torch.cat(
+            [self.values.new_zeros(0), *(w.to(self.values) for w in is_weight)]
+        )
         for name, value in self._split(self.values.detach()).items():
             owner, _, key = name.rpartition(".")
             self.flow.get_submodule(owner)._parameters[key] = nn.Parameter(value)
@@ -77,4 +79,6 @@ class Members:
 
 
 def _flat(flow: nn.Module) -> Tensor:
-    return torch.cat([torch.zeros(0)] + [p.detach().flatten() for p in flow.parameters()])
+    return torch.cat(
+        [torch.zeros(0, dtype=torch.float32)] + [p.detach().flatten() for p in flow.parameters()]
+    )

@@ -9,7 +9,11 @@ from skflow.flows.bijections.bijection import Bijection, for_every_row
 
 
 class Standardize(Bijection):
-    """z = (x − loc) / scale, a fixed map fitted from data; loc and scale have shape (d,)."""
+    """z = (x − loc) / scale, a fixed map fitted from data; loc and scale have shape (d,).
+
+    Rows so far out that squares would overflow are pulled in along their ray, and their
+    density falls as that of a t with one degree of freedom.
+    """
 
     loc: Tensor
     scale: Tensor
@@ -32,13 +36,12 @@ class Standardize(Bijection):
         return cls(loc, torch.where(constant, torch.ones_like(scale), scale))
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        z = ((x - self.loc) / self.scale).clamp(-_reach(x.dtype), _reach(x.dtype))
-        return z, for_every_row(-self.scale.log().sum(-1), x)
+        largest = torch.finfo(x.dtype).max
+        z = ((x - self.loc) / self.scale).clamp(-largest, largest)
+        log_det = for_every_row(-self.scale.log().sum(-1), x)
+        reach = math.sqrt(largest) / 1e3
+        far = (z.detach().abs().amax(-1, keepdim=True) / reach).clamp_min(1)
+        return z / far, log_det - (x.shape[-1] + 1) * far.squeeze(-1).log()
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         return z * self.scale + self.loc, for_every_row(self.scale.log().sum(-1), z)
-
-
-def _reach(dtype: torch.dtype) -> float:
-    """Standard deviations beyond which everything counts as this far: squares stay finite."""
-    return math.sqrt(torch.finfo(dtype).max) / 1e3
