@@ -1,0 +1,127 @@
+"""The safety net's Gaussian mixture and kernels."""
+
+import threading
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import multivariate_normal
+from sklearn.neighbors import KernelDensity
+
+from skflow.flows.gaussians import Gaussians, Kernels
+from skflow.simple_mixtures import (
+    choose_bandwidth,
+    choose_components,
+    fit_gaussians,
+    fit_kernels,
+    resample,
+)
+
+Z = torch.from_numpy(np.random.default_rng(0).normal(size=(300, 2)))
+ONES = torch.ones(300, dtype=torch.float64)
+
+
+def clusters(n=400, k=4):
+    generator = np.random.default_rng(1)
+    centres = 8 * np.array([[0, 0], [1, 0], [0, 1], [1, 1]])[:k]
+    return torch.from_numpy(centres[np.arange(n) % k] + generator.normal(size=(n, 2)))
+
+
+def every_fifth(n):
+    return torch.arange(n) % 5 == 0
+
+
+def test_equal_weights_resample_to_the_rows():
+    assert torch.equal(resample(Z, ONES, 300), Z)
+
+
+def test_resampled_rows_are_in_proportion_to_their_weights():
+    rows = resample(Z[:3], torch.tensor([1.0, 2, 5], dtype=torch.float64), 8)
+    assert [int((rows == z).all(1).sum()) for z in Z[:3]] == [1, 2, 5]
+
+
+def test_kernels_are_scikit_learns():
+    ours = fit_kernels(Z, ONES, 0.3).log_prob(1.5 * Z)
+    theirs = KernelDensity(bandwidth=0.3).fit(Z.numpy()).score_samples(1.5 * Z.numpy())
+    np.testing.assert_allclose(ours.numpy(), theirs, rtol=1e-9)
+
+
+def test_weighted_kernels_are_scikit_learns():
+    weights = torch.rand(300, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    ours = fit_kernels(Z, weights, 0.3).log_prob(Z)
+    theirs = KernelDensity(bandwidth=0.3).fit(Z.numpy(), sample_weight=weights.numpy())
+    np.testing.assert_allclose(ours.numpy(), theirs.score_samples(Z.numpy()), rtol=1e-9)
+
+
+def test_many_centres_are_thinned():
+    z = Z.repeat(20, 1)
+    kernels = fit_kernels(z, torch.ones(len(z), dtype=torch.float64), 0.3)
+    assert len(kernels.centres) == 2000
+
+
+def test_gaussians_are_a_sum_of_scipys():
+    model = fit_gaussians(clusters(), torch.ones(400, dtype=torch.float64), 4, 0)
+    parts = zip(model.log_weights, model.means, model.factors, strict=True)
+    expected = sum(
+        np.exp(float(w)) * multivariate_normal(m.numpy(), (f @ f.T).numpy()).pdf(Z.numpy())
+        for w, m, f in parts
+    )
+    np.testing.assert_allclose(model.log_prob(Z).exp().numpy(), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["gaussians", "kernels"])
+def test_samples_have_the_mixtures_moments(kind):
+    ones = torch.ones(400, dtype=torch.float64)
+    fit = {"gaussians": lambda: fit_gaussians(clusters(), ones, 4, 0)}
+    fit["kernels"] = lambda: fit_kernels(clusters(), ones, 0.5)
+    sample = fit[kind]().sample(20_000, torch.Generator().manual_seed(0))
+    assert (sample.mean(0) - clusters().mean(0)).abs().max() < 0.1
+    added = 0.25 if kind == "kernels" else 0.0
+    assert (sample.var(0) / (clusters().var(0) + added) - 1).abs().max() < 0.03
+
+
+def test_far_rows_are_finite():
+    far = torch.full((1, 2), 1e200, dtype=torch.float64)
+    assert fit_kernels(Z, ONES, 0.3).log_prob(far).isfinite().all()
+    assert fit_gaussians(Z, ONES, 2, 0).log_prob(far).isfinite().all()
+
+
+def test_separate_clusters_are_counted():
+    z = clusters()
+    chosen = choose_components(z, torch.ones(400, dtype=torch.float64), every_fifth(400), 0)
+    assert chosen.choice == 4
+
+
+def test_bandwidth_is_near_the_best_for_a_normal():
+    chosen = choose_bandwidth(Z, ONES, every_fifth(300))
+    assert 0.15 < chosen.choice < 0.7  # Scott's rule: 300^(-1/6) = 0.39
+
+
+def test_no_kernels_beyond_four_columns():
+    z = torch.randn(50, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert choose_bandwidth(z, torch.ones(50, dtype=torch.float64), every_fifth(50)) is None
+
+
+def test_fits_in_threads_leave_the_warning_filters_alone():
+    before = list(warnings.filters)
+    threads = [
+        threading.Thread(target=fit_gaussians, args=(Z, ONES, 8, seed)) for seed in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert list(warnings.filters) == before
+
+
+def test_gaussians_and_kernels_integrate_to_one():
+    axis = torch.linspace(-8, 8, 401, dtype=torch.float64)
+    grid = torch.cartesian_prod(axis, axis)
+    cell = float(axis[1] - axis[0]) ** 2
+    eye = torch.eye(2, dtype=torch.float64)
+    log_halves = torch.tensor([0.5, 0.5], dtype=torch.float64).log()
+    gaussians = Gaussians(log_halves, Z[:2], torch.stack([eye, 0.5 * eye]))
+    kernels = Kernels(log_halves, Z[:2], torch.tensor(0.4, dtype=torch.float64))
+    for density in (gaussians, kernels):
+        assert float(density.log_prob(grid).exp().sum()) * cell == pytest.approx(1, abs=1e-6)
