@@ -77,7 +77,9 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         False every member sees all rows, and there is no safety net, which needs rows not
         trained on. "auto" leaves rows out where there are at least two distinct ones.
     validation_fraction : float, default=0.1
-        Share of the rows left out by a single member. Several members leave out a fold each.
+        Share of the rows left out by a single member, taken as one of round(1 / share)
+        folds: half at most, and at least ten rows where there are twenty. Several members
+        leave out a fold each.
     n_iter_no_change : int, default=8
         Validation checks without a gain after which training stops.
     tol : float, default=2e-3

@@ -119,7 +119,6 @@ def _n_folds(params: dict, n_members: int, n_distinct: int) -> int | None:
     asked_for = params["early_stopping"] == "auto" or params["early_stopping"]
     if not asked_for or n_distinct < 2:
         return None
-    folds = (
-        max(n_members, 5) if n_members > 1 else max(2, round(1 / params["validation_fraction"]))
-    )
-    return max(2, min(folds, n_distinct if n_members > 1 else n_distinct // _LEAST_LEFT_OUT))
+    if n_members > 1:
+        return min(max(n_members, 5), n_distinct)
+    return max(2, min(round(1 / params["validation_fraction"]), n_distinct // _LEAST_LEFT_OUT))

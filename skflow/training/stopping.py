@@ -46,5 +46,5 @@ class Best:
     @property
     def still_improving(self) -> bool:
         """Whether half of the members gained more than `tol` within the last two checks."""
-        lately = self._gained_ever & (self._waited < 2)
+        lately = self._gained_ever & (self._waited < min(2, self.patience))
         return bool(lately.float().mean() >= 0.5)

@@ -81,3 +81,12 @@ def test_still_improving_is_about_the_last_two_checks_of_half_the_members():
     assert best.still_improving
     best.update(matrix(1.0, 1.0), torch.tensor([0.6, -9.0]))
     assert not best.still_improving
+
+
+def test_a_fit_that_ran_out_of_patience_was_not_improving():
+    best = Best(matrix(0.0), torch.tensor([0.0]), patience=1, tol=0.1)
+    best.update(matrix(1.0), torch.tensor([0.5]))
+    assert best.still_improving
+    best.update(matrix(1.0), torch.tensor([0.5]))
+    assert best.done
+    assert not best.still_improving
