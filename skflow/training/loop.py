@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 
 from skflow.training.batches import Rows
 from skflow.training.members import Members
+from skflow.training.optimizer import Adam
 from skflow.training.stopping import Best
 
 _CLIP = 3.0  # largest gradient norm of a member
@@ -68,7 +69,7 @@ def train(
         When the loss stays non-finite however often training falls back and slows down.
     """
     average = members.values.detach().clone()
-    optimizer = torch.optim.Adam([members.values], lr=0.0, betas=(0.9, 0.99), fused=True)
+    optimizer = Adam(members.values, betas=(0.9, 0.99))
     best = None
     if left_out is not None:
         best = Best(average, validate(members, left_out), schedule.patience, schedule.tol)
@@ -135,7 +136,7 @@ def _validate_at(members: Members, values: Tensor, rows: Rows) -> Tensor:
 
 def _step(
     members: Members,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Adam,
     batch: Rows,
     schedule: Schedule,
     rate: float,
@@ -156,8 +157,7 @@ def _step(
         gradients.masked_fill_(~ok.unsqueeze(-1), 0.0)
         if schedule.alpha:
             members.values.mul_(1 - rate * schedule.alpha * members.decays)
-        optimizer.param_groups[0]["lr"] = rate
-        optimizer.step()
+        optimizer.step(rate)
     return loss.detach(), ok
 
 
