@@ -85,6 +85,7 @@ def choose_factors(
     ----------
     x : ndarray of shape (n, d)
     weights, folds : ndarray of shape (n,)
+        Rows of a negative fold are never left out.
     normal_scores : ndarray of shape (d,)
         Mean log-likelihood of each column under the normal that kernels have to beat.
     """
@@ -102,11 +103,11 @@ def _choose_factor(
     scores = []
     for factor in FACTORS:
         total = 0.0
-        for k in np.unique(folds):
+        for k in range(folds.max() + 1):
             seen, left_out = folds != k, folds == k
             kernels = _Kernels.fit(column[seen], weights[seen], factor)
             total += weights[left_out] @ kernels.log_density(column[left_out])
-        scores.append(total / weights.sum())
+        scores.append(total / weights[folds >= 0].sum())
     best = int(np.argmax(scores))
     needed = _GAIN_OF_SPIKES if best == 0 else _GAIN
     return FACTORS[best] if scores[best] > normal_score + needed else None

@@ -56,7 +56,8 @@ def _kernel_factors(x: Tensor, weights: Tensor, folds: np.ndarray) -> list[float
     x, weights = x[some], weights[some]
     z, _ = Chain(Marginals("yeo-johnson").fit(x, weights))(x)
     normal = torch.distributions.Normal(0.0, 1.0).log_prob(z)
-    scores = (weights @ normal / weights.sum()).numpy()
+    scored = weights * torch.from_numpy(folds[some] >= 0)
+    scores = (scored @ normal / scored.sum()).numpy()
     return choose_factors(z.numpy(), weights.numpy(), folds[some], scores)
 
 

@@ -25,6 +25,8 @@ from skflow.training.start import DEGREES_OF_FREEDOM, TShape, choose_shape, fit_
 _WIDE_DF = 2.0  # of the t that expects what nothing else does
 _CHOICE_ROWS = 4000  # on which choices are made
 _CHOICE_FOLDS = 5
+_SCORED_ROWS = 1500  # enough to choose by: folds beyond them are not left out in turn
+_MIXTURE_CELLS = 60_000  # rows times columns on which Gaussian mixtures are compared
 _BLEND_ROWS = 20_000  # that a split weighs the parts on
 _BLOCK = 2048  # rows scored at a time
 _MIXTURE_ROWS = 10  # below which Gaussian mixture and kernels are not tried
@@ -42,9 +44,10 @@ class Table:
         """Some of the rows."""
         return Table(self.x[index], self.w[index])
 
-    def mean(self, values: Tensor) -> float:
-        """Weighted mean of one value a row."""
-        return float(self.w @ values / self.w.sum())
+    def mean(self, values: Tensor, index: Tensor | slice = slice(None)) -> float:
+        """Weighted mean of one value a row, over the rows at an index."""
+        w = self.w[index]
+        return float(w @ values[index] / w.sum())
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def choose(table: Table, recipe: Recipe, rng: np.random.Generator) -> Choices:
     if n == 1:
         return Choices(Marginals("standardize"), TShape(DEGREES_OF_FREEDOM[-1], 1.0))
     some = table.take(rng.permutation(n)[:_CHOICE_ROWS])
-    folds = deal_folds(len(some.x), min(_CHOICE_FOLDS, n), rng)
+    folds = _folds_to_choose_by(len(some.x), rng)
     seed = int(rng.integers(2**31))
     marginals, shape = _choose_start(some, folds, recipe)
     if not recipe.safety_net or n < _MIXTURE_ROWS:
@@ -95,10 +98,11 @@ def choose(table: Table, recipe: Recipe, rng: np.random.Generator) -> Choices:
     links = _links(some, marginals, shape)
     z, log_det = Chain(links)(some.x)
     plain, plain_log_det = Standardize.fit(some.x, some.w)(some.x)
-    whitened = choose_components(z, some.w, left_out, seed)
-    standardized = choose_components(plain, some.w, left_out, seed)
+    few = slice(max(_MIXTURE_ROWS, _MIXTURE_CELLS // table.x.shape[1]))
+    whitened = choose_components(z[few], some.w[few], left_out[few], seed)
+    standardized = choose_components(plain[few], some.w[few], left_out[few], seed)
     gain = whitened.score - standardized.score
-    gain += some.mean(log_det) - some.mean(plain_log_det)
+    gain += some.mean(log_det, left_out) - some.mean(plain_log_det, left_out)
     bandwidth = choose_bandwidth(z, some.w, left_out)
     return Choices(
         marginals,
@@ -108,6 +112,14 @@ def choose(table: Table, recipe: Recipe, rng: np.random.Generator) -> Choices:
         None if bandwidth is None else bandwidth.choice,
         seed,
     )
+
+
+def _folds_to_choose_by(n: int, rng: np.random.Generator) -> np.ndarray:
+    """A fold for every row, −1 for the rows that never have to be left out."""
+    n_folds = min(_CHOICE_FOLDS, n)
+    folds = deal_folds(n, n_folds, rng)
+    needed = -(-_SCORED_ROWS * n_folds // n)
+    return np.where(folds < needed, folds, -1)
 
 
 def side_pieces(table: Table, choices: Choices, recipe: Recipe) -> dict[str, Piece]:
@@ -167,7 +179,7 @@ def _choose_start(some: Table, folds: np.ndarray, recipe: Recipe) -> tuple[Margi
         z, log_det = Chain(marginals.fit(some.x, some.w))(some.x)
         shape = choose_shape(z.numpy(), some.w.numpy(), folds, df)
         starts.append((marginals, shape))
-        scores.append(shape.score + some.mean(log_det))
+        scores.append(shape.score + some.mean(log_det, torch.from_numpy(folds >= 0)))
     return starts[int(np.argmax(scores))]
 
 

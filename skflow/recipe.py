@@ -65,7 +65,7 @@ def resolve(params: dict, n_distinct: int, n_rows: float, n_features: int) -> Re
         dropout=choose("dropout", 0.3 * (1 - plenty)),
     )
     n_transforms = choose("n_transforms", _n_transforms(params["flow"], n_features))
-    n_members = choose("n_estimators", _n_members(fast, n_rows, n_features))
+    n_members = choose("n_estimators", _n_members(fast, n_rows))
     n_folds = _n_folds(params, n_members, n_distinct)
     batch_size = choose("batch_size", 256 if n_rows < 10_000 else 512)
     train_size = n_distinct if n_folds is None else n_distinct - n_distinct // n_folds
@@ -108,10 +108,10 @@ def _n_transforms(family: str | Callable, n_features: int) -> int:
     return default.n_transforms
 
 
-def _n_members(fast: bool, n_rows: float, n_features: int) -> int:
+def _n_members(fast: bool, n_rows: float) -> int:
     if fast or n_rows >= 10_000:
         return 1
-    return 3 if n_features > 16 and n_rows >= 2000 else 5
+    return 3 if n_rows >= 2000 else 5
 
 
 def _n_folds(params: dict, n_members: int, n_distinct: int) -> int | None:

@@ -69,16 +69,16 @@ class Score:
 
 
 def choose_components(z: Tensor, weights: Tensor, left_out: Tensor, seed: int) -> Score:
-    """How many components; more are tried as long as they help."""
-    best = Score(0, -np.inf)
+    """How many components; more are tried until they have not helped twice in a row."""
+    best, in_vain = Score(0, -np.inf), 0
     for k in COMPONENTS:
-        if k > 2 and k * (z.shape[1] + 1) > int((~left_out).sum()):
+        if in_vain == 2 or (k > 2 and k * (z.shape[1] + 1) > int((~left_out).sum())):
             break
         model = fit_gaussians(z[~left_out], weights[~left_out], k, seed)
         score = _mean(model.log_prob(z[left_out]), weights[left_out])
-        if score <= best.score:
-            break
-        best = Score(k, score)
+        in_vain = 0 if score > best.score else in_vain + 1
+        if in_vain == 0:
+            best = Score(k, score)
     return best
 
 

@@ -2,6 +2,7 @@
 
 import threading
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -91,6 +92,16 @@ def test_separate_clusters_are_counted():
     z = clusters()
     chosen = choose_components(z, torch.ones(400, dtype=torch.float64), every_fifth(400), 0)
     assert chosen.choice == 4
+
+
+@pytest.mark.parametrize(
+    ("scores", "choice"), [([1, 0, 2, 3, 0], 16), ([2, 1, 1, 9, 9], 2), ([1, 2, 3, 4, 5], 24)]
+)
+def test_more_components_are_tried_until_twice_in_vain(monkeypatch, scores, choice):
+    turns = iter(scores)
+    stub = SimpleNamespace(log_prob=lambda z: torch.full((len(z),), float(next(turns))).double())
+    monkeypatch.setattr("skflow.simple_mixtures.fit_gaussians", lambda *args: stub)
+    assert choose_components(Z, ONES, every_fifth(300), 0).choice == choice
 
 
 def test_bandwidth_is_near_the_best_for_a_normal():

@@ -1,19 +1,21 @@
 """Where a flow starts: a shrunk multivariate Student t.
 
-Location and scatter by EM at fixed degrees of freedom (Liu & Rubin 1995), the scatter shrunk
-towards its diagonal; degrees of freedom and shrinkage by the log-likelihood of left-out rows
-under that t, not under a Gaussian, whose likelihood a few outliers would own.
+Location and scatter by EM at fixed degrees of freedom, with weights that are normed in every
+step (Kent, Tyler & Vardi 1994; Liu, Rubin & Wu 1998), the scatter shrunk towards its diagonal;
+degrees of freedom and shrinkage by the log-likelihood of left-out rows under that t, not under
+a Gaussian, whose likelihood a few outliers would own.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import solve_triangular
 from scipy.special import gammaln
 
 DEGREES_OF_FREEDOM = (2.5, 5.0, 10.0, 30.0, 1e4)  # the last is a normal for all purposes
 SHRINKAGES = (1e-8, 1e-6, 1e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.7, 0.95)
-_ITERATIONS = 12
+_ITERATIONS = 6  # with normed weights; without, ten times as many, and a worse shrunk t
 _NO_SPREAD = 1e-20  # a variance like this, in standardised units, is rounding
 
 
@@ -32,7 +34,7 @@ def choose_shape(
     folds: np.ndarray,
     candidates: Sequence[float] = DEGREES_OF_FREEDOM,
 ) -> TShape:
-    """The shape under which left-out folds are most likely.
+    """The shape under which left-out folds are most likely; a negative fold is never left out.
 
     EM itself needs a shrinkage: a cautious one first, then the one which that pass chose.
     """
@@ -49,13 +51,13 @@ def _best_shape(
     shrinkage: float,
 ) -> TShape:
     total = np.zeros((len(candidates), len(SHRINKAGES)))
-    for k in np.unique(folds):
+    for k in range(folds.max() + 1):
         train, test = folds != k, folds == k
         for i, df in enumerate(candidates):
             loc, scatter = fit_moments(rows[train], weights[train], df, shrinkage)
             total[i] += _log_likelihoods(rows[test], weights[test], loc, scatter, df)
     i, j = divmod(int(total.argmax()), len(SHRINKAGES))
-    return TShape(candidates[i], SHRINKAGES[j], float(total[i, j] / weights.sum()))
+    return TShape(candidates[i], SHRINKAGES[j], float(total[i, j] / weights[folds >= 0].sum()))
 
 
 def fit_t(rows: np.ndarray, weights: np.ndarray, shape: TShape) -> tuple[np.ndarray, np.ndarray]:
@@ -76,9 +78,10 @@ def fit_moments(
         return loc, scatter
     for _ in range(_ITERATIONS):
         factor = np.linalg.cholesky(shrink(scatter, shrinkage))
-        white = np.linalg.solve(factor, (rows - loc).T)
+        white = solve_triangular(factor, (rows - loc).T, lower=True, check_finite=False)
         trust = share * (df + d) / (df + np.square(white).sum(0))
-        loc = trust @ rows / trust.sum()
+        trust /= trust.sum()
+        loc = trust @ rows
         scatter = _scatter(rows - loc, trust)
     return loc, scatter
 

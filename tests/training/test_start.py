@@ -52,6 +52,48 @@ def test_score_is_the_left_out_log_likelihood():
     assert chosen(rows).score == pytest.approx(expected, abs=0.02)
 
 
+def test_rows_that_are_never_left_out_are_not_scored():
+    rows = student(2000, 5.0)
+    folds = np.where(np.arange(2000) < 300, np.arange(2000) % 3, -1)
+    weights = np.ones(2000)
+    shape = choose_shape(rows, weights, folds)
+    direct = []
+    for k in range(3):
+        loc, scatter = fit_moments(rows[folds != k], weights[folds != k], shape.df, 1e-3)
+        scatter = shrink(scatter, shape.shrinkage)
+        direct.append(stats.multivariate_t(loc, scatter, shape.df).logpdf(rows[folds == k]))
+    assert shape.score == pytest.approx(np.concatenate(direct).mean(), abs=0.01)
+
+
+@pytest.mark.parametrize("df", [2.5, 10.0])
+def test_moments_are_those_of_the_most_likely_t(df):
+    """At the maximum the gradient in location and log-scale is zero."""
+    rows, weights = student(500, df), np.random.default_rng(1).uniform(0.5, 2, 500)
+    loc, scatter = fit_moments(rows, weights, df, 1e-8)
+
+    def score(loc, scatter):
+        return weights @ stats.multivariate_t(loc, scatter, df).logpdf(rows) / weights.sum()
+
+    best = score(loc, scatter)
+    for step in (-0.03, 0.03):
+        assert score(loc + step, scatter) < best
+        assert score(loc, scatter * np.exp(step)) < best
+        tilted = scatter.copy()
+        tilted[0, 1] = tilted[1, 0] = scatter[0, 1] + step
+        assert score(loc, tilted) < best
+
+
+def test_a_strongly_shrunk_t_still_has_the_right_scale():
+    """Fewer rows than columns: neither tenfold nor a tenth of the scatter is more likely."""
+    rows = np.random.default_rng(0).normal(size=(60, 100))
+    loc, factor = fit_t(rows, np.ones(60), TShape(5.0, 0.5))
+    scores = [
+        stats.multivariate_t(loc, c * factor @ factor.T, 5.0).logpdf(rows).mean()
+        for c in (0.1, 1.0, 10.0)
+    ]
+    assert scores[1] > max(scores[0], scores[2])
+
+
 def test_gaussian_moments_are_the_weighted_ones():
     rng = np.random.default_rng(0)
     rows, weights = rng.normal(size=(50, 3)), rng.uniform(0.1, 2, 50)

@@ -1,0 +1,221 @@
+"""What a user would pick instead, each behind fit and score_samples, in the data's own units."""
+
+import copy
+
+import numpy as np
+
+
+class Standardized:
+    """Standardise, delegate, and count the change of variables."""
+
+    def fit(self, X):
+        self.mean_, self.scale_ = X.mean(0), X.std(0)
+        self._fit(self._standardize(X))
+        return self
+
+    def score_samples(self, X):
+        return self._score(self._standardize(X)) - np.log(self.scale_).sum()
+
+    def _standardize(self, X):
+        return (X - self.mean_) / self.scale_
+
+
+class KDE(Standardized):
+    """scikit-learn's KernelDensity, its bandwidth by a five-fold search."""
+
+    def _fit(self, Z):
+        from sklearn.model_selection import GridSearchCV
+        from sklearn.neighbors import KernelDensity
+
+        some = Z[np.random.default_rng(0).permutation(len(Z))[:2000]]
+        grid = {"bandwidth": np.logspace(-2, 0.3, 20)}
+        bandwidth = GridSearchCV(KernelDensity(), grid, cv=5).fit(some).best_params_["bandwidth"]
+        bandwidth *= (len(some) / len(Z)) ** (1 / (Z.shape[1] + 4))
+        self.model_ = KernelDensity(bandwidth=bandwidth).fit(Z)
+
+    def _score(self, Z):
+        return self.model_.score_samples(Z)
+
+
+class GMM(Standardized):
+    """scikit-learn's GaussianMixture, full covariances, components by BIC."""
+
+    def _fit(self, Z):
+        from sklearn.mixture import GaussianMixture
+
+        best, worse = np.inf, 0
+        for k in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32):
+            if k * (Z.shape[1] + 1) > len(Z) or worse == 2:
+                break
+            model = GaussianMixture(k, reg_covar=1e-4, random_state=0, max_iter=200).fit(Z)
+            bic = model.bic(Z)
+            worse = 0 if bic < best else worse + 1
+            if bic < best:
+                best, self.model_ = bic, model
+
+    def _score(self, Z):
+        return self.model_.score_samples(Z)
+
+
+class Vine:
+    """pyvinecopulib's nonparametric vine copula on kernel margins."""
+
+    def fit(self, X):
+        import pyvinecopulib as pv
+
+        self.margins_ = [pv.Kde1d() for _ in X.T]
+        for margin, column in zip(self.margins_, X.T, strict=True):
+            margin.fit(column)
+        self.copula_ = None
+        if X.shape[1] > 1:
+            controls = pv.FitControlsVinecop(family_set=[pv.indep, pv.tll], num_threads=1)
+            self.copula_ = pv.Vinecop.from_data(self._uniform(X), controls=controls)
+        return self
+
+    def score_samples(self, X):
+        margins = zip(self.margins_, X.T, strict=True)
+        log_prob = sum(np.log(np.maximum(m.pdf(column), 1e-300)) for m, column in margins)
+        if self.copula_ is None:
+            return log_prob
+        return log_prob + np.log(np.maximum(self.copula_.pdf(self._uniform(X)), 1e-300))
+
+    def _uniform(self, X):
+        margins = zip(self.margins_, X.T, strict=True)
+        return np.clip(np.column_stack([m.cdf(column) for m, column in margins]), 1e-6, 1 - 1e-6)
+
+
+class TorchLoop(Standardized):
+    """The loop that a careful user writes around a torch flow.
+
+    Adam, minibatches, a tenth of the rows to validate on, early stopping, best weights kept.
+    """
+
+    learning_rate, batch_size, patience, epochs = 1e-3, 256, 20, 500
+
+    def log_prob(self, z):
+        return self.flow_.log_prob(z)
+
+    def _fit(self, Z):
+        import torch
+
+        torch.manual_seed(0)
+        rows = torch.as_tensor(Z, dtype=torch.float32)
+        rows = rows[torch.randperm(len(rows))]
+        left_out, seen = rows[: max(1, len(rows) // 10)], rows[max(1, len(rows) // 10) :]
+        self.flow_ = self.build(Z.shape[1])
+        optimizer = torch.optim.Adam(self.flow_.parameters(), lr=self.learning_rate)
+        best, waited, state = np.inf, 0, self.flow_.state_dict()
+        for _ in range(self.epochs):
+            self.flow_.train()
+            for batch in seen[torch.randperm(len(seen))].split(self.batch_size):
+                loss = -self.log_prob(batch).mean()
+                if len(batch) > 1 and torch.isfinite(loss):
+                    optimizer.zero_grad()
+                    loss.backward()
+                    optimizer.step()
+            self.flow_.eval()
+            with torch.no_grad():
+                score = -torch.cat([self.log_prob(c) for c in left_out.split(4096)]).mean().item()
+            waited = 0 if score < best - 1e-4 else waited + 1
+            if waited == 0:
+                best, state = score, copy.deepcopy(self.flow_.state_dict())
+            if waited == self.patience:
+                break
+        self.flow_.load_state_dict(state)
+        self.flow_.eval()
+
+    def _score(self, Z):
+        import torch
+
+        with torch.no_grad():
+            rows = torch.as_tensor(Z, dtype=torch.float32)
+            return torch.cat([self.log_prob(c) for c in rows.split(4096)]).double().numpy()
+
+
+class ZukoNSF(TorchLoop):
+    """zuko's autoregressive splines."""
+
+    def build(self, d):
+        import zuko
+
+        return zuko.flows.NSF(d, transforms=3, hidden_features=(64, 64))
+
+    def log_prob(self, z):
+        return self.flow_().log_prob(z)
+
+
+class NormflowsNSF(TorchLoop):
+    """normflows' coupled splines with LU layers, as in its README."""
+
+    def build(self, d):
+        import normflows as nf
+
+        links = []
+        for _ in range(4):
+            links.append(nf.flows.CoupledRationalQuadraticSpline(d, 2, 64))
+            links.append(nf.flows.LULinearPermute(d))
+        return nf.NormalizingFlow(nf.distributions.DiagGaussian(d, trainable=False), links)
+
+
+class NflowsNSF(TorchLoop):
+    """nflows' autoregressive splines with LU layers."""
+
+    def build(self, d):
+        from nflows import distributions, flows, transforms
+
+        links = []
+        for _ in range(5):
+            if d > 1:
+                links.append(transforms.LULinear(d, identity_init=True))
+            links.append(
+                transforms.MaskedPiecewiseRationalQuadraticAutoregressiveTransform(
+                    features=d,
+                    hidden_features=64,
+                    num_blocks=2,
+                    num_bins=8,
+                    tails="linear",
+                    tail_bound=5.0,
+                )
+            )
+        base = distributions.StandardNormal([d])
+        return flows.Flow(transforms.CompositeTransform(links), base)
+
+
+class Flowjax(Standardized):
+    """flowjax's masked autoregressive splines, trained by its fit_to_data."""
+
+    def _fit(self, Z):
+        import jax.numpy as jnp
+        import jax.random as jr
+        from flowjax.bijections import RationalQuadraticSpline
+        from flowjax.distributions import Normal
+        from flowjax.flows import masked_autoregressive_flow
+        from flowjax.train import fit_to_data
+
+        build, train = jr.split(jr.key(0))
+        flow = masked_autoregressive_flow(
+            build,
+            base_dist=Normal(jnp.zeros(Z.shape[1])),
+            transformer=RationalQuadraticSpline(knots=8, interval=4),
+        )
+        rows = jnp.asarray(Z, dtype=jnp.float32)
+        self.flow_, _ = fit_to_data(
+            train,
+            flow,
+            rows,
+            learning_rate=1e-3,
+            max_epochs=500,
+            max_patience=20,
+            batch_size=256,
+            show_progress=False,
+        )
+
+    def _score(self, Z):
+        import jax.numpy as jnp
+
+        blocks = np.array_split(Z, max(1, len(Z) // 4096))
+        scores = [self.flow_.log_prob(jnp.asarray(b, dtype=jnp.float32)) for b in blocks]
+        return np.concatenate([np.asarray(s, dtype=float) for s in scores])
+
+
+PEERS = {p.__name__: p for p in (KDE, GMM, Vine, ZukoNSF, NormflowsNSF, NflowsNSF, Flowjax)}
