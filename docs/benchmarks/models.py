@@ -71,16 +71,16 @@ def _diagonal_start():
 
 ABLATIONS = {
     "recipe": Preset(),
-    "no marginals: standardised only": Preset(marginals=None),
-    "power transforms, no kernels": Preset(marginals="yeo-johnson"),
-    "diagonal start, not whitened": Preset(_diagonal_start),
+    "columns only standardised": Preset(marginals=None),
+    "power transforms without kernels": Preset(marginals="yeo-johnson"),
+    "diagonal start": Preset(_diagonal_start),
     "normal start and base": Preset(base="normal"),
     "coupled splines": Preset(flow="nsf"),
     "no noise": Preset(noise=0.0),
     "no dropout": Preset(dropout=0.0),
     "one member": Preset(n_estimators=1),
-    "half the steps and one member (fast)": Preset(effort="fast"),
-    "no early stopping, no net": Preset(early_stopping=False),
+    "fast": Preset(effort="fast"),
+    "no rows left out and no net": Preset(early_stopping=False),
     "no safety net": Preset(safety_net=False),
 }
 
