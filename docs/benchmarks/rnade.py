@@ -1,6 +1,6 @@
 """The small sets of the RNADE paper (Uria et al. 2013), by its protocol.
 
-    OMP_NUM_THREADS=1 python docs/benchmarks/rnade.py DATA --out docs/benchmarks/results/rnade.jsonl
+    OMP_NUM_THREADS=1 python docs/benchmarks/rnade.py DATA --out FILE
 
 Ten folds, every column standardised by the training fold, mean log-likelihood of a test row.
 """
