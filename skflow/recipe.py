@@ -16,6 +16,7 @@ from skflow.flows.registry import Sizes
 from skflow.training.loop import Schedule
 
 _LEAST_LEFT_OUT = 10  # rows that a single member leaves out, where there are enough
+_MANY_ROWS = 2000  # fewer need more members, and larger folds to validate on
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def resolve(params: dict, n_distinct: int, n_rows: float, n_features: int) -> Re
 
     fast = params["effort"] == "fast"
     plenty = min(1.0, max(0.0, math.log10(10 * n_rows / n_features / 500)))
-    width = 64 if n_rows < 2000 else 128
+    width = 64 if n_rows < _MANY_ROWS else 128
     hidden = choose("hidden_layer_sizes", (width, width))
     sizes = Sizes(
         n_features,
@@ -66,7 +67,7 @@ def resolve(params: dict, n_distinct: int, n_rows: float, n_features: int) -> Re
     )
     n_transforms = choose("n_transforms", _n_transforms(params["flow"], n_features))
     n_members = choose("n_estimators", _n_members(fast, n_rows))
-    n_folds = _n_folds(params, n_members, n_distinct)
+    n_folds = _n_folds(params, n_members, n_distinct, n_rows)
     batch_size = choose("batch_size", 256 if n_rows < 10_000 else 512)
     train_size = n_distinct if n_folds is None else n_distinct - n_distinct // n_folds
     if isinstance(params["max_iter"], str):
@@ -111,14 +112,14 @@ def _n_transforms(family: str | Callable, n_features: int) -> int:
 def _n_members(fast: bool, n_rows: float) -> int:
     if fast or n_rows >= 10_000:
         return 1
-    return 3 if n_rows >= 2000 else 5
+    return 3 if n_rows >= _MANY_ROWS else 5
 
 
-def _n_folds(params: dict, n_members: int, n_distinct: int) -> int | None:
+def _n_folds(params: dict, n_members: int, n_distinct: int, n_rows: float) -> int | None:
     """How many folds the rows are dealt into; each member leaves one of them out."""
     asked_for = params["early_stopping"] == "auto" or params["early_stopping"]
     if not asked_for or n_distinct < 2:
         return None
     if n_members > 1:
-        return min(max(n_members, 5), n_distinct)
+        return min(max(n_members, 5 if n_rows < _MANY_ROWS else 10), n_distinct)
     return max(2, min(round(1 / params["validation_fraction"]), n_distinct // _LEAST_LEFT_OUT))

@@ -35,16 +35,22 @@ def draw(n=400, d=2, seed=0):
 
 
 @pytest.mark.parametrize(
-    ("parameters", "n_members", "left_out"),
-    [({}, 5, 80), ({"n_estimators": 1}, 1, 40), ({"n_estimators": 8}, 8, 50)],
+    ("n", "parameters", "n_members", "left_out"),
+    [
+        (400, {}, 5, 80),
+        (400, {"n_estimators": 1}, 1, 40),
+        (400, {"n_estimators": 8}, 8, 50),
+        (2000, {}, 3, 200),
+        (10_000, {}, 1, 1000),
+    ],
 )
-def test_no_member_sees_what_it_leaves_out(parameters, n_members, left_out):
-    splits = _deal_splits(400, recipe_for(400, 2, **parameters), np.random.default_rng(0))
+def test_no_member_sees_what_it_leaves_out(n, parameters, n_members, left_out):
+    splits = _deal_splits(n, recipe_for(n, 2, **parameters), np.random.default_rng(0))
     assert len(splits) == n_members
     for split in splits:
         assert not set(split.seen) & set(split.left_out)
         assert len(split.left_out) == left_out
-        assert len(split.seen) + left_out == 400
+        assert len(split.seen) + left_out == n
 
 
 @pytest.mark.parametrize(("n", "scored"), [(2, 2), (7, 7), (1500, 1500), (4000, 1600)])
