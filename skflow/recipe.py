@@ -16,6 +16,8 @@ from skflow.flows.registry import Sizes
 from skflow.training.loop import Schedule
 
 _LEAST_LEFT_OUT = 10  # rows that a single member leaves out, where there are enough
+_WIDE = 16  # columns, above which layers are dear
+_FEW_ROWS = 500  # that cannot teach many layers
 _MANY_ROWS = 2000  # fewer need more members, and larger folds to validate on
 
 
@@ -65,7 +67,7 @@ def resolve(params: dict, n_distinct: int, n_rows: float, n_features: int) -> Re
         activation=params["activation"],
         dropout=choose("dropout", 0.3 * (1 - plenty)),
     )
-    n_transforms = choose("n_transforms", _n_transforms(params["flow"], n_features))
+    n_transforms = choose("n_transforms", _n_transforms(params["flow"], n_rows, n_features))
     n_members = choose("n_estimators", _n_members(fast, n_rows))
     n_folds = _n_folds(params, n_members, n_distinct, n_rows)
     batch_size = choose("batch_size", 256 if n_rows < 10_000 else 512)
@@ -100,12 +102,13 @@ def _marginals(name: str | None) -> tuple[str, ...]:
     return ("standardize",) if name is None else (name,)
 
 
-def _n_transforms(family: str | Callable, n_features: int) -> int:
+def _n_transforms(family: str | Callable, n_rows: float, n_features: int) -> int:
     if callable(family):
         return 1
     default = FAMILIES[family]
-    if n_features > 16 and default.n_transforms_wide is not None:
-        return default.n_transforms_wide
+    few_will_do = n_features > _WIDE or n_rows < _FEW_ROWS
+    if few_will_do and default.n_transforms_least is not None:
+        return default.n_transforms_least
     return default.n_transforms
 
 

@@ -15,7 +15,7 @@ class Family:
 
     build: Callable[[int, Sizes, Generator], list[Bijection]]
     n_transforms: int
-    n_transforms_wide: int | None = None  # above 16 columns, where layers are dear
+    n_transforms_least: int | None = None  # where more are not worth their time
 
 
 def _mixed(layer: Layer) -> Callable[[int, Sizes, Generator], list[Bijection]]:
