@@ -1,0 +1,67 @@
+"""What "auto" means for tables of different sizes."""
+
+import pytest
+
+from skflow import NormalizingFlowDensity
+from skflow.recipe import resolve
+
+
+def recipe(n, d, **params):
+    return resolve(NormalizingFlowDensity(**params).get_params(), n, n, d)
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "members", "folds", "layers", "width", "steps", "batch"),
+    [
+        (100, 2, 5, 5, 2, 64, 800, 256),
+        (1000, 9, 5, 5, 3, 64, 800, 256),
+        (1000, 30, 5, 5, 2, 64, 800, 256),
+        (5000, 9, 3, 10, 3, 128, 800, 256),
+        (5000, 43, 3, 10, 2, 128, 800, 256),
+        (10_000, 9, 1, 10, 3, 128, 1500, 512),
+    ],
+)
+def test_sizes(n, d, members, folds, layers, width, steps, batch):
+    full = recipe(n, d)
+    assert (full.n_members, full.n_folds, full.design.n_transforms) == (members, folds, layers)
+    assert full.design.sizes.hidden_layer_sizes == (width, width)
+    assert (full.schedule.n_steps, full.schedule.batch_size) == (steps, batch)
+
+
+@pytest.mark.parametrize("n", [100, 1000, 5000])
+def test_the_fast_preset_is_one_member_for_half_the_steps(n):
+    fast = recipe(n, 4, effort="fast")
+    assert (fast.n_members, fast.n_folds, fast.schedule.n_steps) == (1, 10, 400)
+    assert fast.design == recipe(n, 4).design
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "noise", "rate"),
+    [
+        (100, 30, 0.3, 2e-3),  # ten rows a column and fewer than fifty: scarce
+        (5000, 9, 0.0, 1e-2),  # five hundred and more: plenty
+        (1000, 20, 0.3, 2e-3),
+        (158, 1, 0.15, 2e-3 * 5**0.75),  # halfway
+    ],
+)
+def test_scarce_rows_get_noise_dropout_and_a_low_rate(n, d, noise, rate):
+    settings = recipe(n, d)
+    assert settings.schedule.noise == pytest.approx(noise, abs=2e-3)
+    assert settings.design.sizes.dropout == pytest.approx(noise, abs=2e-3)
+    assert settings.schedule.learning_rate == pytest.approx(rate, rel=2e-2)
+
+
+def test_what_is_set_is_taken():
+    settings = recipe(
+        5000, 4, n_estimators=4, n_transforms=7, hidden_layer_sizes=12, noise=0.2, max_iter=3
+    )
+    assert (settings.n_members, settings.design.n_transforms) == (4, 7)
+    assert settings.design.sizes.hidden_layer_sizes == (12,)
+    assert settings.schedule.noise == 0.2
+    assert settings.schedule.n_steps == 3 * 18  # batches of 256 of nine tenths of the rows
+
+
+def test_without_left_out_rows_there_is_no_safety_net():
+    settings = recipe(500, 2, early_stopping=False)
+    assert settings.n_folds is None
+    assert not settings.safety_net
