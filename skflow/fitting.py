@@ -1,6 +1,6 @@
 """From a weighted set of rows to a fitted density."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from skflow.flows.bijections import Chain, Standardize
 from skflow.flows.blueprint import Blueprint, names_of
 from skflow.flows.flow import Flow
 from skflow.flows.mixture import Mixture
-from skflow.parts import Split, Table, blend, choose, side_pieces
+from skflow.parts import Choices, Piece, Split, Table, blend, choose, side_pieces
 from skflow.recipe import Recipe
 from skflow.training.batches import deal_folds
 
@@ -88,8 +88,7 @@ def _fit(
     pieces, shares = {"flow": training.pieces()}, {"flow": 1.0}
     if recipe.safety_net:
         shares = blend(pieces["flow"], sides, splits, table)
-        everywhere = side_pieces(table, choices, recipe)
-        pieces |= {name: [piece] for name, piece in everywhere.items()}
+        pieces |= _net(sides, table, choices, recipe)
     parts = [(p, shares[name] / len(pieces[name])) for name in shares for p in pieces[name]]
     mixture = Mixture(
         [p.flow for p, _ in parts], torch.tensor([s for _, s in parts], dtype=torch.float64)
@@ -97,6 +96,20 @@ def _fit(
     density = Flow(Chain([units]), mixture).eval().requires_grad_(False)
     blueprint = Blueprint(recipe.design, names_of([units]), tuple(p.part for p, _ in parts))
     return Fitted(density.to(device, scoring_dtype(device)), blueprint, shares, history)
+
+
+def _net(
+    sides: list[dict[str, Piece]], table: Table, choices: Choices, recipe: Recipe
+) -> dict[str, list[Piece]]:
+    """The simpler densities, fitted to all rows, but for the Gaussian mixtures.
+
+    EM for a mixture ends anywhere: those that earned their weight are kept, not another one.
+    """
+    stable = side_pieces(table, replace(choices, components=None), recipe)
+    net = {name: [piece] for name, piece in stable.items()}
+    if choices.components:
+        net["gaussians"] = [side["gaussians"] for side in sides]
+    return net
 
 
 def _deal_splits(n: int, recipe: Recipe, rng: np.random.Generator) -> list[Split]:

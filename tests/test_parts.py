@@ -145,3 +145,17 @@ def test_the_net_is_never_below_its_floor():
     weights = blend([side["start"]], [side], split, table)
     assert weights["wide t"] >= 1 / 101
     assert sum(weights.values()) == pytest.approx(1)
+
+
+def test_the_mixtures_that_earned_their_weight_are_kept():
+    rng = np.random.default_rng(0)
+    centres = rng.choice([-3.0, 3.0], (300, 5))
+    density = NormalizingFlowDensity(random_state=0, max_iter=1).fit(
+        centres + 0.3 * rng.normal(size=(300, 5))
+    )
+    parts = density._blueprint.parts
+    mixtures = [k for k, part in enumerate(parts) if part.base == "gaussians"]
+    assert density.weights_["gaussians"] > 0.5
+    assert len(mixtures) == 5
+    weights = density.flow_.base.weights[mixtures]
+    np.testing.assert_allclose(weights, density.weights_["gaussians"] / 5)
