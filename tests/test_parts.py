@@ -149,7 +149,7 @@ def test_the_net_is_never_below_its_floor():
 
 def test_the_mixtures_that_earned_their_weight_are_kept():
     rng = np.random.default_rng(0)
-    centres = rng.choice([-3.0, 3.0], (300, 5))
+    centres = rng.choice([-3.0, 3.0], (300, 1))
     density = NormalizingFlowDensity(random_state=0, max_iter=1).fit(
         centres + 0.3 * rng.normal(size=(300, 5))
     )
