@@ -12,6 +12,7 @@ from skflow.flows.bijections import Bijection, Chain, Standardize, YeoJohnson
 from skflow.kernel_marginals import choose_factors, fit_kernel_link
 
 _WORK = 2.5e7  # bounds the rows on which kernels are chosen, by columns
+_SCORED_ROWS = 1000  # enough to choose kernels by: further folds are not left out in turn
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,14 @@ def choose_marginals(
 
 def _kernel_factors(x: Tensor, weights: Tensor, folds: np.ndarray) -> list[float | None]:
     some = slice(int(math.sqrt(_WORK / x.shape[1])))
-    x, weights = x[some], weights[some]
+    x, weights, folds = x[some], weights[some], folds[some]
+    n_folds = folds.max() + 1
+    folds = np.where(folds < math.ceil(_SCORED_ROWS * n_folds / len(x)), folds, -1)
     z, _ = Chain(Marginals("yeo-johnson").fit(x, weights))(x)
     normal = torch.distributions.Normal(0.0, 1.0).log_prob(z)
-    scored = weights * torch.from_numpy(folds[some] >= 0)
+    scored = weights * torch.from_numpy(folds >= 0)
     scores = (scored @ normal / scored.sum()).numpy()
-    return choose_factors(z.numpy(), weights.numpy(), folds[some], scores)
+    return choose_factors(z.numpy(), weights.numpy(), folds, scores)
 
 
 def _centre(x: Tensor, weights: Tensor) -> Standardize:

@@ -25,7 +25,6 @@ from skflow.training.start import DEGREES_OF_FREEDOM, TShape, choose_shape, fit_
 _WIDE_DF = 2.0  # of the t that expects what nothing else does
 _CHOICE_ROWS = 4000  # on which choices are made
 _CHOICE_FOLDS = 5
-_SCORED_ROWS = 1500  # enough to choose by: folds beyond them are not left out in turn
 _MIXTURE_CELLS = 60_000  # rows times columns on which Gaussian mixtures are compared
 _BLEND_ROWS = 20_000  # that a split weighs the parts on
 _BLOCK = 2048  # rows scored at a time
@@ -44,10 +43,10 @@ class Table:
         """Some of the rows."""
         return Table(self.x[index], self.w[index])
 
-    def mean(self, values: Tensor, index: Tensor | slice = slice(None)) -> float:
-        """Weighted mean of one value a row, over the rows at an index."""
-        w = self.w[index]
-        return float(w @ values[index] / w.sum())
+    def mean(self, values: Tensor, some: Tensor | slice = slice(None)) -> float:
+        """Weighted mean of one value a row, over all rows or some of them."""
+        w = self.w[some]
+        return float(w @ values[some] / w.sum())
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def choose(table: Table, recipe: Recipe, rng: np.random.Generator) -> Choices:
     if n == 1:
         return Choices(Marginals("standardize"), TShape(DEGREES_OF_FREEDOM[-1], 1.0))
     some = table.take(rng.permutation(n)[:_CHOICE_ROWS])
-    folds = _folds_to_choose_by(len(some.x), rng)
+    folds = deal_folds(len(some.x), min(_CHOICE_FOLDS, n), rng)
     seed = int(rng.integers(2**31))
     marginals, shape = _choose_start(some, folds, recipe)
     if not recipe.safety_net or n < _MIXTURE_ROWS:
@@ -112,14 +111,6 @@ def choose(table: Table, recipe: Recipe, rng: np.random.Generator) -> Choices:
         None if bandwidth is None else bandwidth.choice,
         seed,
     )
-
-
-def _folds_to_choose_by(n: int, rng: np.random.Generator) -> np.ndarray:
-    """A fold for every row, −1 for the rows that never have to be left out."""
-    n_folds = min(_CHOICE_FOLDS, n)
-    folds = deal_folds(n, n_folds, rng)
-    needed = -(-_SCORED_ROWS * n_folds // n)
-    return np.where(folds < needed, folds, -1)
 
 
 def side_pieces(table: Table, choices: Choices, recipe: Recipe) -> dict[str, Piece]:
@@ -179,7 +170,7 @@ def _choose_start(some: Table, folds: np.ndarray, recipe: Recipe) -> tuple[Margi
         z, log_det = Chain(marginals.fit(some.x, some.w))(some.x)
         shape = choose_shape(z.numpy(), some.w.numpy(), folds, df)
         starts.append((marginals, shape))
-        scores.append(shape.score + some.mean(log_det, torch.from_numpy(folds >= 0)))
+        scores.append(shape.score + some.mean(log_det))
     return starts[int(np.argmax(scores))]
 
 

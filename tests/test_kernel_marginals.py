@@ -30,6 +30,15 @@ def link_for(*columns, factors):
     return fit_kernel_link(x, torch.ones(len(x), dtype=torch.float64), factors)
 
 
+def test_rows_of_a_negative_fold_are_never_left_out():
+    """Rows that no kernels of the others expect do not count where they are not left out."""
+    column = np.concatenate([TWO_PEAKS, 50 + np.arange(5.0)])
+    folds = np.concatenate([np.arange(N) % 5, np.full(5, -1)])
+    weights, score = np.ones(N + 5), np.array([normal_score(TWO_PEAKS)])
+    assert choose_factors(column[:, None], weights, folds, score) == [0.1]
+    assert choose_factors(column[:, None], weights, np.abs(folds), score) == [None]
+
+
 def test_a_normal_column_gets_no_kernels():
     assert factor_for(NORMAL) is None
 

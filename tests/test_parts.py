@@ -12,7 +12,6 @@ from skflow.parts import (
     Choices,
     Split,
     Table,
-    _folds_to_choose_by,
     blend,
     choose,
     side_pieces,
@@ -51,13 +50,6 @@ def test_no_member_sees_what_it_leaves_out(n, parameters, n_members, left_out):
         assert not set(split.seen) & set(split.left_out)
         assert len(split.left_out) == left_out
         assert len(split.seen) + left_out == n
-
-
-@pytest.mark.parametrize(("n", "scored"), [(2, 2), (7, 7), (1500, 1500), (4000, 1600)])
-def test_choices_leave_out_as_many_rows_as_they_need(n, scored):
-    folds = _folds_to_choose_by(n, np.random.default_rng(0))
-    assert (folds >= 0).sum() == scored
-    assert set(folds[folds >= 0]) == set(range(folds.max() + 1))
 
 
 def blended(kernels_see_everything):

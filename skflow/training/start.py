@@ -34,7 +34,7 @@ def choose_shape(
     folds: np.ndarray,
     candidates: Sequence[float] = DEGREES_OF_FREEDOM,
 ) -> TShape:
-    """The shape under which left-out folds are most likely; a negative fold is never left out.
+    """The shape under which left-out folds are most likely.
 
     EM itself needs a shrinkage: a cautious one first, then the one which that pass chose.
     """
@@ -51,13 +51,13 @@ def _best_shape(
     shrinkage: float,
 ) -> TShape:
     total = np.zeros((len(candidates), len(SHRINKAGES)))
-    for k in range(folds.max() + 1):
+    for k in np.unique(folds):
         train, test = folds != k, folds == k
         for i, df in enumerate(candidates):
             loc, scatter = fit_moments(rows[train], weights[train], df, shrinkage)
             total[i] += _log_likelihoods(rows[test], weights[test], loc, scatter, df)
     i, j = divmod(int(total.argmax()), len(SHRINKAGES))
-    return TShape(candidates[i], SHRINKAGES[j], float(total[i, j] / weights[folds >= 0].sum()))
+    return TShape(candidates[i], SHRINKAGES[j], float(total[i, j] / weights.sum()))
 
 
 def fit_t(rows: np.ndarray, weights: np.ndarray, shape: TShape) -> tuple[np.ndarray, np.ndarray]:
