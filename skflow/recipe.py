@@ -58,6 +58,7 @@ def resolve(params: dict, n_distinct: int, n_rows: float, n_features: int) -> Re
 
     fast = params["effort"] == "fast"
     plenty = min(1.0, max(0.0, math.log10(10 * n_rows / n_features / 500)))
+    rate = 2e-3 if callable(params["flow"]) else FAMILIES[params["flow"]].learning_rate
     width = 64 if n_rows < _MANY_ROWS else 128
     hidden = choose("hidden_layer_sizes", (width, width))
     sizes = Sizes(
@@ -86,7 +87,7 @@ def resolve(params: dict, n_distinct: int, n_rows: float, n_features: int) -> Re
         schedule=Schedule(
             n_steps=n_steps,
             batch_size=batch_size,
-            learning_rate=choose("learning_rate_init", 2e-3 * 5 ** min(1, 1.5 * plenty)),
+            learning_rate=choose("learning_rate_init", rate * 5 ** min(1, 1.5 * plenty)),
             alpha=params["alpha"],
             noise=choose("noise", 0.3 * (1 - plenty)),
             check_every=10 if n_rows < 1000 else 25,

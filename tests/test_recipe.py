@@ -38,10 +38,10 @@ def test_the_fast_preset_is_one_member_for_half_the_steps(n):
 @pytest.mark.parametrize(
     ("n", "d", "noise", "rate"),
     [
-        (100, 30, 0.3, 2e-3),  # ten rows a column and fewer than fifty: scarce
-        (5000, 9, 0.0, 1e-2),  # five hundred and more: plenty
-        (1000, 20, 0.3, 2e-3),
-        (158, 1, 0.15, 2e-3 * 5**0.75),  # halfway
+        (100, 30, 0.3, 4e-3),  # ten rows a column and fewer than fifty: scarce
+        (5000, 9, 0.0, 2e-2),  # five hundred and more: plenty
+        (1000, 20, 0.3, 4e-3),
+        (158, 1, 0.15, 4e-3 * 5**0.75),  # halfway
     ],
 )
 def test_scarce_rows_get_noise_dropout_and_a_low_rate(n, d, noise, rate):
@@ -65,3 +65,10 @@ def test_without_left_out_rows_there_is_no_safety_net():
     settings = recipe(500, 2, early_stopping=False)
     assert settings.n_folds is None
     assert not settings.safety_net
+
+
+def test_other_families_learn_half_as_fast():
+    rate = recipe(5000, 2, flow="nsf").schedule.learning_rate
+    assert recipe(5000, 2).schedule.learning_rate == 2 * rate
+    own = recipe(5000, 2, flow=lambda n_features, n_context, generator: [])
+    assert own.schedule.learning_rate == rate
