@@ -97,11 +97,11 @@ def choose(table: Table, recipe: Recipe, rng: np.random.Generator) -> Choices:
     links = _links(some, marginals, shape)
     z, log_det = Chain(links)(some.x)
     plain, plain_log_det = Standardize.fit(some.x, some.w)(some.x)
-    few = slice(max(_MIXTURE_ROWS, _MIXTURE_CELLS // table.x.shape[1]))
+    few = torch.arange(len(some.x)) < max(_MIXTURE_ROWS, _MIXTURE_CELLS // some.x.shape[1])
     whitened = choose_components(z[few], some.w[few], left_out[few], seed)
     standardized = choose_components(plain[few], some.w[few], left_out[few], seed)
     gain = whitened.score - standardized.score
-    gain += some.mean(log_det, left_out) - some.mean(plain_log_det, left_out)
+    gain += some.mean(log_det - plain_log_det, left_out & few)
     bandwidth = choose_bandwidth(z, some.w, left_out)
     return Choices(
         marginals,
