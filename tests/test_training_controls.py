@@ -42,7 +42,10 @@ def press_ctrl_c():
     def after(steps):
         CtrlC.countdown = steps
 
+    # processes in the background of a shell are born deaf to Ctrl-C
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield after
+    signal.signal(signal.SIGINT, handler)
     CtrlC.countdown = None
 
 
