@@ -86,7 +86,7 @@ ABLATIONS = {
 
 
 def model(name: str):
-    """A fresh model; the ablations' names are those of ABLATIONS."""
+    """A model to fit: a preset, an ablation or a peer."""
     if name in PRESETS:
         return Preset(**PRESETS[name])
     return ABLATIONS[name] if name in ABLATIONS else PEERS[name]()

@@ -4,7 +4,7 @@
 
 DATA is the folder of the sets. `--development` scores a fifth of the training rows instead of
 the test rows: that is what every choice was made on. The test rows are for the final table.
-Goes on where an earlier run stopped.
+`--models ablations` takes the recipe apart. Goes on where an earlier run stopped.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from models import model
+from models import ABLATIONS, model
 from tables import SETS, development_split, final_split
 
 
@@ -35,7 +35,7 @@ def main():
     for name in args.sets.split(","):
         for seed in map(int, args.seeds.split(",")):
             rows = split(name, args.data, seed)
-            for which in args.models.split(","):
+            for which in ABLATIONS if args.models == "ablations" else args.models.split(","):
                 if (name, which, seed) not in done:
                     record = {"set": name, "model": which, "seed": seed} | measure(which, rows)
                     append(args.out, record)

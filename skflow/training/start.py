@@ -15,7 +15,7 @@ from scipy.special import gammaln
 
 DEGREES_OF_FREEDOM = (2.5, 5.0, 10.0, 30.0, 1e4)  # the last is a normal for all purposes
 SHRINKAGES = (1e-8, 1e-6, 1e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.7, 0.95)
-_ITERATIONS = 6  # with normed weights; without, ten times as many, and a worse shrunk t
+_ITERATIONS = 6  # with normed weights EM has come to rest by then
 _NO_SPREAD = 1e-20  # a variance like this, in standardised units, is rounding
 
 
