@@ -105,9 +105,9 @@ def _net(
 
     EM for a mixture ends anywhere: those that earned their weight are kept, not another one.
     """
-    stable = side_pieces(table, replace(choices, components=None), recipe)
+    stable = side_pieces(table, replace(choices, mixture=None), recipe)
     net = {name: [piece] for name, piece in stable.items()}
-    if choices.components:
+    if choices.mixture is not None:
         net["gaussians"] = [side["gaussians"] for side in sides]
     return net
 

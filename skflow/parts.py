@@ -13,10 +13,12 @@ from skflow.flows.flow import Flow
 from skflow.marginals import Marginals, choose_marginals
 from skflow.recipe import Recipe
 from skflow.simple_mixtures import (
+    MixtureShape,
     choose_bandwidth,
-    choose_components,
+    choose_mixture,
     fit_gaussians,
     fit_kernels,
+    have_ties,
 )
 from skflow.training.batches import deal_folds
 from skflow.training.blend import blend_weights
@@ -69,15 +71,15 @@ class Piece:
 class Choices:
     """What all rows decide together; everything else is fitted per split.
 
-    `shape` is that of the start's t, `components` of the Gaussian mixture, in whitened space
-    or in standardised units, `bandwidth` of the kernels in whitened space; None leaves the
-    part out.
+    `shape` is that of the start's t, `mixture` of the Gaussian mixture, in whitened space or
+    in standardised units, `bandwidth` of the kernels in whitened space; None leaves the part
+    out.
     """
 
     marginals: Marginals
     shape: TShape
-    components: int | None = None
-    components_whitened: bool = True
+    mixture: MixtureShape | None = None
+    mixture_whitened: bool = True
     bandwidth: float | None = None
     seed: int = 0
 
@@ -98,17 +100,17 @@ def choose(table: Table, recipe: Recipe, rng: np.random.Generator) -> Choices:
     z, log_det = Chain(links)(some.x)
     plain, plain_log_det = Standardize.fit(some.x, some.w)(some.x)
     few = torch.arange(len(some.x)) < max(_MIXTURE_ROWS, _MIXTURE_CELLS // some.x.shape[1])
-    whitened = choose_components(z[few], some.w[few], left_out[few], seed)
-    standardized = choose_components(plain[few], some.w[few], left_out[few], seed)
+    ties = have_ties(some.x)
+    whitened = choose_mixture(z[few], some.w[few], left_out[few], ties, seed)
+    standardized = choose_mixture(plain[few], some.w[few], left_out[few], ties, seed)
     gain = whitened.score - standardized.score
     gain += some.mean(log_det - plain_log_det, left_out & few)
-    bandwidth = choose_bandwidth(z, some.w, left_out)
     return Choices(
         marginals,
         shape,
-        int(whitened.choice if gain > 0 else standardized.choice),
+        whitened if gain > 0 else standardized,
         gain > 0,
-        None if bandwidth is None else bandwidth.choice,
+        choose_bandwidth(z, some.w, left_out),
         seed,
     )
 
@@ -123,13 +125,13 @@ def side_pieces(table: Table, choices: Choices, recipe: Recipe) -> dict[str, Pie
     if not recipe.safety_net:
         return pieces
     pieces["wide t"] = _piece(links, make_base("t", d, _WIDE_DF), "t")
-    if choices.components:
+    if choices.mixture is not None:
         at: list[Bijection] = links
         rows = z
-        if not choices.components_whitened:
+        if not choices.mixture_whitened:
             at = [Standardize.fit(table.x, table.w)]
             rows, _ = at[0](table.x)
-        gaussians = fit_gaussians(rows, table.w, choices.components, choices.seed)
+        gaussians = fit_gaussians(rows, table.w, choices.mixture, choices.seed)
         pieces["gaussians"] = _piece(at, gaussians, "gaussians")
     if choices.bandwidth is not None:
         kernels = fit_kernels(z, table.w, choices.bandwidth)

@@ -7,7 +7,7 @@ for every split, so that left-out rows stay left out.
 
 import threading
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,19 +20,29 @@ from skflow.flows.gaussians import Gaussians, Kernels
 
 COMPONENTS = (2, 4, 8, 16, 24)
 BANDWIDTHS = tuple(np.geomspace(0.02, 1.0, 12))
-_REGULARIZATION = 3e-3  # added to the variances, in standardised units
+REGULARIZATION = 3e-3  # added to the variances, in standardised units
+_LESS = 3e-4  # tried where there are no ties: with ties it is for spikes, and they overfit
 _MOST_ROWS = 10_000  # that a Gaussian mixture is fitted on
 _MOST_CENTRES = 2000  # of kernels: scoring a row costs as many distances
 _FILTERS = threading.Lock()  # warnings.catch_warnings is the process's, not the thread's
 _KERNEL_COLUMNS = 4  # beyond these, kernels are not tried
 
 
-def fit_gaussians(z: Tensor, weights: Tensor, n_components: int, seed: int) -> Gaussians:
+@dataclass(frozen=True)
+class MixtureShape:
+    """What left-out rows decide about a Gaussian mixture, and their mean log-likelihood."""
+
+    n_components: int
+    regularization: float
+    score: float = -np.inf
+
+
+def fit_gaussians(z: Tensor, weights: Tensor, shape: MixtureShape, seed: int) -> Gaussians:
     """A Gaussian mixture of rows z (n, d), by scikit-learn."""
     rows = resample(z, weights, min(len(z), _MOST_ROWS))
     model = GaussianMixture(
-        min(n_components, len(rows)),
-        reg_covar=_REGULARIZATION,
+        min(shape.n_components, len(rows)),
+        reg_covar=shape.regularization,
         init_params="k-means++",
         random_state=seed,
     )
@@ -60,38 +70,44 @@ def resample(z: Tensor, weights: Tensor, size: int) -> Tensor:
     return z[torch.searchsorted(weights.cumsum(0) / weights.sum(), levels).clamp_max(len(z) - 1)]
 
 
-@dataclass(frozen=True)
-class Score:
-    """A choice, and the mean left-out log-likelihood that it was chosen for."""
+def choose_mixture(
+    z: Tensor, weights: Tensor, left_out: Tensor, ties: bool, seed: int
+) -> MixtureShape:
+    """How many components, then whether less is added to their variances.
 
-    choice: float
-    score: float
+    More components are tried until they have not helped twice in a row.
+    """
 
+    def score(k: int, regularization: float) -> MixtureShape:
+        shape = MixtureShape(k, regularization)
+        model = fit_gaussians(z[~left_out], weights[~left_out], shape, seed)
+        return replace(shape, score=_mean(model.log_prob(z[left_out]), weights[left_out]))
 
-def choose_components(z: Tensor, weights: Tensor, left_out: Tensor, seed: int) -> Score:
-    """How many components; more are tried until they have not helped twice in a row."""
-    best, in_vain = Score(0, -np.inf), 0
-    for k in COMPONENTS:
-        if in_vain == 2 or (k > 2 and k * (z.shape[1] + 1) > int((~left_out).sum())):
+    best, in_vain = score(COMPONENTS[0], REGULARIZATION), 0
+    for k in COMPONENTS[1:]:
+        if in_vain == 2 or k * (z.shape[1] + 1) > int((~left_out).sum()):
             break
-        model = fit_gaussians(z[~left_out], weights[~left_out], k, seed)
-        score = _mean(model.log_prob(z[left_out]), weights[left_out])
-        in_vain = 0 if score > best.score else in_vain + 1
-        if in_vain == 0:
-            best = Score(k, score)
-    return best
+        shape = score(k, REGULARIZATION)
+        in_vain = 0 if shape.score > best.score else in_vain + 1
+        best = max(best, shape, key=lambda s: s.score)
+    return best if ties else max(best, score(best.n_components, _LESS), key=lambda s: s.score)
 
 
-def choose_bandwidth(z: Tensor, weights: Tensor, left_out: Tensor) -> Score | None:
+def have_ties(x: Tensor) -> bool:
+    """Whether in some column of x (n, d) less than half the values are distinct."""
+    return any(2 * len(column.unique()) < len(column) for column in x.T)
+
+
+def choose_bandwidth(z: Tensor, weights: Tensor, left_out: Tensor) -> float | None:
     """The kernels' bandwidth, None where there are too many columns for kernels."""
     if z.shape[1] > _KERNEL_COLUMNS:
         return None
-    scores = []
-    for bandwidth in BANDWIDTHS:
-        model = fit_kernels(z[~left_out], weights[~left_out], float(bandwidth))
-        score = _mean(model.log_prob(z[left_out]), weights[left_out])
-        scores.append(Score(float(bandwidth), score))
-    return max(scores, key=lambda s: s.score)
+
+    def score(bandwidth: float) -> float:
+        model = fit_kernels(z[~left_out], weights[~left_out], bandwidth)
+        return _mean(model.log_prob(z[left_out]), weights[left_out])
+
+    return float(max(BANDWIDTHS, key=score))
 
 
 def _mean(values: Tensor, weights: Tensor) -> float:

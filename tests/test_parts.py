@@ -17,6 +17,7 @@ from skflow.parts import (
     side_pieces,
 )
 from skflow.recipe import resolve
+from skflow.simple_mixtures import MixtureShape
 from skflow.training.start import TShape
 
 
@@ -77,7 +78,9 @@ def test_a_planted_leak_shows():
 def test_side_pieces_depend_on_their_own_rows_only():
     x = draw()
     recipe = recipe_for(400, 2)
-    choices = Choices(Marginals("yeo-johnson"), TShape(5.0, 1e-4), components=2, bandwidth=0.3)
+    choices = Choices(
+        Marginals("yeo-johnson"), TShape(5.0, 1e-4), mixture=MixtureShape(2, 3e-3), bandwidth=0.3
+    )
     seen = np.arange(300)
     spoilt = np.concatenate([x[:300], 1e3 * x[300:]])
     table, other = Table(*map(torch.from_numpy, (x, np.ones(400)))), torch.from_numpy(spoilt)
@@ -132,7 +135,7 @@ def test_the_start_is_whitened_by_the_t():
 def test_the_net_is_never_below_its_floor():
     table, recipe = table_of(draw()), recipe_for(400, 2)
     split = [Split(np.arange(300), np.arange(300, 400))]
-    choices = Choices(Marginals("standardize"), TShape(1e4, 1e-8), components=2)
+    choices = Choices(Marginals("standardize"), TShape(1e4, 1e-8), mixture=MixtureShape(2, 3e-3))
     side = side_pieces(table.take(split[0].seen), choices, recipe)
     weights = blend([side["start"]], [side], split, table)
     assert weights["wide t"] >= 1 / 101

@@ -12,15 +12,18 @@ from sklearn.neighbors import KernelDensity
 
 from skflow.flows.gaussians import Gaussians, Kernels
 from skflow.simple_mixtures import (
+    MixtureShape,
     choose_bandwidth,
-    choose_components,
+    choose_mixture,
     fit_gaussians,
     fit_kernels,
+    have_ties,
     resample,
 )
 
 Z = torch.from_numpy(np.random.default_rng(0).normal(size=(300, 2)))
 ONES = torch.ones(300, dtype=torch.float64)
+FOUR = MixtureShape(4, 3e-3)
 
 
 def clusters(n=400, k=4):
@@ -62,7 +65,7 @@ def test_many_centres_are_thinned():
 
 
 def test_gaussians_are_a_sum_of_scipys():
-    model = fit_gaussians(clusters(), torch.ones(400, dtype=torch.float64), 4, 0)
+    model = fit_gaussians(clusters(), torch.ones(400, dtype=torch.float64), FOUR, 0)
     parts = zip(model.log_weights, model.means, model.factors, strict=True)
     expected = sum(
         np.exp(float(w)) * multivariate_normal(m.numpy(), (f @ f.T).numpy()).pdf(Z.numpy())
@@ -74,7 +77,7 @@ def test_gaussians_are_a_sum_of_scipys():
 @pytest.mark.parametrize("kind", ["gaussians", "kernels"])
 def test_samples_have_the_mixtures_moments(kind):
     ones = torch.ones(400, dtype=torch.float64)
-    fit = {"gaussians": lambda: fit_gaussians(clusters(), ones, 4, 0)}
+    fit = {"gaussians": lambda: fit_gaussians(clusters(), ones, FOUR, 0)}
     fit["kernels"] = lambda: fit_kernels(clusters(), ones, 0.5)
     sample = fit[kind]().sample(20_000, torch.Generator().manual_seed(0))
     assert (sample.mean(0) - clusters().mean(0)).abs().max() < 0.1
@@ -85,28 +88,48 @@ def test_samples_have_the_mixtures_moments(kind):
 def test_far_rows_are_finite():
     far = torch.full((1, 2), 1e200, dtype=torch.float64)
     assert fit_kernels(Z, ONES, 0.3).log_prob(far).isfinite().all()
-    assert fit_gaussians(Z, ONES, 2, 0).log_prob(far).isfinite().all()
+    assert fit_gaussians(Z, ONES, MixtureShape(2, 3e-3), 0).log_prob(far).isfinite().all()
 
 
 def test_separate_clusters_are_counted():
     z = clusters()
-    chosen = choose_components(z, torch.ones(400, dtype=torch.float64), every_fifth(400), 0)
-    assert chosen.choice == 4
+    chosen = choose_mixture(z, torch.ones(400, dtype=torch.float64), every_fifth(400), False, 0)
+    assert chosen.n_components == 4
 
 
 @pytest.mark.parametrize(
-    ("scores", "choice"), [([1, 0, 2, 3, 0], 16), ([2, 1, 1, 9, 9], 2), ([1, 2, 3, 4, 5], 24)]
+    ("scores", "k"),
+    [([1, 0, 2, 3, 0], 16), ([2, 1, 1], 2), ([1, 2, 3, 4, 5], 24)],
 )
-def test_more_components_are_tried_until_twice_in_vain(monkeypatch, scores, choice):
-    turns = iter(scores)
+def test_more_components_are_tried_until_twice_in_vain(monkeypatch, scores, k):
+    turns = iter([*scores, -1])  # the last for the other regularisation
     stub = SimpleNamespace(log_prob=lambda z: torch.full((len(z),), float(next(turns))).double())
     monkeypatch.setattr("skflow.simple_mixtures.fit_gaussians", lambda *args: stub)
-    assert choose_components(Z, ONES, every_fifth(300), 0).choice == choice
+    chosen = choose_mixture(Z, ONES, every_fifth(300), False, 0)
+    assert chosen == MixtureShape(k, 3e-3, max(scores))
+    assert not list(turns)
+
+
+def test_narrow_clusters_take_a_small_regularisation_unless_there_are_ties():
+    z = clusters()
+    z = (z - z.mean(0)) / z.std(0)
+    centres = z.reshape(-1, 4, 2).mean(0).repeat(100, 1)
+    narrow = centres + 0.05 * (z - centres)
+    ones = torch.ones(400, dtype=torch.float64)
+    for ties, expected in [(False, 3e-4), (True, 3e-3)]:
+        chosen = choose_mixture(narrow, ones, every_fifth(400), ties, 0)
+        assert chosen.regularization == expected
+
+
+def test_ties_are_columns_with_few_distinct_values():
+    halves = torch.arange(300, dtype=torch.float64).remainder(140).unsqueeze(1)
+    assert not have_ties(Z)
+    assert have_ties(torch.cat([Z, halves], dim=1))
 
 
 def test_bandwidth_is_near_the_best_for_a_normal():
     chosen = choose_bandwidth(Z, ONES, every_fifth(300))
-    assert 0.15 < chosen.choice < 0.7  # Scott's rule: 300^(-1/6) = 0.39
+    assert 0.15 < chosen < 0.7  # Scott's rule: 300^(-1/6) = 0.39
 
 
 def test_no_kernels_beyond_four_columns():
@@ -117,7 +140,8 @@ def test_no_kernels_beyond_four_columns():
 def test_fits_in_threads_leave_the_warning_filters_alone():
     before = list(warnings.filters)
     threads = [
-        threading.Thread(target=fit_gaussians, args=(Z, ONES, 8, seed)) for seed in range(6)
+        threading.Thread(target=fit_gaussians, args=(Z, ONES, MixtureShape(8, 3e-3), seed))
+        for seed in range(6)
     ]
     for thread in threads:
         thread.start()
