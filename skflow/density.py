@@ -1,7 +1,6 @@
 """NormalizingFlowDensity: p(x)."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -152,59 +151,6 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
     (5, 4)
     """
 
-    def __init__(
-        self,
-        *,
-        flow: str | Callable[..., Any] = "nsf_ar",
-        n_transforms: Literal["auto"] | int = "auto",
-        hidden_layer_sizes: Literal["auto"] | int | Sequence[int] = "auto",
-        n_bins: int = 8,
-        activation: str = "silu",
-        dropout: Literal["auto"] | float = "auto",
-        base: Literal["auto", "normal", "t"] = "auto",
-        marginals: Literal["auto", "yeo-johnson"] | None = "auto",
-        n_estimators: Literal["auto"] | int = "auto",
-        safety_net: bool = True,
-        learning_rate_init: Literal["auto"] | float = "auto",
-        batch_size: Literal["auto"] | int = "auto",
-        max_iter: Literal["auto"] | int = "auto",
-        alpha: float = 1e-3,
-        noise: Literal["auto"] | float = "auto",
-        effort: Literal["full", "fast"] = "full",
-        early_stopping: Literal["auto"] | bool = "auto",
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 8,
-        tol: float = 2e-3,
-        warm_start: bool = False,
-        random_state: Seed = None,
-        device: str = "auto",
-        verbose: int = 0,
-    ) -> None:
-        self.flow = flow
-        self.n_transforms = n_transforms
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.n_bins = n_bins
-        self.activation = activation
-        self.dropout = dropout
-        self.base = base
-        self.marginals = marginals
-        self.n_estimators = n_estimators
-        self.safety_net = safety_net
-        self.learning_rate_init = learning_rate_init
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.alpha = alpha
-        self.noise = noise
-        self.effort = effort
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.device = device
-        self.verbose = verbose
-
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the density of X.
@@ -240,7 +186,9 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
             Where an explicit `max_iter` ended a fit that was still improving by over `tol`,
             or Ctrl-C ended it.
         """
-        self._fit_rows(X, sample_weight)
+        with self._all_or_nothing():
+            rows = self._validate(X, reset=True)
+            self._fit_rows(rows, sample_weight, getattr(self, "feature_names_in_", None))
         return self
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:

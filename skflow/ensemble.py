@@ -16,8 +16,9 @@ from skflow.flows.blueprint import Blueprint, Design, Part, make_base
 from skflow.flows.flow import Flow
 from skflow.flows.mixture import Mixture
 from skflow.flows.nets import Dropout
-from skflow.parts import Choices, Piece, Split, Table
+from skflow.parts import Choices, Piece
 from skflow.recipe import Recipe
+from skflow.table import Split, Table
 from skflow.training.batches import Rows
 from skflow.training.loop import Record, train
 from skflow.training.members import Members
@@ -71,7 +72,9 @@ def new_members(
         Member(
             piece.flow.chain,
             piece.part.links,
-            recipe.design.build(make_base(recipe.base, n_features, choices.shape.df), generator),
+            recipe.design.build(
+                make_base(recipe.base, n_features, choices.start.shape.df), generator
+            ),
         )
         for piece in starts
     ]
@@ -88,6 +91,10 @@ class Earlier:
         """The link that all parts share."""
         (units,) = copy.deepcopy(self.density).cpu().double().chain.links
         return units
+
+    def given(self) -> Chain:
+        """The links that the context goes through."""
+        return copy.deepcopy(self.density.given).cpu().double()
 
     def members(self, design: Design, n_members: int) -> list[Member]:
         """The members as they were, ready to be trained on.
@@ -204,8 +211,12 @@ class Training:
     ) -> tuple[Rows, float]:
         """Each member's rows behind its fixed links, and their mean log-determinant."""
         tables = [table.take(rows) for rows in index]
-        images = [m.fixed(t.x) for m, t in zip(self._members, tables, strict=True)]
-        rows = Rows.stack([z.float() for z, _ in images], [t.w.float() for t in tables])
+        images = [m.fixed(t.x, t.c) for m, t in zip(self._members, tables, strict=True)]
+        rows = Rows.stack(
+            [z.float() for z, _ in images],
+            [t.w.float() for t in tables],
+            None if table.c is None else [t.c.float() for t in tables if t.c is not None],
+        )
         means = [t.mean(log_det) for t, (_, log_det) in zip(tables, images, strict=True)]
         return rows.to(device), float(np.mean(means))
 

@@ -1,11 +1,11 @@
 """What skflow's estimators share: parameters, arrays in, fitted state, pickling."""
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -75,32 +75,94 @@ class FlowEstimator(BaseEstimator):
         "verbose": ["verbose"],
     }
 
-    def _fit_rows(self, X: ArrayLike, sample_weight: ArrayLike | None) -> None:
-        """Fit the density of X, (n, d); on failure the earlier fit stays as it was."""
-        with self._all_or_nothing():
-            keep_freed_memory()
-            device = resolve_device(self.device)
-            check_layer_sizes(self.hidden_layer_sizes)
-            X = self._validate(X, reset=True)
-            weights = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
-            names = getattr(self, "feature_names_in_", None)
-            check_variance(X, names)
-            rows, weights = merge(X, weights)
-            warn_of_degenerate_columns(rows, names)
-            recipe = resolve(
-                self.get_params(deep=False), len(rows), effective_size(weights), rows.shape[1]
-            )
-            earlier = None
-            if self.warm_start and hasattr(self, "flow_"):
-                earlier = Earlier(self.flow_, self._blueprint)
-            # a warm start deals the same folds, so that left-out rows stay left out
-            seed = self._draw_seed() if earlier is None else self._seed
-            fitted = fit_density(rows, weights, recipe, seed, device, self._watch, earlier)
-            if earlier is not None:
-                fitted.history.go_on_from(self.n_iter_, self.loss_curve_, self.validation_scores_)
-            self._keep(fitted, seed, device)
+    def __init__(
+        self,
+        *,
+        flow: str | Callable[..., Any] = "nsf_ar",
+        n_transforms: Literal["auto"] | int = "auto",
+        hidden_layer_sizes: Literal["auto"] | int | Sequence[int] = "auto",
+        n_bins: int = 8,
+        activation: str = "silu",
+        dropout: Literal["auto"] | float = "auto",
+        base: Literal["auto", "normal", "t"] = "auto",
+        marginals: Literal["auto", "yeo-johnson"] | None = "auto",
+        n_estimators: Literal["auto"] | int = "auto",
+        safety_net: bool = True,
+        learning_rate_init: Literal["auto"] | float = "auto",
+        batch_size: Literal["auto"] | int = "auto",
+        max_iter: Literal["auto"] | int = "auto",
+        alpha: float = 1e-3,
+        noise: Literal["auto"] | float = "auto",
+        effort: Literal["full", "fast"] = "full",
+        early_stopping: Literal["auto"] | bool = "auto",
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 8,
+        tol: float = 2e-3,
+        warm_start: bool = False,
+        random_state: Seed = None,
+        device: str = "auto",
+        verbose: int = 0,
+    ) -> None:
+        self.flow = flow
+        self.n_transforms = n_transforms
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.n_bins = n_bins
+        self.activation = activation
+        self.dropout = dropout
+        self.base = base
+        self.marginals = marginals
+        self.n_estimators = n_estimators
+        self.safety_net = safety_net
+        self.learning_rate_init = learning_rate_init
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.alpha = alpha
+        self.noise = noise
+        self.effort = effort
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.device = device
+        self.verbose = verbose
+
+    def _fit_rows(
+        self,
+        rows: np.ndarray,
+        sample_weight: ArrayLike | None,
+        names: np.ndarray | None = None,
+        context: np.ndarray | None = None,
+        kind: str | None = None,
+    ) -> None:
+        """Fit the density of validated rows (n, d), given a context (n, c) of some kind."""
+        keep_freed_memory()
+        device = resolve_device(self.device)
+        check_layer_sizes(self.hidden_layer_sizes)
+        weights = _check_sample_weight(
+            sample_weight, rows, dtype=np.float64, ensure_non_negative=True
+        )
+        check_variance(rows, names)
+        rows, weights, context = merge(rows, weights, context)
+        warn_of_degenerate_columns(rows, names)
+        recipe = resolve(
+            self.get_params(deep=False),
+            len(rows),
+            effective_size(weights),
+            rows.shape[1],
+            0 if context is None else context.shape[1],
+            kind,
+        )
+        earlier = None
+        if self.warm_start and hasattr(self, "flow_"):
+            earlier = Earlier(self.flow_, self._blueprint)
+        # a warm start deals the same folds, so that left-out rows stay left out
+        seed = self._draw_seed() if earlier is None else self._seed
+        fitted = fit_density(rows, weights, recipe, seed, device, self._watch, earlier, context)
+        if earlier is not None:
+            fitted.history.go_on_from(self.n_iter_, self.loss_curve_, self.validation_scores_)
+        self._keep(fitted, seed, device)
 
     def _keep(self, fitted: Fitted, seed: int, device: torch.device) -> None:
         history = fitted.history
@@ -148,23 +210,30 @@ class FlowEstimator(BaseEstimator):
             check_finite(rows, getattr(self, "feature_names_in_", None))
         return rows
 
-    def _log_prob(self, X: np.ndarray) -> np.ndarray:
+    def _log_prob(self, rows: np.ndarray, context: np.ndarray | None = None) -> np.ndarray:
         """log p of validated rows, block by block."""
         keep_freed_memory()
-        dtype = scoring_dtype(self.device_)
-        out = np.empty(len(X))
+        out = np.empty(len(rows))
         with torch.no_grad():
-            for start in range(0, len(X), _BLOCK):
-                block = torch.from_numpy(np.array(X[start : start + _BLOCK]))
-                log_prob = self.flow_.log_prob(block.to(self.device_, dtype))
-                out[start : start + _BLOCK] = log_prob.cpu().numpy()
+            for start in range(0, len(rows), _BLOCK):
+                block = slice(start, start + _BLOCK)
+                given = None if context is None else self._tensor(context[block])
+                log_prob = self.flow_.log_prob(self._tensor(rows[block]), given)
+                out[block] = log_prob.cpu().numpy()
         return out
 
-    def _sample(self, n_samples: int, random_state: Seed) -> np.ndarray:
+    def _sample(
+        self, n_samples: int, random_state: Seed, context: np.ndarray | None = None
+    ) -> np.ndarray:
         seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
         generator = torch.Generator().manual_seed(int(seed))
+        given = None if context is None else self._tensor(context)
         with torch.no_grad():
-            return self.flow_.sample(n_samples, generator).double().cpu().numpy()
+            return self.flow_.sample(n_samples, generator, given).double().cpu().numpy()
+
+    def _tensor(self, values: np.ndarray) -> torch.Tensor:
+        """A copy where and as the density computes."""
+        return torch.from_numpy(np.array(values)).to(self.device_, scoring_dtype(self.device_))
 
     def _watch(self, updates: Iterable[Progress]) -> Iterable[Progress]:
         """Show training's progress where `verbose` asks for it."""
@@ -227,7 +296,10 @@ def _blueprint_from(record: dict[str, Any]) -> Blueprint:
     sizes = Sizes(**design["sizes"])
     parts = tuple(Part(**part) for part in record["parts"])
     return Blueprint(
-        Design(design["family"], design["n_transforms"], sizes), record["units"], parts
+        Design(design["family"], design["n_transforms"], sizes),
+        record["units"],
+        parts,
+        record["context"],
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
 from skflow.device import scoring_dtype
 from skflow.ensemble import Earlier, History, Training, Watch, new_members
@@ -12,8 +12,9 @@ from skflow.flows.bijections import Chain, Standardize
 from skflow.flows.blueprint import Blueprint, names_of
 from skflow.flows.flow import Flow
 from skflow.flows.mixture import Mixture
-from skflow.parts import Choices, Piece, Split, Table, blend, choose, side_pieces
+from skflow.parts import Choices, Piece, blend, choose, side_pieces
 from skflow.recipe import Recipe
+from skflow.table import Split, Table
 from skflow.training.batches import deal_folds
 
 
@@ -35,6 +36,7 @@ def fit_density(
     device: torch.device,
     watch: Watch = iter,
     earlier: Earlier | None = None,
+    context: np.ndarray | None = None,
 ) -> Fitted:
     """Fit the members, and the safety net under them.
 
@@ -52,13 +54,15 @@ def fit_density(
         Passes the records of training on, to show them.
     earlier : Earlier, optional
         A fit to go on from.
+    context : ndarray of shape (n, c), optional
+        What the density is conditioned on, row by row.
 
     Returns
     -------
     Fitted
     """
     with torch.inference_mode(False), torch.enable_grad():  # whatever the caller is in
-        return _fit(rows, weights, recipe, seed, device, watch, earlier)
+        return _fit(rows, weights, recipe, seed, device, watch, earlier, context)
 
 
 def _fit(
@@ -69,12 +73,14 @@ def _fit(
     device: torch.device,
     watch: Watch,
     earlier: Earlier | None,
+    context: np.ndarray | None,
 ) -> Fitted:
     rng = np.random.default_rng(seed)
     x, w = torch.from_numpy(rows), torch.from_numpy(weights)
     units = Standardize.fit(x, w) if earlier is None else earlier.units()
     x, units_log_det = units(x)
-    table = Table(x, w)
+    c, given = _given(context, w, recipe, earlier)
+    table = Table(x, w, c)
     choices = choose(table, recipe, rng)
     splits = _deal_splits(len(x), recipe, rng)
     sides = [side_pieces(table.take(split.seen), choices, recipe) for split in splits]
@@ -93,9 +99,28 @@ def _fit(
     mixture = Mixture(
         [p.flow for p, _ in parts], torch.tensor([s for _, s in parts], dtype=torch.float64)
     )
-    density = Flow(Chain([units]), mixture).eval().requires_grad_(False)
-    blueprint = Blueprint(recipe.design, names_of([units]), tuple(p.part for p, _ in parts))
+    density = Flow(Chain([units]), mixture, given).eval().requires_grad_(False)
+    blueprint = Blueprint(
+        recipe.design,
+        names_of([units]),
+        tuple(p.part for p, _ in parts),
+        names_of(given.links),
+    )
     return Fitted(density.to(device, scoring_dtype(device)), blueprint, shares, history)
+
+
+def _given(
+    context: np.ndarray | None, weights: Tensor, recipe: Recipe, earlier: Earlier | None
+) -> tuple[Tensor | None, Chain]:
+    """The context as the flows get to see it, and the links that it has gone through."""
+    if context is None:
+        return None, Chain()
+    c = torch.from_numpy(context)
+    if earlier is not None:
+        given = earlier.given()
+    else:
+        given = Chain([Standardize.fit(c, weights)] if recipe.context == "numbers" else [])
+    return given(c)[0], given
 
 
 def _net(

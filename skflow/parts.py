@@ -1,12 +1,12 @@
 """The parts of a fitted density that need no training, and how much each part weighs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from skflow.flows.bijections import Bijection, Chain, Standardize, Whiten
+from skflow.flows.bijections import Bijection, Chain, Standardize
 from skflow.flows.blueprint import Part, make_base, names_of
 from skflow.flows.density import Density
 from skflow.flows.flow import Flow
@@ -20,9 +20,11 @@ from skflow.simple_mixtures import (
     fit_kernels,
     have_ties,
 )
+from skflow.starts import STARTS, Start, choose_start
+from skflow.table import Split, Table
 from skflow.training.batches import deal_folds
 from skflow.training.blend import blend_weights
-from skflow.training.start import DEGREES_OF_FREEDOM, TShape, choose_shape, fit_t
+from skflow.training.start import DEGREES_OF_FREEDOM
 
 _WIDE_DF = 2.0  # of the t that expects what nothing else does
 _CHOICE_ROWS = 4000  # on which choices are made
@@ -32,31 +34,6 @@ _BLEND_ROWS = 20_000  # that a split weighs the parts on
 _BLOCK = 2048  # rows scored at a time
 _MIXTURE_ROWS = 10  # below which Gaussian mixture and kernels are not tried
 _LEAST_SHARE = {"flow": 0.0, "kernels": 0.05, "wide t": 0.0}  # of a part kept; kernels are slow
-
-
-@dataclass(frozen=True)
-class Table:
-    """Weighted rows in standardised units, float64: x (n, d), w (n,)."""
-
-    x: Tensor
-    w: Tensor
-
-    def take(self, index: np.ndarray) -> "Table":
-        """Some of the rows."""
-        return Table(self.x[index], self.w[index])
-
-    def mean(self, values: Tensor, some: Tensor | slice = slice(None)) -> float:
-        """Weighted mean of one value a row, over all rows or some of them."""
-        w = self.w[some]
-        return float(w @ values[some] / w.sum())
-
-
-@dataclass(frozen=True)
-class Split:
-    """Which rows a member may see, and which it leaves out."""
-
-    seen: np.ndarray
-    left_out: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -71,13 +48,13 @@ class Piece:
 class Choices:
     """What all rows decide together; everything else is fitted per split.
 
-    `shape` is that of the start's t, `mixture` of the Gaussian mixture, in whitened space or
+    `mixture` is the shape of the Gaussian mixture, in whitened space or
     in standardised units, `bandwidth` of the kernels in whitened space; None leaves the part
     out.
     """
 
     marginals: Marginals
-    shape: TShape
+    start: Start
     mixture: MixtureShape | None = None
     mixture_whitened: bool = True
     bandwidth: float | None = None
@@ -88,15 +65,15 @@ def choose(table: Table, recipe: Recipe, rng: np.random.Generator) -> Choices:
     """Choose by the likelihood of left-out rows, on a bounded number of them."""
     n = len(table.x)
     if n == 1:
-        return Choices(Marginals("standardize"), TShape(DEGREES_OF_FREEDOM[-1], 1.0))
+        return Choices(Marginals("standardize"), STARTS[recipe.context]())
     some = table.take(rng.permutation(n)[:_CHOICE_ROWS])
     folds = deal_folds(len(some.x), min(_CHOICE_FOLDS, n), rng)
     seed = int(rng.integers(2**31))
-    marginals, shape = _choose_start(some, folds, recipe)
-    if not recipe.safety_net or n < _MIXTURE_ROWS:
-        return Choices(marginals, shape, seed=seed)
+    marginals, start = _choose_start(some, folds, recipe)
+    if not recipe.safety_net or recipe.context or n < _MIXTURE_ROWS:
+        return Choices(marginals, start, seed=seed)
     left_out = torch.from_numpy(folds == 0)
-    links = _links(some, marginals, shape)
+    links = _links(some, marginals, start)
     z, log_det = Chain(links)(some.x)
     plain, plain_log_det = Standardize.fit(some.x, some.w)(some.x)
     few = torch.arange(len(some.x)) < max(_MIXTURE_ROWS, _MIXTURE_CELLS // some.x.shape[1])
@@ -107,7 +84,7 @@ def choose(table: Table, recipe: Recipe, rng: np.random.Generator) -> Choices:
     gain += some.mean(log_det - plain_log_det, left_out & few)
     return Choices(
         marginals,
-        shape,
+        start,
         whitened if gain > 0 else standardized,
         gain > 0,
         choose_bandwidth(z, some.w, left_out),
@@ -117,10 +94,10 @@ def choose(table: Table, recipe: Recipe, rng: np.random.Generator) -> Choices:
 
 def side_pieces(table: Table, choices: Choices, recipe: Recipe) -> dict[str, Piece]:
     """What needs no training, fitted to the table: the start, and the safety net."""
-    links = _links(table, choices.marginals, choices.shape)
-    z, _ = Chain(links)(table.x)
+    links = _links(table, choices.marginals, choices.start)
+    z, _ = Chain(links)(table.x, table.c)
     d = table.x.shape[1]
-    start = make_base(recipe.base, d, choices.shape.df)
+    start = make_base(recipe.base, d, choices.start.shape.df)
     pieces = {"start": _piece(links, start, recipe.base)}
     if not recipe.safety_net:
         return pieces
@@ -148,7 +125,7 @@ def blend(
     for flow, side, split in zip(flows, sides, splits, strict=True):
         rows = table.take(split.left_out[:_BLEND_ROWS])
         candidates = [flow, *side.values()]
-        scores.append(torch.stack([_log_prob(c.flow, rows.x) for c in candidates], dim=1))
+        scores.append(torch.stack([_log_prob(c.flow, rows) for c in candidates], dim=1))
         weights.append(rows.w)
     w = torch.cat(weights).numpy()
     shares = blend_weights(torch.cat(scores).numpy(), w / w.mean(), net=names.index("wide t"))
@@ -164,29 +141,28 @@ def blend(
     return {name: float(share) for name, share in kept if share > 0 or name == "flow"}
 
 
-def _choose_start(some: Table, folds: np.ndarray, recipe: Recipe) -> tuple[Marginals, TShape]:
-    """Marginals, degrees of freedom and shrinkage, by left-out log-likelihood under the t."""
+def _choose_start(some: Table, folds: np.ndarray, recipe: Recipe) -> tuple[Marginals, Start]:
+    """Marginals and what comes behind them, by the left-out log-likelihood of the start."""
     df = DEGREES_OF_FREEDOM[-1:] if recipe.base == "normal" else DEGREES_OF_FREEDOM
     starts, scores = [], []
     for marginals in choose_marginals(recipe.marginals, some.x, some.w, folds):
         z, log_det = Chain(marginals.fit(some.x, some.w))(some.x)
-        shape = choose_shape(z.numpy(), some.w.numpy(), folds, df)
-        starts.append((marginals, shape))
-        scores.append(shape.score + some.mean(log_det))
+        start = choose_start(recipe.context, replace(some, x=z), folds, df)
+        starts.append((marginals, start))
+        scores.append(start.shape.score + some.mean(log_det))
     return starts[int(np.argmax(scores))]
 
 
-def _log_prob(flow: Flow, x: Tensor) -> Tensor:
+def _log_prob(flow: Flow, table: Table) -> Tensor:
     with torch.no_grad():
-        return torch.cat([flow.log_prob(block) for block in x.split(_BLOCK)])
+        return torch.cat([flow.log_prob(block.x, block.c) for block in table.blocks(_BLOCK)])
 
 
-def _links(table: Table, marginals: Marginals, shape: TShape) -> list[Bijection]:
-    """Marginals, then whitening by the t's location and scatter."""
+def _links(table: Table, marginals: Marginals, start: Start) -> list[Bijection]:
+    """Marginals, and behind them what leaves a standard t."""
     links = marginals.fit(table.x, table.w)
     z, _ = Chain(links)(table.x)
-    loc, factor = fit_t(z.numpy(), table.w.numpy(), shape)
-    return [*links, Whiten(torch.from_numpy(loc), torch.from_numpy(factor))]
+    return [*links, *start.fit(replace(table, x=z))]
 
 
 def _piece(links: list[Bijection], base: Density, name: str) -> Piece:

@@ -32,9 +32,17 @@ class Recipe:
     n_folds: int | None  # None: no rows are left out
     safety_net: bool
     schedule: Schedule
+    context: str | None = None  # "numbers" or "classes"
 
 
-def resolve(params: dict, n_distinct: int, n_rows: float, n_features: int) -> Recipe:
+def resolve(
+    params: dict,
+    n_distinct: int,
+    n_rows: float,
+    n_features: int,
+    n_context: int = 0,
+    context: str | None = None,
+) -> Recipe:
     """The recipe for an estimator's parameters.
 
     Parameters
@@ -47,6 +55,10 @@ def resolve(params: dict, n_distinct: int, n_rows: float, n_features: int) -> Re
         Their effective number.
     n_features : int
         Number of columns.
+    n_context : int, default=0
+        Number of columns of the context.
+    context : {"numbers", "classes"}, optional
+        What the context is.
 
     Returns
     -------
@@ -57,12 +69,14 @@ def resolve(params: dict, n_distinct: int, n_rows: float, n_features: int) -> Re
         return automatic if isinstance(params[name], str) else params[name]
 
     fast = params["effort"] == "fast"
-    plenty = min(1.0, max(0.0, math.log10(10 * n_rows / n_features / 500)))
+    width_of_row = n_features + n_context
+    plenty = min(1.0, max(0.0, math.log10(10 * n_rows / width_of_row / 500)))
     rate = 2e-3 if callable(params["flow"]) else FAMILIES[params["flow"]].learning_rate
     width = 64 if n_rows < _MANY_ROWS else 128
     hidden = choose("hidden_layer_sizes", (width, width))
     sizes = Sizes(
         n_features,
+        n_context,
         hidden_layer_sizes=tuple(int(size) for size in np.atleast_1d(hidden)),
         n_bins=params["n_bins"],
         activation=params["activation"],
@@ -94,6 +108,7 @@ def resolve(params: dict, n_distinct: int, n_rows: float, n_features: int) -> Re
             patience=params["n_iter_no_change"],
             tol=params["tol"],
         ),
+        context=context,
     )
 
 

@@ -8,16 +8,11 @@ from skflow.density import NormalizingFlowDensity
 from skflow.fitting import _deal_splits
 from skflow.flows.bijections import Chain
 from skflow.marginals import Marginals
-from skflow.parts import (
-    Choices,
-    Split,
-    Table,
-    blend,
-    choose,
-    side_pieces,
-)
+from skflow.parts import Choices, blend, choose, side_pieces
 from skflow.recipe import resolve
 from skflow.simple_mixtures import MixtureShape
+from skflow.starts import TStart
+from skflow.table import Split, Table
 from skflow.training.start import TShape
 
 
@@ -56,7 +51,7 @@ def test_no_member_sees_what_it_leaves_out(n, parameters, n_members, left_out):
 def blended(kernels_see_everything):
     """Weights of a start and of kernels so narrow that they only know what they have seen."""
     table, recipe = table_of(draw()), recipe_for(400, 2)
-    choices = Choices(Marginals("standardize"), TShape(1e4, 1e-8), bandwidth=0.01)
+    choices = Choices(Marginals("standardize"), TStart(TShape(1e4, 1e-8)), bandwidth=0.01)
     splits = _deal_splits(400, recipe, np.random.default_rng(0))
     sides = []
     for split in splits:
@@ -79,7 +74,10 @@ def test_side_pieces_depend_on_their_own_rows_only():
     x = draw()
     recipe = recipe_for(400, 2)
     choices = Choices(
-        Marginals("yeo-johnson"), TShape(5.0, 1e-4), mixture=MixtureShape(2, 3e-3), bandwidth=0.3
+        Marginals("yeo-johnson"),
+        TStart(TShape(5.0, 1e-4)),
+        mixture=MixtureShape(2, 3e-3),
+        bandwidth=0.3,
     )
     seen = np.arange(300)
     spoilt = np.concatenate([x[:300], 1e3 * x[300:]])
@@ -112,7 +110,7 @@ def test_heavy_tails_and_normal_ones_are_told_apart():
     heavy = r.standard_t(3, size=(2000, 3))
     for x, lowest, highest in ((heavy, 2, 6), (draw(2000, 3), 30, 1e4)):
         chosen = choose(table_of(x), recipe_for(2000, 3, marginals=None), np.random.default_rng(0))
-        assert lowest <= chosen.shape.df <= highest
+        assert lowest <= chosen.start.shape.df <= highest
 
 
 def test_a_normal_base_keeps_a_normal_start():
@@ -121,12 +119,12 @@ def test_a_normal_base_keeps_a_normal_start():
         recipe_for(500, 2, base="normal"),
         np.random.default_rng(0),
     )
-    assert chosen.shape.df == 1e4
+    assert chosen.start.shape.df == 1e4
 
 
 def test_the_start_is_whitened_by_the_t():
     table, recipe = table_of(draw(1000) @ np.array([[1, 0.9], [0, 0.2]])), recipe_for(1000, 2)
-    choices = Choices(Marginals("standardize"), TShape(1e4, 1e-8))
+    choices = Choices(Marginals("standardize"), TStart(TShape(1e4, 1e-8)))
     start = side_pieces(table, choices, recipe)["start"]
     z, _ = Chain(start.flow.chain.links)(table.x)
     torch.testing.assert_close(torch.cov(z.T), torch.eye(2).double(), atol=0.01, rtol=0)
@@ -135,7 +133,9 @@ def test_the_start_is_whitened_by_the_t():
 def test_the_net_is_never_below_its_floor():
     table, recipe = table_of(draw()), recipe_for(400, 2)
     split = [Split(np.arange(300), np.arange(300, 400))]
-    choices = Choices(Marginals("standardize"), TShape(1e4, 1e-8), mixture=MixtureShape(2, 3e-3))
+    choices = Choices(
+        Marginals("standardize"), TStart(TShape(1e4, 1e-8)), mixture=MixtureShape(2, 3e-3)
+    )
     side = side_pieces(table.take(split[0].seen), choices, recipe)
     weights = blend([side["start"]], [side], split, table)
     assert weights["wide t"] >= 1 / 101

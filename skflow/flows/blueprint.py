@@ -8,7 +8,16 @@ import torch
 from torch import Generator, Tensor
 
 from skflow.flows.bases import MultivariateT, StandardNormal
-from skflow.flows.bijections import Bijection, Chain, Interpolant, Standardize, Whiten, YeoJohnson
+from skflow.flows.bijections import (
+    Bijection,
+    Chain,
+    ClassWhiten,
+    Interpolant,
+    Regress,
+    Standardize,
+    Whiten,
+    YeoJohnson,
+)
 from skflow.flows.density import Density
 from skflow.flows.families import links_of
 from skflow.flows.flow import Flow
@@ -19,8 +28,10 @@ from skflow.flows.registry import Sizes
 # links that are fitted from data and then fixed; their buffers are their constructors' arguments
 FIXED_LINKS: dict[str, type[Bijection]] = {
     "interpolant": Interpolant,
+    "regress": Regress,
     "standardize": Standardize,
     "whiten": Whiten,
+    "whiten_by_class": ClassWhiten,
     "yeo_johnson": YeoJohnson,
 }
 FIXED_BASES: dict[str, type[Density]] = {"gaussians": Gaussians, "kernels": Kernels}
@@ -59,11 +70,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Blueprint:
-    """A density: links shared by all parts, the parts, and the design of what they learned."""
+    """A density: links shared by all parts, the parts, and the design of what they learned.
+
+    `context` names the links that the context goes through first.
+    """
 
     design: Design
     units: tuple[str, ...]
     parts: tuple[Part, ...]
+    context: tuple[str, ...] = ()
 
 
 def make_base(name: str, n_features: int, df: float = 10.0) -> Density:
@@ -100,7 +115,8 @@ def from_arrays(blueprint: Blueprint, arrays: dict[str, np.ndarray]) -> Flow:
             links.extend(blueprint.design.build(base, Generator()).chain.links)
         parts.append(Flow(Chain(links), base))
     units = Chain(_fixed_links(blueprint.units, "chain.links", tensors))
-    density = Flow(units, Mixture(parts, tensors["base.weights"])).double()
+    given = Chain(_fixed_links(blueprint.context, "given.links", tensors))
+    density = Flow(units, Mixture(parts, tensors["base.weights"]), given).double()
     density.load_state_dict(tensors)
     return density.eval().requires_grad_(False)
 

@@ -18,22 +18,31 @@ class Flow(Density):
         f, from data to latent.
     base : Density
         p_Z: a simple density, or a whole mixture of flows.
+    given : Chain, optional
+        What the context goes through first. It is no variable of the density, so its
+        log-determinant does not count.
     """
 
-    def __init__(self, chain: Chain, base: Density):
+    def __init__(self, chain: Chain, base: Density, given: Chain | None = None):
         super().__init__()
         self.chain = chain
         self.base = base
+        self.given = given or Chain()
 
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """log p(x | context), (..., n, d) to (..., n), in nats."""
+        context = self._given(context)
         z, log_det = self.chain(x, context)
         return self.base.log_prob(z, context) + log_det
 
     def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
         """Draw n rows, (n, d), in the dtype and on the device of the chain."""
+        context = self._given(context)
         z = self.base.sample(n, generator, context).to(self._like())
         return self.chain.inverse(z, context)[0]
+
+    def _given(self, context: Tensor | None) -> Tensor | None:
+        return None if context is None else self.given(context)[0]
 
     def _like(self) -> Tensor:
         tensors = itertools.chain(self.chain.buffers(), self.chain.parameters())

@@ -16,11 +16,13 @@ from skflow.flows.bijections import (
     Affine,
     Autoregressive,
     Bijection,
+    ClassWhiten,
     Coupling,
     Interpolant,
     LULinear,
     Planar,
     Radial,
+    Regress,
     Reverse,
     Scale,
     Spline,
@@ -106,10 +108,25 @@ def _standardize(sizes: Sizes, generator: Generator) -> Bijection:
 
 
 def _whiten(sizes: Sizes, generator: Generator) -> Bijection:
-    d = sizes.n_features
-    raw = torch.randn(d, d, generator=generator, dtype=torch.float64) / math.sqrt(d)
-    factor = raw.tril(-1) + torch.diag(raw.diagonal().exp())
-    return Whiten(torch.randn(d, generator=generator, dtype=torch.float64), factor)
+    loc, factor = _ellipsoids(1, sizes.n_features, generator)
+    return Whiten(loc[0], factor[0])
+
+
+def _class_whiten(sizes: Sizes, generator: Generator) -> Bijection:
+    return ClassWhiten(*_ellipsoids(max(sizes.n_context, 1), sizes.n_features, generator))
+
+
+def _ellipsoids(n: int, d: int, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Random centres (n, d) and lower triangular factors (n, d, d)."""
+    raw = torch.randn(n, d, d, generator=generator, dtype=torch.float64) / math.sqrt(d)
+    factor = raw.tril(-1) + torch.diag_embed(raw.diagonal(dim1=-2, dim2=-1).exp())
+    return torch.randn(n, d, generator=generator, dtype=torch.float64), factor
+
+
+def _regress(sizes: Sizes, generator: Generator) -> Bijection:
+    shape = sizes.n_features, sizes.n_context + 1
+    drawn = torch.randn(shape, generator=generator, dtype=torch.float64)
+    return Regress(drawn[:, 1:], drawn[:, 0])
 
 
 def _yeo_johnson(sizes: Sizes, generator: Generator) -> Bijection:
@@ -139,7 +156,9 @@ BIJECTIONS: dict[str, Layer] = {
     "scale": lambda sizes, generator: Scale(sizes.n_features),
     "reverse": lambda sizes, generator: Reverse(),
     "standardize": _standardize,
+    "regress": _regress,
     "whiten": _whiten,
+    "whiten by class": _class_whiten,
     "interpolant": _interpolant,
     "yeo-johnson": _yeo_johnson,
 }

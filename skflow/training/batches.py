@@ -8,13 +8,24 @@ import torch
 from torch import Generator, Tensor
 
 
-def merge(rows: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def merge(
+    rows: np.ndarray, weights: np.ndarray, context: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Distinct rows in lexicographic order, and their summed weights with mean 1.
 
     Whatever is a function of the result treats a weight as a number of repetitions, takes no
     notice of the order of the rows or of a common factor of the weights, and cannot have
-    equal rows on both sides of a fold. Rows of weight 0 are dropped.
+    equal rows on both sides of a fold. Rows of weight 0 are dropped. Rows with different
+    contexts are different.
     """
+    n_context = 0 if context is None else context.shape[1]
+    both = rows if context is None else np.hstack([context, rows])
+    both, weights = _merge(both, weights)
+    given = None if context is None else np.ascontiguousarray(both[:, :n_context])
+    return np.ascontiguousarray(both[:, n_context:]), weights, given
+
+
+def _merge(rows: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     kept = weights > 0
     rows, weights = rows[kept] + 0.0, weights[kept]  # + 0.0 makes −0 and 0 equal
     order = np.lexsort([weights, *rows.T[::-1]])  # weights last: equal rows add up in one order

@@ -57,7 +57,7 @@ def test_merge_takes_no_notice_of_a_common_factor(problem, factor):
 @given(weighted_rows())
 def test_merge_gives_distinct_sorted_rows_with_their_share_of_the_weight(problem):
     rows, weights = problem
-    merged, merged_weights = merge(rows, weights)
+    merged, merged_weights, _ = merge(rows, weights)
     as_tuples = [tuple(row) for row in merged]
     assert as_tuples == sorted(set(as_tuples))
     assert set(as_tuples) == {tuple(row) for row in rows[weights > 0]}
@@ -68,10 +68,18 @@ def test_merge_gives_distinct_sorted_rows_with_their_share_of_the_weight(problem
 
 
 def test_merge_holds_minus_zero_and_zero_for_equal():
-    rows, weights = merge(np.array([[0.0, 1.0], [-0.0, 1.0]]), np.array([1.0, 3.0]))
+    rows, weights, _ = merge(np.array([[0.0, 1.0], [-0.0, 1.0]]), np.array([1.0, 3.0]))
     assert rows.shape == (1, 2)
     assert weights.tolist() == [1]
     assert not np.signbit(rows).any()
+
+
+def test_merge_tells_rows_with_other_contexts_apart():
+    rows, context = np.array([[1.0], [1.0], [1.0]]), np.array([[0.0, 5], [0, 4], [0, 5]])
+    rows, weights, context = merge(rows, np.ones(3), context)
+    assert rows.tolist() == [[1], [1]]
+    assert context.tolist() == [[0, 4], [0, 5]]
+    np.testing.assert_allclose(weights, [2 / 3, 4 / 3], rtol=1e-6)
 
 
 def test_merge_changes_nothing_in_place():
@@ -84,7 +92,7 @@ def test_merge_changes_nothing_in_place():
 
 def test_merge_leaves_no_row_without_weight():
     """A weight too small to count beside the others is 0 in float32, and such rows go."""
-    rows, weights = merge(np.array([[1.0], [2.0], [3.0]]), np.array([1.0, 1e-60, 1.0]))
+    rows, weights, _ = merge(np.array([[1.0], [2.0], [3.0]]), np.array([1.0, 1e-60, 1.0]))
     assert (weights > 0).all()
     assert rows.ravel().tolist() == [1, 3]
 

@@ -5,12 +5,14 @@ from skflow.flows.bijections.affine import Affine
 from skflow.flows.bijections.autoregressive import Autoregressive
 from skflow.flows.bijections.bijection import Bijection
 from skflow.flows.bijections.chain import Chain
+from skflow.flows.bijections.class_whiten import ClassWhiten
 from skflow.flows.bijections.coupling import Coupling
 from skflow.flows.bijections.interpolant import Interpolant
 from skflow.flows.bijections.linear import LULinear
 from skflow.flows.bijections.permutation import Reverse
 from skflow.flows.bijections.planar import Planar
 from skflow.flows.bijections.radial import Radial
+from skflow.flows.bijections.regress import Regress
 from skflow.flows.bijections.scale import Scale
 from skflow.flows.bijections.spline import Spline
 from skflow.flows.bijections.standardize import Standardize
@@ -24,11 +26,13 @@ __all__ = [
     "Autoregressive",
     "Bijection",
     "Chain",
+    "ClassWhiten",
     "Coupling",
     "Interpolant",
     "LULinear",
     "Planar",
     "Radial",
+    "Regress",
     "Reverse",
     "Scale",
     "Spline",

@@ -1,0 +1,35 @@
+"""Remove what a linear prediction from the context knows."""
+
+import torch
+from torch import Tensor
+
+from skflow.flows.bijections.bijection import Bijection
+
+
+class Regress(Bijection):
+    """z = x − A c − b for context c: a fixed shift, of volume one; without context, z = x − b.
+
+    Parameters
+    ----------
+    coefficients : Tensor of shape (d, c)
+    intercept : Tensor of shape (d,)
+    """
+
+    coefficients: Tensor
+    intercept: Tensor
+
+    def __init__(self, coefficients: Tensor, intercept: Tensor):
+        super().__init__()
+        self.register_buffer("coefficients", coefficients)
+        self.register_buffer("intercept", intercept)
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return x - self._prediction(context), x.new_zeros(x.shape[:-1])
+
+    def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return z + self._prediction(context), z.new_zeros(z.shape[:-1])
+
+    def _prediction(self, context: Tensor | None) -> Tensor:
+        if context is None:
+            return self.intercept
+        return torch.addmm(self.intercept, context, self.coefficients.mT)

@@ -1,0 +1,44 @@
+"""Weighted rows, and how they are split between training and validation."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Table:
+    """Weighted rows in standardised units, float64: x (n, d), w (n,), context c (n, k) or None."""
+
+    x: Tensor
+    w: Tensor
+    c: Tensor | None = None
+
+    @property
+    def context(self) -> Tensor:
+        """The context, where there has to be one."""
+        assert self.c is not None
+        return self.c
+
+    def take(self, index: np.ndarray | Tensor | slice) -> "Table":
+        """Some of the rows."""
+        return Table(self.x[index], self.w[index], None if self.c is None else self.c[index])
+
+    def blocks(self, size: int) -> Iterator["Table"]:
+        """The rows in order, at most `size` at a time."""
+        for start in range(0, len(self.x), size):
+            yield self.take(slice(start, start + size))
+
+    def mean(self, values: Tensor, some: Tensor | slice = slice(None)) -> float:
+        """Weighted mean of one value a row, over all rows or some of them."""
+        w = self.w[some]
+        return float(w @ values[some] / w.sum())
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which rows a member may see, and which it leaves out."""
+
+    seen: np.ndarray
+    left_out: np.ndarray
