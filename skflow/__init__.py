@@ -1,7 +1,15 @@
 """Normalizing-flow density estimation in scikit-learn's manner."""
 
+from skflow.classification import NormalizingFlowClassifier
 from skflow.density import NormalizingFlowDensity
 from skflow.exceptions import DegenerateColumnWarning
+from skflow.regression import NormalizingFlowRegressor
 from skflow.version import __version__
 
-__all__ = ["DegenerateColumnWarning", "NormalizingFlowDensity", "__version__"]
+__all__ = [
+    "DegenerateColumnWarning",
+    "NormalizingFlowClassifier",
+    "NormalizingFlowDensity",
+    "NormalizingFlowRegressor",
+    "__version__",
+]

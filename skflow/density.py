@@ -7,10 +7,12 @@ from numpy.typing import ArrayLike
 from sklearn.base import DensityMixin, _fit_context
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from skflow.estimator import FlowEstimator, Seed
+from skflow.estimator import FlowEstimator
+from skflow.parameters import Seed, documented
 from skflow.validation import check_count
 
 
+@documented
 class NormalizingFlowDensity(DensityMixin, FlowEstimator):
     """Density estimation with normalizing flows.
 
@@ -23,76 +25,7 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
     "auto" means what suits the number of rows and columns; the settings were chosen on many
     data sets (see the documentation's benchmarks), so a search is rarely worth its time.
 
-    Parameters
-    ----------
-    flow : str or callable, default="nsf_ar"
-        The family of the flow:
-
-        - "planar" and "radial" (Rezende & Mohamed 2015): bends along a direction, and
-          around a point;
-        - "nice" (Dinh et al. 2015): additive coupling, volume preserving but for one
-          scaling layer;
-        - "realnvp" (Dinh et al. 2017): affine coupling;
-        - "maf" (Papamakarios et al. 2017): affine autoregressive;
-        - "nsf" and "nsf_ar" (Durkan et al. 2019): rational-quadratic splines, coupled and
-          autoregressive.
-
-        Or an importable callable ``(n_features, n_context, generator) -> bijections``,
-        which returns the links of a chain, see ``skflow.flows.bijections``.
-    n_transforms : "auto" or int, default="auto"
-        Number of layers. A callable `flow` decides for itself.
-    hidden_layer_sizes : "auto", int or sequence of int, default="auto"
-        Units in the hidden layers of the networks that steer the maps.
-    n_bins : int, default=8
-        Bins of a spline.
-    activation : {"silu", "relu", "gelu", "elu", "tanh"}, default="silu"
-        Activation of the networks.
-    dropout : "auto" or float, default="auto"
-        Share of hidden units dropped in training.
-    base : {"auto", "normal", "t"}, default="auto"
-        The density of the noise: a standard normal, or a multivariate t whose degrees of
-        freedom are learned, with heavier tails. "auto" takes the t.
-    marginals : {"auto", "yeo-johnson"} or None, default="auto"
-        What happens to each column before columns meet: None standardises it,
-        "yeo-johnson" also takes a power transform. "auto" lets left-out rows choose.
-    n_estimators : "auto" or int, default="auto"
-        Number of members, flows trained at once whose densities are averaged.
-    safety_net : bool, default=True
-        Whether simpler densities are mixed in. False leaves the bare flow.
-    learning_rate_init : "auto" or float, default="auto"
-        Largest learning rate; it warms up, then falls to 0 along a cosine.
-    batch_size : "auto" or int, default="auto"
-        Rows a minibatch.
-    max_iter : "auto" or int, default="auto"
-        Epochs at most.
-    alpha : float, default=1e-3
-        Decay of the networks' weights.
-    noise : "auto" or float, default="auto"
-        Standard deviation of noise added to the whitened inputs in training.
-    effort : {"full", "fast"}, default="full"
-        "fast" trains one member, half as long.
-    early_stopping : "auto" or bool, default="auto"
-        Whether rows are left out to decide when to stop and which weights to keep. With
-        False every member sees all rows, and there is no safety net, which needs rows not
-        trained on. "auto" leaves rows out where there are at least two distinct ones.
-    validation_fraction : float, default=0.1
-        Share of the rows left out by a single member, taken as one of round(1 / share)
-        folds: half at most, and at least ten rows where there are twenty. Several members
-        leave out a fold each.
-    n_iter_no_change : int, default=8
-        Validation checks without a gain after which training stops.
-    tol : float, default=2e-3
-        Least gain that counts, in nats a row.
-    warm_start : bool, default=False
-        Whether `fit` goes on from the earlier fit. Meant for the same data: left-out rows
-        of other data may have been trained on before.
-    random_state : int, RandomState instance or None, default=None
-        Fixes folds, starts, batches and noise. An int gives identical fits.
-    device : str, default="auto"
-        Where to compute: "auto" (a CUDA device where there is one, else the CPU), "cpu",
-        "cuda", "cuda:1", "mps". Scores are computed in float64 but on "mps".
-    verbose : int, default=0
-        Above 0, a progress bar with the validation log-likelihood.
+    {parameters}
 
     Attributes
     ----------

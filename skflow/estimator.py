@@ -1,19 +1,16 @@
 """What skflow's estimators share: parameters, arrays in, fitted state, pickling."""
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from numbers import Integral, Real
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from sklearn import get_config
-from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_random_state,
@@ -25,9 +22,8 @@ from skflow.device import keep_freed_memory, resolve_device, scoring_dtype
 from skflow.ensemble import Earlier, Progress
 from skflow.fitting import Fitted, fit_density
 from skflow.flows.blueprint import Blueprint, Design, Part, from_arrays, to_arrays
-from skflow.flows.families import FAMILIES
-from skflow.flows.nets import ACTIVATIONS
 from skflow.flows.registry import Sizes
+from skflow.parameters import FlowParameters, Seed
 from skflow.recipe import resolve
 from skflow.training.batches import effective_size, merge
 from skflow.validation import (
@@ -40,93 +36,10 @@ from skflow.validation import (
 from skflow.version import __version__
 
 _BLOCK = 2048  # rows scored at a time: memory does not grow with the rows
-Seed = int | np.random.RandomState | None
-
-_AUTO = StrOptions({"auto"})
 
 
-class FlowEstimator(BaseEstimator):
+class FlowEstimator(FlowParameters):
     """Base of the estimators: everything but what they estimate."""
-
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "flow": [StrOptions(FAMILIES.keys()), callable],
-        "n_transforms": [_AUTO, Interval(Integral, 1, None, closed="left")],
-        "hidden_layer_sizes": [_AUTO, Interval(Integral, 1, None, closed="left"), "array-like"],
-        "n_bins": [Interval(Integral, 1, 256, closed="both")],
-        "activation": [StrOptions(ACTIVATIONS.keys())],
-        "dropout": [_AUTO, Interval(Real, 0, 1, closed="left")],
-        "base": [StrOptions({"auto", "normal", "t"})],
-        "marginals": [StrOptions({"auto", "yeo-johnson"}), None],
-        "n_estimators": [_AUTO, Interval(Integral, 1, None, closed="left")],
-        "safety_net": ["boolean"],
-        "learning_rate_init": [_AUTO, Interval(Real, 0, None, closed="neither")],
-        "batch_size": [_AUTO, Interval(Integral, 1, None, closed="left")],
-        "max_iter": [_AUTO, Interval(Integral, 1, None, closed="left")],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "noise": [_AUTO, Interval(Real, 0, None, closed="left")],
-        "effort": [StrOptions({"full", "fast"})],
-        "early_stopping": [_AUTO, "boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "warm_start": ["boolean"],
-        "random_state": ["random_state"],
-        "device": [str],
-        "verbose": ["verbose"],
-    }
-
-    def __init__(
-        self,
-        *,
-        flow: str | Callable[..., Any] = "nsf_ar",
-        n_transforms: Literal["auto"] | int = "auto",
-        hidden_layer_sizes: Literal["auto"] | int | Sequence[int] = "auto",
-        n_bins: int = 8,
-        activation: str = "silu",
-        dropout: Literal["auto"] | float = "auto",
-        base: Literal["auto", "normal", "t"] = "auto",
-        marginals: Literal["auto", "yeo-johnson"] | None = "auto",
-        n_estimators: Literal["auto"] | int = "auto",
-        safety_net: bool = True,
-        learning_rate_init: Literal["auto"] | float = "auto",
-        batch_size: Literal["auto"] | int = "auto",
-        max_iter: Literal["auto"] | int = "auto",
-        alpha: float = 1e-3,
-        noise: Literal["auto"] | float = "auto",
-        effort: Literal["full", "fast"] = "full",
-        early_stopping: Literal["auto"] | bool = "auto",
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 8,
-        tol: float = 2e-3,
-        warm_start: bool = False,
-        random_state: Seed = None,
-        device: str = "auto",
-        verbose: int = 0,
-    ) -> None:
-        self.flow = flow
-        self.n_transforms = n_transforms
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.n_bins = n_bins
-        self.activation = activation
-        self.dropout = dropout
-        self.base = base
-        self.marginals = marginals
-        self.n_estimators = n_estimators
-        self.safety_net = safety_net
-        self.learning_rate_init = learning_rate_init
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.alpha = alpha
-        self.noise = noise
-        self.effort = effort
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.device = device
-        self.verbose = verbose
 
     def _fit_rows(
         self,

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,17 +18,22 @@ _SCORED_ROWS = 1000  # enough to choose kernels by: further folds are not left o
 
 @dataclass(frozen=True)
 class Marginals:
-    """How to fit marginal links: a kind, and for kernels the bandwidth factor of each column."""
+    """How to fit marginal links.
 
-    kind: str  # "standardize", "yeo-johnson" or "kernel", which comes after a power transform
+    `kind` is "standardize", "yeo-johnson" or "kernel", which comes after a power transform,
+    `factors` the kernels' bandwidth factor of each column, `least_slope` that of the power.
+    """
+
+    kind: str
     factors: tuple[float | None, ...] = ()
+    least_slope: float = 0.0
 
     def fit(self, x: Tensor, weights: Tensor) -> list[Bijection]:
         """Links that bring the columns of x (n, d) to about standard normal."""
         if self.kind == "standardize":
             return [Standardize.fit(x, weights)]
         steps: list[Callable[[Tensor, Tensor], Bijection]]
-        steps = [_centre, YeoJohnson.fit, Standardize.fit]
+        steps = [_centre, partial(YeoJohnson.fit, least_slope=self.least_slope), Standardize.fit]
         if self.kind == "kernel":
             steps.append(lambda x, w: fit_kernel_link(x, w, self.factors))
         links: list[Bijection] = []
@@ -38,17 +44,21 @@ class Marginals:
 
 
 def choose_marginals(
-    kinds: tuple[str, ...], x: Tensor, weights: Tensor, folds: np.ndarray
+    kinds: tuple[str, ...],
+    x: Tensor,
+    weights: Tensor,
+    folds: np.ndarray,
+    least_slope: float = 0.0,
 ) -> list[Marginals]:
     """The candidates of the given kinds; that of kernels only where a column wants them."""
     candidates = []
     for kind in kinds:
         if kind != "kernel":
-            candidates.append(Marginals(kind))
+            candidates.append(Marginals(kind, (), least_slope))
             continue
         factors = _kernel_factors(x, weights, folds)
         if any(factor is not None for factor in factors):
-            candidates.append(Marginals(kind, tuple(factors)))
+            candidates.append(Marginals(kind, tuple(factors), least_slope))
     return candidates
 
 

@@ -33,6 +33,7 @@ _MIXTURE_CELLS = 60_000  # rows times columns on which Gaussian mixtures are com
 _BLEND_ROWS = 20_000  # that a split weighs the parts on
 _BLOCK = 2048  # rows scored at a time
 _MIXTURE_ROWS = 10  # below which Gaussian mixture and kernels are not tried
+_LEAST_SLOPE = 0.1  # of targets' power transforms: predictions far out stay within reach
 _LEAST_SHARE = {"flow": 0.0, "kernels": 0.05, "wide t": 0.0}  # of a part kept; kernels are slow
 
 
@@ -145,7 +146,8 @@ def _choose_start(some: Table, folds: np.ndarray, recipe: Recipe) -> tuple[Margi
     """Marginals and what comes behind them, by the left-out log-likelihood of the start."""
     df = DEGREES_OF_FREEDOM[-1:] if recipe.base == "normal" else DEGREES_OF_FREEDOM
     starts, scores = [], []
-    for marginals in choose_marginals(recipe.marginals, some.x, some.w, folds):
+    slope = _LEAST_SLOPE if recipe.context == "numbers" else 0.0
+    for marginals in choose_marginals(recipe.marginals, some.x, some.w, folds, slope):
         z, log_det = Chain(marginals.fit(some.x, some.w))(some.x)
         start = choose_start(recipe.context, replace(some, x=z), folds, df)
         starts.append((marginals, start))

@@ -72,6 +72,8 @@ def resolve(
     width_of_row = n_features + n_context
     plenty = min(1.0, max(0.0, math.log10(10 * n_rows / width_of_row / 500)))
     rate = 2e-3 if callable(params["flow"]) else FAMILIES[params["flow"]].learning_rate
+    least = 2.0 if context else 1.0
+    rate *= least * (5 / least) ** min(1, 1.5 * plenty)
     width = 64 if n_rows < _MANY_ROWS else 128
     hidden = choose("hidden_layer_sizes", (width, width))
     sizes = Sizes(
@@ -80,7 +82,7 @@ def resolve(
         hidden_layer_sizes=tuple(int(size) for size in np.atleast_1d(hidden)),
         n_bins=params["n_bins"],
         activation=params["activation"],
-        dropout=choose("dropout", 0.3 * (1 - plenty)),
+        dropout=choose("dropout", (0.15 if context else 0.3) * (1 - plenty)),
     )
     n_transforms = choose("n_transforms", _n_transforms(params["flow"], n_rows, n_features))
     n_members = choose("n_estimators", _n_members(fast, n_rows))
@@ -101,7 +103,7 @@ def resolve(
         schedule=Schedule(
             n_steps=n_steps,
             batch_size=batch_size,
-            learning_rate=choose("learning_rate_init", rate * 5 ** min(1, 1.5 * plenty)),
+            learning_rate=choose("learning_rate_init", rate),
             alpha=params["alpha"],
             noise=choose("noise", 0.3 * (1 - plenty)),
             check_every=10 if n_rows < 1000 else 25,

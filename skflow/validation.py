@@ -8,6 +8,8 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+from sklearn.utils import assert_all_finite, check_array, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
 
 from skflow.exceptions import DegenerateColumnWarning
 
@@ -43,6 +45,63 @@ def check_count(name: str, value: Any) -> int:
     if not _is_count(value):
         raise ValueError(f"{name}={value!r} must be a positive int.")
     return int(value)
+
+
+def check_levels(levels: Any, name: str = "quantiles") -> np.ndarray:
+    """Numbers between 0 and 1, or an error."""
+    values = np.asarray(levels, dtype=float)
+    if values.ndim > 1 or not ((values > 0) & (values < 1)).all():
+        raise ValueError(
+            f"{name}={levels!r} must lie between 0 and 1, both excluded"
+            + (", a number or a list of numbers." if name == "quantiles" else ".")
+        )
+    return values
+
+
+def check_targets(y: Any, n_rows: int, asking: str) -> tuple[np.ndarray, np.ndarray]:
+    """Targets in float64, (n, targets), free of NaN and inf, and names for them."""
+    if y is None:
+        raise ValueError(f"{asking} requires y to be passed, but the target y is None.")
+    names = np.asarray(getattr(y, "columns", []))
+    targets = check_array(
+        y, dtype=np.float64, ensure_2d=False, ensure_all_finite=True, input_name="y"
+    )
+    if targets.ndim > 2:
+        raise ValueError(f"y must have one or two dimensions, and has {targets.ndim}.")
+    if len(targets) != n_rows:
+        raise ValueError(f"X has {n_rows} rows, and y has {len(targets)}: pass as many of each.")
+    targets = targets.reshape(n_rows, -1)
+    if len(names) != targets.shape[1]:
+        width = targets.shape[1]
+        names = np.array(["y"] if width == 1 else [f"y[:, {j}]" for j in range(width)])
+    return targets, names
+
+
+def check_labels(y: Any, n_rows: int, asking: str) -> np.ndarray:
+    """Labels of n rows, or an error."""
+    if y is None:
+        raise ValueError(f"{asking} requires y to be passed, but the target y is None.")
+    labels = column_or_1d(y, warn=True)
+    assert_all_finite(labels, input_name="y")
+    check_classification_targets(labels)
+    if len(labels) != n_rows:
+        raise ValueError(f"X has {n_rows} rows, and y has {len(labels)}: pass as many of each.")
+    return labels
+
+
+def check_priors(priors: Any, classes: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Probabilities of the classes, by default their shares of the rows."""
+    if priors is None:
+        return shares
+    values = np.asarray(priors, dtype=float)
+    if values.shape != classes.shape or not (values >= 0).all() or not values.sum() > 0:
+        raise ValueError(
+            f"priors={priors!r} must be {len(classes)} non-negative numbers, one for each of the "
+            f"classes {classes!r}."
+        )
+    if not np.isclose(values.sum(), 1):
+        raise ValueError(f"priors={priors!r} must have the sum 1, not {values.sum():g}.")
+    return values / values.sum()
 
 
 def _is_count(value: Any) -> bool:

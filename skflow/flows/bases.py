@@ -4,15 +4,15 @@ import math
 
 import numpy as np
 import torch
-from scipy.special import gammaincinv
+from scipy.special import gammaincinv, stdtr, stdtrit
 from torch import Generator, Tensor, nn
 
-from skflow.flows.density import Density
+from skflow.flows.density import Base
 
 _LOG_2PI = math.log(2 * math.pi)
 
 
-class StandardNormal(Density):
+class StandardNormal(Base):
     """The standard normal in d dimensions."""
 
     def __init__(self, n_features: int):
@@ -25,12 +25,18 @@ class StandardNormal(Density):
         squares = z.clamp(-largest, largest).square().sum(-1)  # finite, however far out
         return -0.5 * (squares + self.n_features * _LOG_2PI)
 
+    def cdf(self, z: Tensor) -> Tensor:
+        return torch.special.ndtr(z)
+
+    def quantile(self, levels: Tensor) -> Tensor:
+        return torch.special.ndtri(levels)
+
     def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
         """Draw n rows, (n, d) in float64 on the CPU."""
         return torch.randn(n, self.n_features, generator=generator, dtype=torch.float64)
 
 
-class MultivariateT(Density):
+class MultivariateT(Base):
     """The standard multivariate Student t in d dimensions, with trainable degrees of freedom.
 
     log p(z) = log Γ((ν+d)/2) − log Γ(ν/2) − d/2 log(νπ) − (ν+d)/2 log(1 + ‖z‖²/ν)
@@ -51,13 +57,26 @@ class MultivariateT(Density):
             log_norm, df, log_df = log_norm[..., None], df[..., None], log_df[..., None]
         return log_norm - (df + d) / 2 * _log1p_square(z, log_df)
 
+    def cdf(self, z: Tensor) -> Tensor:
+        return torch.from_numpy(stdtr(self._df(), z.double().cpu().numpy())).to(z)
+
+    def quantile(self, levels: Tensor) -> Tensor:
+        return torch.from_numpy(stdtrit(self._df(), levels.double().cpu().numpy())).to(levels)
+
     def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
         """Draw n rows, (n, d) in float64 on the CPU."""
         normal = torch.randn(n, self.n_features, generator=generator, dtype=torch.float64)
         uniform = torch.rand(n, 1, generator=generator, dtype=torch.float64)
-        df = self._log_df().double().exp().item()
+        df = self._df()
         chi2 = 2 * gammaincinv(df / 2, uniform.numpy())
         return normal * torch.from_numpy(np.sqrt(df / np.maximum(chi2, 1e-300)))
+
+    @property
+    def has_variance(self) -> bool:
+        return self._df() > 2 + 1e-6  # a float32 parameter
+
+    def _df(self) -> float:
+        return self._log_df().double().exp().item()
 
     def _log_df(self) -> Tensor:
         return self.log_df.clamp(math.log(0.1), math.log(1e4))

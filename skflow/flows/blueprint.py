@@ -18,7 +18,7 @@ from skflow.flows.bijections import (
     Whiten,
     YeoJohnson,
 )
-from skflow.flows.density import Density
+from skflow.flows.density import Base, Density
 from skflow.flows.families import links_of
 from skflow.flows.flow import Flow
 from skflow.flows.gaussians import Gaussians, Kernels
@@ -81,7 +81,7 @@ class Blueprint:
     context: tuple[str, ...] = ()
 
 
-def make_base(name: str, n_features: int, df: float = 10.0) -> Density:
+def make_base(name: str, n_features: int, df: float = 10.0) -> Base:
     """A base density by name, "normal" or "t"."""
     return StandardNormal(n_features) if name == "normal" else MultivariateT(n_features, df)
 

@@ -15,3 +15,20 @@ class Density(nn.Module, ABC):
     @abstractmethod
     def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
         """Draw n rows, (n, d), given the n rows of the context if there is one."""
+
+
+class Base(Density):
+    """A density that flows end at; with one column it knows its distribution function."""
+
+    @property
+    def has_variance(self) -> bool:
+        """Whether its variance is finite."""
+        return True
+
+    @abstractmethod
+    def cdf(self, z: Tensor) -> Tensor:
+        """P(Z ≤ z) of one column, for z of any shape."""
+
+    @abstractmethod
+    def quantile(self, levels: Tensor) -> Tensor:
+        """Where the distribution function of one column reaches the levels."""

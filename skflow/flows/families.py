@@ -32,15 +32,18 @@ def _mixed(layer: Layer) -> Callable[[int, Sizes, Generator], list[Bijection]]:
 
 
 def _autoregressive(transformer: str) -> Callable[[int, Sizes, Generator], list[Bijection]]:
-    """Mixed autoregressive layers, every second one in the opposite order of the columns."""
-    mixed = _mixed(autoregressive(transformer))
+    """Mixed autoregressive layers, every second one in the opposite order of the columns.
+
+    Given a context, the first one is affine, so that what the context knows of location and
+    scale has not to be said by splines, which end at their tails.
+    """
 
     def build(n_transforms: int, sizes: Sizes, generator: Generator) -> list[Bijection]:
-        links = []
-        for link in mixed(n_transforms, sizes, generator):
-            links.append(link)
-            if not isinstance(link, LULinear):
-                links.append(Reverse())
+        links: list[Bijection] = []
+        for k in range(n_transforms):
+            first_of_context = k == 0 and sizes.n_context > 0
+            layer = autoregressive("affine" if first_of_context else transformer)
+            links += [LULinear(sizes.n_features), layer(sizes, generator), Reverse()]
         return links
 
     return build

@@ -1,5 +1,7 @@
 """Yeo-Johnson power transforms, column by column."""
 
+import math
+
 import torch
 from scipy.optimize import minimize_scalar
 from torch import Tensor
@@ -33,13 +35,18 @@ class YeoJohnson(Bijection):
         self.register_buffer("high", high)
 
     @classmethod
-    def fit(cls, x: Tensor, weights: Tensor) -> "YeoJohnson":
+    def fit(cls, x: Tensor, weights: Tensor, least_slope: float = 0.0) -> "YeoJohnson":
         """Powers of maximum likelihood under a normal, for columns of about unit scale.
 
-        The straight tails start at twice the extremes of the data.
+        The straight tails start at twice the extremes of the data, or where the slope falls
+        below `least_slope`: what lies behind the map cannot be carried away by its inverse.
         """
         lam = torch.tensor([_best_power(column, weights) for column in x.T], dtype=x.dtype)
-        return cls(lam, 2 * x.amin(0).clamp_max(0) - 1, 2 * x.amax(0).clamp_min(0) + 1)
+        low, high = 2 * x.amin(0).clamp_max(0) - 1, 2 * x.amax(0).clamp_min(0) + 1
+        if least_slope > 0:
+            low = torch.maximum(low, -_size_at_slope(least_slope, 2 - lam))
+            high = torch.minimum(high, _size_at_slope(least_slope, lam))
+        return cls(lam, low, high)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         inner = x.clamp(self.low, self.high)
@@ -82,6 +89,12 @@ def _side(x: Tensor, lam: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         torch.where(positive, 1.0, -1.0).to(x),
         torch.where(positive, lam, 2 - lam),
     )
+
+
+def _size_at_slope(slope: float, power: Tensor) -> Tensor:
+    """Where (1 + |x|)^(power − 1) has fallen to a slope; nowhere for powers from 1 on."""
+    falling = (power - 1).clamp_max(-1e-6)
+    return torch.where(power < 1, (math.log(slope) / falling).expm1(), torch.inf)
 
 
 def _best_power(column: Tensor, weights: Tensor) -> float:

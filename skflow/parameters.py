@@ -1,0 +1,197 @@
+"""The parameters that all of skflow's estimators share, and their documentation."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from numbers import Integral, Real
+from typing import Any, ClassVar, Literal, TypeVar
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skflow.flows.families import FAMILIES
+from skflow.flows.nets import ACTIVATIONS
+
+Seed = int | np.random.RandomState | None
+Estimator = TypeVar("Estimator", bound=type)
+Init = TypeVar("Init", bound=Callable[..., None])
+
+_AUTO = StrOptions({"auto"})
+
+
+class FlowParameters(BaseEstimator):
+    """Parameters and their constraints.
+
+    Parameters
+    ----------
+    flow : str or callable, default="nsf_ar"
+        The family of the flow:
+
+        - "planar" and "radial" (Rezende & Mohamed 2015): bends along a direction, and
+          around a point;
+        - "nice" (Dinh et al. 2015): additive coupling, volume preserving but for one
+          scaling layer;
+        - "realnvp" (Dinh et al. 2017): affine coupling;
+        - "maf" (Papamakarios et al. 2017): affine autoregressive;
+        - "nsf" and "nsf_ar" (Durkan et al. 2019): rational-quadratic splines, coupled and
+          autoregressive.
+
+        Or an importable callable ``(n_features, n_context, generator) -> bijections``,
+        which returns the links of a chain, see ``skflow.flows.bijections``.
+    n_transforms : "auto" or int, default="auto"
+        Number of layers. A callable `flow` decides for itself.
+    hidden_layer_sizes : "auto", int or sequence of int, default="auto"
+        Units in the hidden layers of the networks that steer the maps.
+    n_bins : int, default=8
+        Bins of a spline.
+    activation : {"silu", "relu", "gelu", "elu", "tanh"}, default="silu"
+        Activation of the networks.
+    dropout : "auto" or float, default="auto"
+        Share of hidden units dropped in training.
+    base : {"auto", "normal", "t"}, default="auto"
+        The density of the noise: a standard normal, or a multivariate t whose degrees of
+        freedom are learned, with heavier tails. "auto" takes the t.
+    marginals : {"auto", "yeo-johnson"} or None, default="auto"
+        What happens to each column before columns meet: None standardises it,
+        "yeo-johnson" also takes a power transform. "auto" lets left-out rows choose.
+    n_estimators : "auto" or int, default="auto"
+        Number of members, flows trained at once whose densities are averaged.
+    safety_net : bool, default=True
+        Whether simpler densities are mixed in. False leaves the bare flow.
+    learning_rate_init : "auto" or float, default="auto"
+        Largest learning rate; it warms up, then falls to 0 along a cosine.
+    batch_size : "auto" or int, default="auto"
+        Rows a minibatch.
+    max_iter : "auto" or int, default="auto"
+        Epochs at most.
+    alpha : float, default=1e-3
+        Decay of the networks' weights.
+    noise : "auto" or float, default="auto"
+        Standard deviation of noise added to the whitened inputs in training.
+    effort : {"full", "fast"}, default="full"
+        "fast" trains one member, half as long.
+    early_stopping : "auto" or bool, default="auto"
+        Whether rows are left out to decide when to stop and which weights to keep. With
+        False every member sees all rows, and there is no safety net, which needs rows not
+        trained on. "auto" leaves rows out where there are at least two distinct ones.
+    validation_fraction : float, default=0.1
+        Share of the rows left out by a single member, taken as one of round(1 / share)
+        folds: half at most, and at least ten rows where there are twenty. Several members
+        leave out a fold each.
+    n_iter_no_change : int, default=8
+        Validation checks without a gain after which training stops.
+    tol : float, default=2e-3
+        Least gain that counts, in nats a row.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the earlier fit. Meant for the same data: left-out rows
+        of other data may have been trained on before.
+    random_state : int, RandomState instance or None, default=None
+        Fixes folds, starts, batches and noise. An int gives identical fits.
+    device : str, default="auto"
+        Where to compute: "auto" (a CUDA device where there is one, else the CPU), "cpu",
+        "cuda", "cuda:1", "mps". Scores are computed in float64 but on "mps".
+    verbose : int, default=0
+        Above 0, a progress bar with the validation log-likelihood.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "flow": [StrOptions(FAMILIES.keys()), callable],
+        "n_transforms": [_AUTO, Interval(Integral, 1, None, closed="left")],
+        "hidden_layer_sizes": [_AUTO, Interval(Integral, 1, None, closed="left"), "array-like"],
+        "n_bins": [Interval(Integral, 1, 256, closed="both")],
+        "activation": [StrOptions(ACTIVATIONS.keys())],
+        "dropout": [_AUTO, Interval(Real, 0, 1, closed="left")],
+        "base": [StrOptions({"auto", "normal", "t"})],
+        "marginals": [StrOptions({"auto", "yeo-johnson"}), None],
+        "n_estimators": [_AUTO, Interval(Integral, 1, None, closed="left")],
+        "safety_net": ["boolean"],
+        "learning_rate_init": [_AUTO, Interval(Real, 0, None, closed="neither")],
+        "batch_size": [_AUTO, Interval(Integral, 1, None, closed="left")],
+        "max_iter": [_AUTO, Interval(Integral, 1, None, closed="left")],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "noise": [_AUTO, Interval(Real, 0, None, closed="left")],
+        "effort": [StrOptions({"full", "fast"})],
+        "early_stopping": [_AUTO, "boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "device": [str],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        *,
+        flow: str | Callable[..., Any] = "nsf_ar",
+        n_transforms: Literal["auto"] | int = "auto",
+        hidden_layer_sizes: Literal["auto"] | int | Sequence[int] = "auto",
+        n_bins: int = 8,
+        activation: str = "silu",
+        dropout: Literal["auto"] | float = "auto",
+        base: Literal["auto", "normal", "t"] = "auto",
+        marginals: Literal["auto", "yeo-johnson"] | None = "auto",
+        n_estimators: Literal["auto"] | int = "auto",
+        safety_net: bool = True,
+        learning_rate_init: Literal["auto"] | float = "auto",
+        batch_size: Literal["auto"] | int = "auto",
+        max_iter: Literal["auto"] | int = "auto",
+        alpha: float = 1e-3,
+        noise: Literal["auto"] | float = "auto",
+        effort: Literal["full", "fast"] = "full",
+        early_stopping: Literal["auto"] | bool = "auto",
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 8,
+        tol: float = 2e-3,
+        warm_start: bool = False,
+        random_state: Seed = None,
+        device: str = "auto",
+        verbose: int = 0,
+    ) -> None:
+        self.flow = flow
+        self.n_transforms = n_transforms
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.n_bins = n_bins
+        self.activation = activation
+        self.dropout = dropout
+        self.base = base
+        self.marginals = marginals
+        self.n_estimators = n_estimators
+        self.safety_net = safety_net
+        self.learning_rate_init = learning_rate_init
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.alpha = alpha
+        self.noise = noise
+        self.effort = effort
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.device = device
+        self.verbose = verbose
+
+
+def documented(cls: Estimator) -> Estimator:
+    """Put the shared parameters into a docstring, at {parameters} or, bare, at {shared}."""
+    if cls.__doc__ and FlowParameters.__doc__:  # python -OO has none
+        start = FlowParameters.__doc__.index("Parameters\n")
+        whole = FlowParameters.__doc__[start:].strip()
+        bare = whole.split("----------", 1)[1].strip()
+        cls.__doc__ = cls.__doc__.replace("{parameters}", whole).replace("{shared}", bare)
+    return cls
+
+
+def with_parameters(init: Init) -> Init:
+    """Name the shared parameters in the signature of an __init__ that passes **shared on.
+
+    scikit-learn reads an estimator's parameters from there.
+    """
+    own = inspect.signature(init).parameters.values()
+    shared = list(inspect.signature(FlowParameters.__init__).parameters.values())[1:]
+    named = [p for p in own if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    init.__signature__ = inspect.Signature([*named, *shared])  # type: ignore[attr-defined]
+    return init
