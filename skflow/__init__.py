@@ -3,6 +3,7 @@
 from skflow.classification import NormalizingFlowClassifier
 from skflow.density import NormalizingFlowDensity
 from skflow.exceptions import DegenerateColumnWarning
+from skflow.outliers import NormalizingFlowOutlierDetector
 from skflow.regression import NormalizingFlowRegressor
 from skflow.version import __version__
 
@@ -10,6 +11,7 @@ __all__ = [
     "DegenerateColumnWarning",
     "NormalizingFlowClassifier",
     "NormalizingFlowDensity",
+    "NormalizingFlowOutlierDetector",
     "NormalizingFlowRegressor",
     "__version__",
 ]

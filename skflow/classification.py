@@ -28,7 +28,8 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
     priors : array-like of shape (n_classes,), optional
         Probabilities of the classes, in the order of `classes_`. None takes their shares of
         the training rows.
-    {shared}
+    **shared : dict
+        The parameters that all of skflow's estimators share.
 
     Attributes
     ----------
@@ -151,7 +152,7 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         return self.classes_[joint.argmax(axis=1)]
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """Probabilities of the classes given X, by Bayes' rule.
+        """Give the probabilities of the classes, by Bayes' rule.
 
         Parameters
         ----------
@@ -166,7 +167,7 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         return np.exp(self.predict_log_proba(X))
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
-        """Logarithms of the probabilities of the classes given X.
+        """Give the logarithms of the probabilities of the classes.
 
         Parameters
         ----------
@@ -182,7 +183,7 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         return joint - logsumexp(joint, axis=1, keepdims=True)
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
-        """Logarithms of the joint densities p(x, y), or their difference for two classes.
+        """Give the log of the joint densities p(x, y), or their difference for two classes.
 
         Parameters
         ----------

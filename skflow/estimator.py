@@ -48,7 +48,8 @@ class FlowEstimator(FlowParameters):
         names: np.ndarray | None = None,
         context: np.ndarray | None = None,
         kind: str | None = None,
-    ) -> None:
+        robust: bool = False,
+    ) -> Fitted:
         """Fit the density of validated rows (n, d), given a context (n, c) of some kind."""
         keep_freed_memory()
         device = resolve_device(self.device)
@@ -66,6 +67,7 @@ class FlowEstimator(FlowParameters):
             rows.shape[1],
             0 if context is None else context.shape[1],
             kind,
+            robust,
         )
         earlier = None
         if self.warm_start and hasattr(self, "flow_"):
@@ -76,6 +78,7 @@ class FlowEstimator(FlowParameters):
         if earlier is not None:
             fitted.history.go_on_from(self.n_iter_, self.loss_curve_, self.validation_scores_)
         self._keep(fitted, seed, device)
+        return fitted
 
     def _keep(self, fitted: Fitted, seed: int, device: torch.device) -> None:
         history = fitted.history

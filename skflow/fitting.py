@@ -8,11 +8,11 @@ from torch import Generator, Tensor
 
 from skflow.device import scoring_dtype
 from skflow.ensemble import Earlier, History, Training, Watch, new_members
-from skflow.flows.bijections import Chain, Standardize
+from skflow.flows.bijections import Bijection, Chain, Standardize
 from skflow.flows.blueprint import Blueprint, names_of
 from skflow.flows.flow import Flow
 from skflow.flows.mixture import Mixture
-from skflow.parts import Choices, Piece, blend, choose, side_pieces
+from skflow.parts import Choices, Piece, Unseen, blend, choose, side_pieces
 from skflow.recipe import Recipe
 from skflow.table import Split, Table
 from skflow.training.batches import deal_folds
@@ -20,12 +20,16 @@ from skflow.training.batches import deal_folds
 
 @dataclass(frozen=True)
 class Fitted:
-    """A density, what it takes to rebuild it, the weights of its parts, and its history."""
+    """A density, what it takes to rebuild it, the weights of its parts, and its history.
+
+    `unseen` has scores and weights of rows under what was fitted without them.
+    """
 
     density: Flow
     blueprint: Blueprint
     weights: dict[str, float]
     history: History
+    unseen: tuple[np.ndarray, np.ndarray] | None = None
 
 
 def fit_density(
@@ -91,22 +95,33 @@ def _fit(
         members = earlier.members(recipe.design, len(splits))
     training = Training(members, splits, table, recipe, generator, device)
     history = training.run(watch, float(units_log_det[0]))
-    pieces, shares = {"flow": training.pieces()}, {"flow": 1.0}
-    if recipe.safety_net:
-        shares = blend(pieces["flow"], sides, splits, table)
-        pieces |= _net(sides, table, choices, recipe)
+    pieces, shares, unseen = {"flow": training.pieces()}, {"flow": 1.0}, None
+    if recipe.scores_unseen:
+        scored = Unseen.of(pieces["flow"], sides, splits, table)
+        if recipe.safety_net:
+            shares = blend(scored)
+            pieces |= _net(sides, table, choices, recipe)
+        unseen = scored.blended(shares) + float(units_log_det[0]), scored.weights
+    density, blueprint = _assemble(pieces, shares, units, given, recipe)
+    density = density.to(device, scoring_dtype(device))
+    return Fitted(density, blueprint, shares, history, unseen)
+
+
+def _assemble(
+    pieces: dict[str, list[Piece]],
+    shares: dict[str, float],
+    units: Bijection,
+    given: Chain,
+    recipe: Recipe,
+) -> tuple[Flow, Blueprint]:
+    """The mixture of all pieces, each kind by its share, behind the link to the user's units."""
     parts = [(p, shares[name] / len(pieces[name])) for name in shares for p in pieces[name]]
     mixture = Mixture(
         [p.flow for p, _ in parts], torch.tensor([s for _, s in parts], dtype=torch.float64)
     )
     density = Flow(Chain([units]), mixture, given).eval().requires_grad_(False)
-    blueprint = Blueprint(
-        recipe.design,
-        names_of([units]),
-        tuple(p.part for p, _ in parts),
-        names_of(given.links),
-    )
-    return Fitted(density.to(device, scoring_dtype(device)), blueprint, shares, history)
+    records = tuple(p.part for p, _ in parts)
+    return density, Blueprint(recipe.design, names_of([units]), records, names_of(given.links))
 
 
 def _given(

@@ -16,6 +16,8 @@ Seed = int | np.random.RandomState | None
 Estimator = TypeVar("Estimator", bound=type)
 Init = TypeVar("Init", bound=Callable[..., None])
 
+_SHARED = """**shared : dict
+        The parameters that all of skflow's estimators share."""
 _AUTO = StrOptions({"auto"})
 
 
@@ -176,12 +178,13 @@ class FlowParameters(BaseEstimator):
 
 
 def documented(cls: Estimator) -> Estimator:
-    """Put the shared parameters into a docstring, at {parameters} or, bare, at {shared}."""
+    """Put the shared parameters into a docstring, for {parameters} or the entry **shared."""
     if cls.__doc__ and FlowParameters.__doc__:  # python -OO has none
         start = FlowParameters.__doc__.index("Parameters\n")
         whole = FlowParameters.__doc__[start:].strip()
-        bare = whole.split("----------", 1)[1].strip()
-        cls.__doc__ = cls.__doc__.replace("{parameters}", whole).replace("{shared}", bare)
+        entries = whole.split("----------", 1)[1].strip()
+        with_own = cls.__doc__.replace(_SHARED, entries)
+        cls.__doc__ = with_own.replace("{parameters}", whole)
     return cls
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from scipy.special import logsumexp
 from torch import Tensor
 
 from skflow.flows.bijections import Bijection, Chain, Standardize
@@ -71,7 +72,7 @@ def choose(table: Table, recipe: Recipe, rng: np.random.Generator) -> Choices:
     folds = deal_folds(len(some.x), min(_CHOICE_FOLDS, n), rng)
     seed = int(rng.integers(2**31))
     marginals, start = _choose_start(some, folds, recipe)
-    if not recipe.safety_net or recipe.context or n < _MIXTURE_ROWS:
+    if not recipe.mixtures or n < _MIXTURE_ROWS:
         return Choices(marginals, start, seed=seed)
     left_out = torch.from_numpy(folds == 0)
     links = _links(some, marginals, start)
@@ -117,28 +118,47 @@ def side_pieces(table: Table, choices: Choices, recipe: Recipe) -> dict[str, Pie
     return pieces
 
 
-def blend(
-    flows: list[Piece], sides: list[dict[str, Piece]], splits: list[Split], table: Table
-) -> dict[str, float]:
-    """Weights of the parts, from every split's left-out rows under what was fitted without."""
-    names = ["flow", *sides[0]]
-    scores, weights = [], []
-    for flow, side, split in zip(flows, sides, splits, strict=True):
-        rows = table.take(split.left_out[:_BLEND_ROWS])
-        candidates = [flow, *side.values()]
-        scores.append(torch.stack([_log_prob(c.flow, rows) for c in candidates], dim=1))
-        weights.append(rows.w)
-    w = torch.cat(weights).numpy()
-    shares = blend_weights(torch.cat(scores).numpy(), w / w.mean(), net=names.index("wide t"))
+@dataclass(frozen=True)
+class Unseen:
+    """Scores (n, parts) of rows under parts that were fitted without them, weights (n,)."""
+
+    names: list[str]
+    scores: np.ndarray
+    weights: np.ndarray
+
+    @classmethod
+    def of(
+        cls, flows: list[Piece], sides: list[dict[str, Piece]], splits: list[Split], table: Table
+    ) -> "Unseen":
+        """Every split's left-out rows."""
+        scores, weights = [], []
+        for flow, side, split in zip(flows, sides, splits, strict=True):
+            rows = table.take(split.left_out[:_BLEND_ROWS])
+            candidates = [flow, *side.values()]
+            scores.append(torch.stack([_log_prob(c.flow, rows) for c in candidates], dim=1))
+            weights.append(rows.w)
+        return cls(["flow", *sides[0]], torch.cat(scores).numpy(), torch.cat(weights).numpy())
+
+    def blended(self, shares: dict[str, float]) -> np.ndarray:
+        """Log-likelihoods (n,) under the parts by their shares."""
+        with np.errstate(divide="ignore"):
+            log_shares = np.log([shares.get(name, 0.0) for name in self.names])
+        return logsumexp(self.scores + log_shares, axis=1)
+
+
+def blend(unseen: Unseen) -> dict[str, float]:
+    """Weights of the parts, from rows under what was fitted without them."""
+    w = unseen.weights / unseen.weights.mean()
+    shares = blend_weights(unseen.scores, w, net=unseen.names.index("wide t"))
     if not np.isfinite(shares).all():
         raise FloatingPointError(
             "The log-likelihood of left-out rows is not a number under some part of the "
             "density; where flow= is your own function, check its log-determinants."
         )
-    least = np.array([_LEAST_SHARE.get(name, 1e-3) for name in names])
+    least = np.array([_LEAST_SHARE.get(name, 1e-3) for name in unseen.names])
     shares = np.where(shares < least, 0.0, shares)
     shares /= shares.sum()
-    kept = zip(names, shares, strict=True)
+    kept = zip(unseen.names, shares, strict=True)
     return {name: float(share) for name, share in kept if share > 0 or name == "flow"}
 
 

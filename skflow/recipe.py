@@ -18,6 +18,8 @@ from skflow.training.loop import Schedule
 _LEAST_LEFT_OUT = 10  # rows that a single member leaves out, where there are enough
 _WIDE = 16  # columns, above which layers are dear
 _FEW_ROWS = 500  # that cannot teach many layers
+_ROBUST_NOISE = 0.5
+_ROBUST_STEPS = 200  # longer training learns the groups that outliers form
 _MANY_ROWS = 2000  # fewer need more members, and larger folds to validate on
 
 
@@ -33,6 +35,17 @@ class Recipe:
     safety_net: bool
     schedule: Schedule
     context: str | None = None  # "numbers" or "classes"
+    robust: bool = False  # smooth, and not to be bent by groups of outliers
+
+    @property
+    def scores_unseen(self) -> bool:
+        """Whether parts are scored on rows that they have not seen."""
+        return self.safety_net or (self.robust and self.n_folds is not None)
+
+    @property
+    def mixtures(self) -> bool:
+        """Whether the safety net has Gaussian mixtures and kernels."""
+        return self.safety_net and self.context is None and not self.robust
 
 
 def resolve(
@@ -42,6 +55,7 @@ def resolve(
     n_features: int,
     n_context: int = 0,
     context: str | None = None,
+    robust: bool = False,
 ) -> Recipe:
     """The recipe for an estimator's parameters.
 
@@ -59,6 +73,8 @@ def resolve(
         Number of columns of the context.
     context : {"numbers", "classes"}, optional
         What the context is.
+    robust : bool, default=False
+        Whether the density is to look for outliers among its own rows.
 
     Returns
     -------
@@ -91,12 +107,13 @@ def resolve(
     train_size = n_distinct if n_folds is None else n_distinct - n_distinct // n_folds
     if isinstance(params["max_iter"], str):
         n_steps = 400 if fast else 800 if n_rows < 10_000 else 1500
+        n_steps = min(n_steps, _ROBUST_STEPS) if robust else n_steps
     else:
         n_steps = params["max_iter"] * math.ceil(train_size / batch_size)
     return Recipe(
         design=Design(params["flow"], n_transforms, sizes),
         base="t" if params["base"] == "auto" else params["base"],
-        marginals=_marginals(params["marginals"]),
+        marginals=_marginals(params["marginals"], robust),
         n_members=n_members,
         n_folds=n_folds,
         safety_net=params["safety_net"] and n_folds is not None,
@@ -105,19 +122,20 @@ def resolve(
             batch_size=batch_size,
             learning_rate=choose("learning_rate_init", rate),
             alpha=params["alpha"],
-            noise=choose("noise", 0.3 * (1 - plenty)),
+            noise=choose("noise", _ROBUST_NOISE if robust else 0.3 * (1 - plenty)),
             check_every=10 if n_rows < 1000 else 25,
             patience=params["n_iter_no_change"],
             tol=params["tol"],
         ),
         context=context,
+        robust=robust,
     )
 
 
-def _marginals(name: str | None) -> tuple[str, ...]:
-    if name == "auto":
+def _marginals(name: str | None, robust: bool) -> tuple[str, ...]:
+    if name == "auto" and not robust:
         return ("standardize", "yeo-johnson", "kernel")
-    return ("standardize",) if name is None else (name,)
+    return ("yeo-johnson",) if name == "yeo-johnson" else ("standardize",)
 
 
 def _n_transforms(family: str | Callable, n_rows: float, n_features: int) -> int:

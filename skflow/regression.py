@@ -58,7 +58,7 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
     See Also
     --------
     NormalizingFlowDensity : The density of X alone.
-    skflow.metrics.crps : How well distributions forecast, in the units of y.
+    skflow.metrics.neg_crps : How well distributions forecast, in the units of y.
 
     References
     ----------
@@ -106,7 +106,7 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
         with self._all_or_nothing():
             rows = self._validate(X, reset=True)
             targets, names = check_targets(y, len(rows), type(self).__name__)
-            self._y_ndim = np.ndim(y)
+            self._y_ndim = np.asarray(y).ndim
             self.n_targets_ = targets.shape[1]
             self._fit_rows(targets, sample_weight, names, rows, "numbers")
         return self

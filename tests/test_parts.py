@@ -8,7 +8,7 @@ from skflow.density import NormalizingFlowDensity
 from skflow.fitting import _deal_splits
 from skflow.flows.bijections import Chain
 from skflow.marginals import Marginals
-from skflow.parts import Choices, blend, choose, side_pieces
+from skflow.parts import Choices, Unseen, blend, choose, side_pieces
 from skflow.recipe import resolve
 from skflow.simple_mixtures import MixtureShape
 from skflow.starts import TStart
@@ -59,7 +59,7 @@ def blended(kernels_see_everything):
         if kernels_see_everything:
             side["kernels"] = side_pieces(table, choices, recipe)["kernels"]
         sides.append(side)
-    return blend([side["start"] for side in sides], sides, splits, table)
+    return blend(Unseen.of([side["start"] for side in sides], sides, splits, table))
 
 
 def test_an_out_of_fold_density_has_not_seen_its_rows():
@@ -137,7 +137,7 @@ def test_the_net_is_never_below_its_floor():
         Marginals("standardize"), TStart(TShape(1e4, 1e-8)), mixture=MixtureShape(2, 3e-3)
     )
     side = side_pieces(table.take(split[0].seen), choices, recipe)
-    weights = blend([side["start"]], [side], split, table)
+    weights = blend(Unseen.of([side["start"]], [side], split, table))
     assert weights["wide t"] >= 1 / 101
     assert sum(weights.values()) == pytest.approx(1)
 
