@@ -66,8 +66,6 @@ def check_targets(y: Any, n_rows: int, asking: str) -> tuple[np.ndarray, np.ndar
     targets = check_array(
         y, dtype=np.float64, ensure_2d=False, ensure_all_finite=True, input_name="y"
     )
-    if targets.ndim > 2:
-        raise ValueError(f"y must have one or two dimensions, and has {targets.ndim}.")
     if len(targets) != n_rows:
         raise ValueError(f"X has {n_rows} rows, and y has {len(targets)}: pass as many of each.")
     targets = targets.reshape(n_rows, -1)

@@ -14,7 +14,12 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
-from skflow import NormalizingFlowDensity
+from skflow import (
+    NormalizingFlowClassifier,
+    NormalizingFlowDensity,
+    NormalizingFlowOutlierDetector,
+    NormalizingFlowRegressor,
+)
 from skflow.flows.families import FAMILIES
 
 DEFAULTS = {
@@ -48,8 +53,16 @@ DEFAULTS = {
 degenerate_data = pytest.mark.filterwarnings("ignore::skflow.DegenerateColumnWarning")
 
 
-def shrunk(family):
-    return NormalizingFlowDensity(
+ESTIMATORS = [
+    NormalizingFlowDensity,
+    NormalizingFlowRegressor,
+    NormalizingFlowClassifier,
+    NormalizingFlowOutlierDetector,
+]
+
+
+def shrunk(family, estimator=NormalizingFlowDensity):
+    return estimator(
         flow=family,
         n_transforms=1,
         hidden_layer_sizes=4,
@@ -74,9 +87,15 @@ def test_estimator_checks_of_every_family(estimator, check):
     never_skipped(check, estimator)
 
 
+@degenerate_data
+@parametrize_with_checks([shrunk("nsf_ar", estimator) for estimator in ESTIMATORS[1:]])
+def test_estimator_checks_of_the_other_estimators(estimator, check):
+    never_skipped(check, estimator)
+
+
 @pytest.mark.slow
 @degenerate_data
-@parametrize_with_checks([NormalizingFlowDensity()])
+@parametrize_with_checks([estimator() for estimator in ESTIMATORS])
 def test_estimator_checks_of_the_defaults(estimator, check):
     never_skipped(check, estimator)
 
@@ -85,26 +104,54 @@ def test_the_checks_cover_every_family_that_was_promised():
     assert set(FAMILIES) >= {"planar", "radial", "nice", "realnvp", "maf", "nsf", "nsf_ar"}
 
 
-def test_param_validation():
-    never_skipped(check_param_validation, "NormalizingFlowDensity", shrunk("nsf_ar"))
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_param_validation(estimator):
+    never_skipped(check_param_validation, estimator.__name__, shrunk("nsf_ar", estimator))
 
 
-def test_column_names_consistency():
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_column_names_consistency(estimator):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         never_skipped(
-            check_dataframe_column_names_consistency, "NormalizingFlowDensity", shrunk("nsf_ar")
+            check_dataframe_column_names_consistency,
+            estimator.__name__,
+            shrunk("nsf_ar", estimator),
         )
     assert not [w for w in caught if "was fitted without feature names" in str(w.message)]
 
 
-def test_read_only_input_stays_as_it_is():
-    never_skipped(check_inplace_ensure_writeable, "NormalizingFlowDensity", shrunk("nsf_ar"))
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_read_only_input_stays_as_it_is(estimator):
+    instance = shrunk("nsf_ar", estimator)
+    never_skipped(check_inplace_ensure_writeable, estimator.__name__, instance)
 
 
-def test_get_params_are_the_published_defaults():
+OWN = {
+    NormalizingFlowClassifier: {"priors": None},
+    NormalizingFlowOutlierDetector: {"contamination": "auto"},
+}
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_get_params_are_the_published_defaults(estimator):
+    assert estimator().get_params() == DEFAULTS | OWN.get(estimator, {})
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_every_parameter_is_documented(estimator):
+    for name in estimator().get_params():
+        assert f"\n    {name} : " in estimator.__doc__
+    assert "{" not in estimator.__doc__.replace("{array-like", "").split("Parameters")[0]
+
+
+def test_an_unknown_parameter_is_an_error():
+    with pytest.raises(TypeError, match="n_layers"):
+        NormalizingFlowClassifier(n_layers=3)
+
+
+def test_types_of_the_defaults():
     params = NormalizingFlowDensity().get_params()
-    assert params == DEFAULTS
     assert {name: type(value) for name, value in params.items()} == {
         name: type(value) for name, value in DEFAULTS.items()
     }

@@ -8,7 +8,6 @@ most a Gaussian process. The last set has a density that is known: `kl` is from 
 """
 
 import argparse
-import importlib.util
 import time
 import warnings
 from pathlib import Path
@@ -25,6 +24,7 @@ from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from tables import synthetic
 
 from skflow import NormalizingFlowRegressor
 
@@ -126,10 +126,7 @@ def measure(fit, rows):
 
 def known(data):
     """Conditional densities whose truth is known: name, and rows with the log of their truth."""
-    spec = importlib.util.spec_from_file_location("truths", data / "synthetic_densities.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    for name, truth in module.densities().items():
+    for name, truth in synthetic(data).items():
         if truth.conditional:
             (x, y), (t, s) = truth.sample(5000, 2), truth.sample(5000, 1)
             yield name, (y, x, s, t), truth.log_prob(t, s)

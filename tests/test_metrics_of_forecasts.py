@@ -1,0 +1,43 @@
+"""Scores of forecasts against closed forms."""
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from skflow.metrics import conditional_log_likelihood, neg_crps
+
+
+class Normal:
+    """Forecasts N(x, 1) for a row x."""
+
+    def sample_y(self, X, n_samples, random_state):
+        rng = np.random.default_rng(random_state)
+        return X + rng.normal(size=(len(X), n_samples))
+
+    def log_prob(self, X, y):
+        return norm.logpdf(y, X[:, 0])
+
+
+X = np.zeros((4000, 1))
+Y = np.random.default_rng(1).normal(size=4000)
+
+
+def crps(y):
+    """Of a standard normal (Gneiting & Raftery 2007, equation 21)."""
+    return y * (2 * norm.cdf(y) - 1) + 2 * norm.pdf(y) - 1 / np.sqrt(np.pi)
+
+
+def test_crps_of_a_normal():
+    assert neg_crps(Normal(), X, Y) == pytest.approx(-crps(Y).mean(), abs=0.003)
+
+
+def test_crps_does_not_depend_on_the_number_of_draws():
+    few = neg_crps(Normal(), X, Y, n_samples=2)
+    assert few == pytest.approx(-crps(Y).mean(), abs=0.03)
+
+
+def test_weights():
+    weights = (Y > 1).astype(float)
+    assert neg_crps(Normal(), X, Y, weights) == pytest.approx(-crps(Y[Y > 1]).mean(), abs=0.02)
+    expected = norm.logpdf(Y[Y > 1]).mean()
+    assert conditional_log_likelihood(Normal(), X, Y, weights) == pytest.approx(expected)
