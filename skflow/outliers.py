@@ -24,9 +24,9 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
     a row is an outlier where it is low. What is low is said by training rows under densities
     that were fitted without them, so that a rate of false alarms can be chosen. Outliers must
     not bend the density to themselves: where parameters are "auto", it is smoother than that
-    of `NormalizingFlowDensity`, as columns are only standardised, noise of half a standard
-    deviation is added in training, which ends after 200 steps, and the safety net has no
-    Gaussian mixtures and kernels.
+    of `NormalizingFlowDensity`: columns are only standardised, noise of 0.7 times the
+    bandwidth of Scott's rule is added in training, which ends after 200 steps, and the safety
+    net has no Gaussian mixtures and kernels.
 
     A density tells which rows are rare, in the units of the columns given. It cannot tell
     whether rare rows are wrong, or of interest. Outliers that form a tight group of their own

@@ -18,7 +18,7 @@ from skflow.training.loop import Schedule
 _LEAST_LEFT_OUT = 10  # rows that a single member leaves out, where there are enough
 _WIDE = 16  # columns, above which layers are dear
 _FEW_ROWS = 500  # that cannot teach many layers
-_ROBUST_NOISE = 0.5
+_ROBUST_NOISE = 0.7  # over the bandwidth that Scott's rule gives to kernels
 _ROBUST_STEPS = 200  # longer training learns the groups that outliers form
 _MANY_ROWS = 2000  # fewer need more members, and larger folds to validate on
 
@@ -90,6 +90,7 @@ def resolve(
     rate = 2e-3 if callable(params["flow"]) else FAMILIES[params["flow"]].learning_rate
     least = 2.0 if context else 1.0
     rate *= least * (5 / least) ** min(1, 1.5 * plenty)
+    smooth = _ROBUST_NOISE * n_rows ** (-1 / (n_features + 4))
     width = 64 if n_rows < _MANY_ROWS else 128
     hidden = choose("hidden_layer_sizes", (width, width))
     sizes = Sizes(
@@ -122,7 +123,7 @@ def resolve(
             batch_size=batch_size,
             learning_rate=choose("learning_rate_init", rate),
             alpha=params["alpha"],
-            noise=choose("noise", _ROBUST_NOISE if robust else 0.3 * (1 - plenty)),
+            noise=choose("noise", smooth if robust else 0.3 * (1 - plenty)),
             check_every=10 if n_rows < 1000 else 25,
             patience=params["n_iter_no_change"],
             tol=params["tol"],
