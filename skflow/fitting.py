@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Generator
 
 from skflow.device import scoring_dtype
 from skflow.ensemble import Earlier, History, Training, Watch, new_members
@@ -12,7 +12,7 @@ from skflow.flows.bijections import Bijection, Chain, Standardize
 from skflow.flows.blueprint import Blueprint, names_of
 from skflow.flows.flow import Flow
 from skflow.flows.mixture import Mixture
-from skflow.parts import Choices, Piece, Unseen, blend, choose, side_pieces
+from skflow.parts import Choices, Piece, Unseen, blend, choose, choose_given, side_pieces
 from skflow.recipe import Recipe
 from skflow.table import Split, Table
 from skflow.training.batches import deal_folds
@@ -83,8 +83,9 @@ def _fit(
     x, w = torch.from_numpy(rows), torch.from_numpy(weights)
     units = Standardize.fit(x, w) if earlier is None else earlier.units()
     x, units_log_det = units(x)
-    c, given = _given(context, w, recipe, earlier)
-    table = Table(x, w, c)
+    table = Table(x, w, None if context is None else torch.from_numpy(context))
+    given = choose_given(table, recipe, rng) if earlier is None else earlier.given()
+    table = table.through(given)
     choices = choose(table, recipe, rng)
     splits = _deal_splits(len(x), recipe, rng)
     sides = [side_pieces(table.take(split.seen), choices, recipe) for split in splits]
@@ -122,20 +123,6 @@ def _assemble(
     density = Flow(Chain([units]), mixture, given).eval().requires_grad_(False)
     records = tuple(p.part for p, _ in parts)
     return density, Blueprint(recipe.design, names_of([units]), records, names_of(given.links))
-
-
-def _given(
-    context: np.ndarray | None, weights: Tensor, recipe: Recipe, earlier: Earlier | None
-) -> tuple[Tensor | None, Chain]:
-    """The context as the flows get to see it, and the links that it has gone through."""
-    if context is None:
-        return None, Chain()
-    c = torch.from_numpy(context)
-    if earlier is not None:
-        given = earlier.given()
-    else:
-        given = Chain([Standardize.fit(c, weights)] if recipe.context == "numbers" else [])
-    return given(c)[0], given
 
 
 def _net(

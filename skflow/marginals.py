@@ -12,6 +12,7 @@ from torch import Tensor
 from skflow.flows.bijections import Bijection, Chain, Standardize, YeoJohnson
 from skflow.kernel_marginals import choose_factors, fit_kernel_link
 
+LEAST_SLOPE = 0.1  # of regressions' power transforms: what is far out stays within reach
 _WORK = 2.5e7  # bounds the rows on which kernels are chosen, by columns
 _SCORED_ROWS = 1000  # enough to choose kernels by: further folds are not left out in turn
 

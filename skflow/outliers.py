@@ -183,8 +183,10 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         """Share of the training rows that look less likely than each row of X.
 
         Each training row counts with its likelihood under a density that was fitted without
-        it, so p-values of rows like them are about uniform: calling rows with p < 0.05
-        outliers raises a false alarm for about one row in twenty.
+        it, so p-values of new rows like them are about uniform: calling rows with p < 0.05
+        outliers raises a false alarm for about one row in twenty. The training rows
+        themselves look more likely than that to the density that knows them, and outliers
+        among them count, too: where a share of them is odd, so much is the least p to use.
 
         Parameters
         ----------

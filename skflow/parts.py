@@ -11,7 +11,7 @@ from skflow.flows.bijections import Bijection, Chain, Standardize
 from skflow.flows.blueprint import Part, make_base, names_of
 from skflow.flows.density import Density
 from skflow.flows.flow import Flow
-from skflow.marginals import Marginals, choose_marginals
+from skflow.marginals import LEAST_SLOPE, Marginals, choose_marginals
 from skflow.recipe import Recipe
 from skflow.simple_mixtures import (
     MixtureShape,
@@ -28,13 +28,13 @@ from skflow.training.blend import blend_weights
 from skflow.training.start import DEGREES_OF_FREEDOM
 
 _WIDE_DF = 2.0  # of the t that expects what nothing else does
+_PLAIN_DF = (10.0,)  # where nothing hangs on the degrees of freedom
 _CHOICE_ROWS = 4000  # on which choices are made
 _CHOICE_FOLDS = 5
 _MIXTURE_CELLS = 60_000  # rows times columns on which Gaussian mixtures are compared
 _BLEND_ROWS = 20_000  # that a split weighs the parts on
 _BLOCK = 2048  # rows scored at a time
 _MIXTURE_ROWS = 10  # below which Gaussian mixture and kernels are not tried
-_LEAST_SLOPE = 0.1  # of targets' power transforms: predictions far out stay within reach
 _LEAST_SHARE = {"flow": 0.0, "kernels": 0.05, "wide t": 0.0}  # of a part kept; kernels are slow
 
 
@@ -92,6 +92,25 @@ def choose(table: Table, recipe: Recipe, rng: np.random.Generator) -> Choices:
         choose_bandwidth(z, some.w, left_out),
         seed,
     )
+
+
+def choose_given(table: Table, recipe: Recipe, rng: np.random.Generator) -> Chain:
+    """What a context of numbers goes through: units, and powers where left-out rows ask for it."""
+    if recipe.context != "numbers":
+        return Chain()
+    kinds = [kind for kind in recipe.marginals if kind != "kernel"]
+    some = table.take(rng.permutation(len(table.x))[:_CHOICE_ROWS])
+    folds = deal_folds(len(some.x), min(_CHOICE_FOLDS, len(some.x)), rng)
+    candidates, scores = [], []
+    for kind in kinds:
+        units = Standardize.fit(table.context, table.w)
+        c, _ = units(table.context)
+        candidates.append(Chain([units, *Marginals(kind, (), LEAST_SLOPE).fit(c, table.w)]))
+        scores.append(0.0)
+        if len(kinds) > 1 and len(some.x) > 1:
+            start = choose_start("numbers", some.through(candidates[-1]), folds, _PLAIN_DF)
+            scores[-1] = start.shape.score
+    return candidates[int(np.argmax(scores))]
 
 
 def side_pieces(table: Table, choices: Choices, recipe: Recipe) -> dict[str, Piece]:
@@ -166,7 +185,7 @@ def _choose_start(some: Table, folds: np.ndarray, recipe: Recipe) -> tuple[Margi
     """Marginals and what comes behind them, by the left-out log-likelihood of the start."""
     df = DEGREES_OF_FREEDOM[-1:] if recipe.base == "normal" else DEGREES_OF_FREEDOM
     starts, scores = [], []
-    slope = _LEAST_SLOPE if recipe.context == "numbers" else 0.0
+    slope = LEAST_SLOPE if recipe.context == "numbers" else 0.0
     for marginals in choose_marginals(recipe.marginals, some.x, some.w, folds, slope):
         z, log_det = Chain(marginals.fit(some.x, some.w))(some.x)
         start = choose_start(recipe.context, replace(some, x=z), folds, df)

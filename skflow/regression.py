@@ -26,7 +26,7 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
     A flow whose maps are steered by X turns y into noise, so log p(y | x) is exact, in the
     units of y, whatever the shape of the distribution: skewed, heteroscedastic, with several
     modes. It starts at a ridge regression with Student t residuals. Columns of X are
-    standardised inside; encode categories first.
+    standardised inside, after power transforms where these help; encode categories first.
 
     {parameters}
 

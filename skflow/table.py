@@ -1,10 +1,12 @@
 """Weighted rows, and how they are split between training and validation."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from torch import Tensor
+
+from skflow.flows.bijections import Chain
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,10 @@ class Table:
     def take(self, index: np.ndarray | Tensor | slice) -> "Table":
         """Some of the rows."""
         return Table(self.x[index], self.w[index], None if self.c is None else self.c[index])
+
+    def through(self, given: Chain) -> "Table":
+        """The same rows, their context sent through links."""
+        return self if self.c is None else replace(self, c=given(self.c)[0])
 
     def blocks(self, size: int) -> Iterator["Table"]:
         """The rows in order, at most `size` at a time."""

@@ -151,6 +151,15 @@ def test_extreme_rows_are_finite(fitted):
         assert np.isfinite(fitted.log_prob(far, np.full(3, y))).all()
 
 
+def test_skewed_columns_go_through_powers_where_it_helps():
+    rng = np.random.default_rng(0)
+    x = np.exp(2 * rng.normal(size=(300, 1)))
+    noise = 0.1 * rng.normal(size=300)
+    for y, links in [(np.log(x[:, 0]) + noise, 4), (x[:, 0] + noise, 2)]:
+        model = quick(max_iter=1).fit(x, y)
+        assert len(model.flow_.given.links) == links
+
+
 def test_an_exact_line_is_finite():
     x = np.linspace(0, 1, 60)[:, None]
     model = quick(max_iter=2).fit(x, 3 * x[:, 0] + 1)

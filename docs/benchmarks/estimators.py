@@ -1,0 +1,72 @@
+"""Writes estimators.md from the records in results/.
+
+python docs/benchmarks/estimators.py > docs/benchmarks/estimators.md
+"""
+
+from collections import defaultdict
+from pathlib import Path
+from statistics import mean
+
+from page import table
+from quality import read
+
+HERE = Path(__file__).parent
+
+
+def main():
+    conditional, classes, outliers = (
+        read(HERE / "results" / f"{name}.jsonl") for name in ("conditional", "classes", "outliers")
+    )
+    sections = {
+        "likelihood": averages(conditional, "ll", max),
+        "coverage": averages(conditional, "coverage"),
+        "divergence": divergences(conditional),
+        "accuracy": averages(classes, "accuracy", max),
+        "log_loss": averages(classes, "log_loss", min),
+        "calibration": averages(classes, "calibration_error", min),
+        "auc": averages(outliers, "auc", max, with_mean=True),
+        "alarms": alarms(outliers),
+    }
+    print((HERE / "estimators.md.in").read_text().format(**sections), end="")
+
+
+def averages(records, key, best=None, with_mean=False):
+    """Means over the seeds: a row for every set, a column for every model."""
+    values = defaultdict(lambda: defaultdict(list))
+    for r in records:
+        if key in r:
+            values[f"{r['set']}, {r['n']:,} × {r['d']}"][r["model"]].append(r[key])
+    models = list(dict.fromkeys(m for row in values.values() for m in row))
+    rows = []
+    for name, row in values.items():
+        means = {m: mean(v) for m, v in row.items()}
+        winner = best(means.values()) if best else None
+        rows.append([name, *(cell(means.get(m), winner) for m in models)])
+    if with_mean:
+        rows.append(["**mean**", *(f"{over_sets(values, m):.3f}" for m in models)])
+    return table(["set", *models], rows)
+
+
+def over_sets(values, model):
+    return mean(mean(row[model]) for row in values.values())
+
+
+def cell(value, winner):
+    if value is None:
+        return "–"
+    text = f"{value:.3f}".replace("-", "−")
+    return f"**{text}**" if value == winner else text
+
+
+def divergences(records):
+    rows = [[r["set"], f"{r['kl']:.3f} ± {r['se']:.3f}"] for r in records if "kl" in r]
+    return table(["density", "skflow"], rows)
+
+
+def alarms(records):
+    rows = [[r["set"], f"{r['false_alarms']:.3f}"] for r in records if "false_alarms" in r]
+    return table(["rows to fit", "false alarms"], rows)
+
+
+if __name__ == "__main__":
+    main()
