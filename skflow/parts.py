@@ -190,7 +190,7 @@ def _choose_start(some: Table, folds: np.ndarray, recipe: Recipe) -> tuple[Margi
         z, log_det = Chain(marginals.fit(some.x, some.w))(some.x)
         start = choose_start(recipe.context, replace(some, x=z), folds, df)
         starts.append((marginals, start))
-        scores.append(start.shape.score + some.mean(log_det))
+        scores.append(start.merit(some.mean(log_det)))
     return starts[int(np.argmax(scores))]
 
 

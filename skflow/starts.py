@@ -5,7 +5,7 @@ repeated for every split.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -38,6 +38,9 @@ class Start(Protocol):
     def shape(self) -> TShape:
         """Degrees of freedom and shrinkage, and the score that they were chosen for."""
 
+    def merit(self, log_det: float) -> float:
+        """What marginals are chosen for, given their mean log-determinant."""
+
     def fit(self, table: Table) -> list[Bijection]:
         """Links that leave a standard t behind them."""
 
@@ -51,6 +54,9 @@ class TStart:
     @classmethod
     def choose(cls, table: Table, folds: np.ndarray, df: Sequence[float]) -> "TStart":
         return cls(choose_shape(table.x.numpy(), table.w.numpy(), folds, df))
+
+    def merit(self, log_det: float) -> float:
+        return self.shape.score + log_det
 
     def fit(self, table: Table) -> list[Bijection]:
         loc, factor = fit_t(table.x.numpy(), table.w.numpy(), self.shape)
@@ -73,6 +79,9 @@ class LinearStart:
             )[0]
         return cls(choose_shape(rest.numpy(), table.w.numpy(), folds, df))
 
+    def merit(self, log_det: float) -> float:
+        return self.shape.score + log_det
+
     def fit(self, table: Table) -> list[Bijection]:
         regress = _regress(table)
         rest, _ = regress(table.x, table.c)
@@ -84,11 +93,14 @@ class ClassStart:
     """A t for each class, its scatter drawn towards that of all classes (Friedman 1989).
 
     `pooling` rows a column of the pooled scatter are added to the rows of each class. The
-    context is one-hot.
+    context is one-hot. Marginals are chosen for `posterior`, the mean log p(y | x) of left-out
+    rows: where columns have ties, the likeliest ones make spikes, which do not tell classes
+    apart.
     """
 
     shape: TShape = _NO_CHOICE
     pooling: float = _POOLING[-1]
+    posterior: float = -np.inf
 
     @classmethod
     def choose(cls, table: Table, folds: np.ndarray, df: Sequence[float]) -> "ClassStart":
@@ -101,20 +113,25 @@ class ClassStart:
             loc = _class_moments(seen, _NO_CHOICE)[0]
             rest[torch.from_numpy(folds == k)] = left_out.x - loc[left_out.context.argmax(1)]
         shape = choose_shape(rest.numpy(), table.w.numpy(), folds, df)
+        starts = [cls(shape, pooling)._scored(parts) for pooling in _POOLING]
+        return max(starts, key=lambda start: start.shape.score)
 
-        def score(start: "ClassStart") -> float:
-            base = make_base("t", table.x.shape[1], shape.df)
-            total = 0.0
-            for seen, left_out in parts:
-                flow = Flow(Chain(start.fit(seen)), base).double()
-                total += float(left_out.w @ flow.log_prob(left_out.x, left_out.c).detach())
-            return total / float(table.w.sum())
+    def _scored(self, parts: list[tuple[Table, Table]]) -> "ClassStart":
+        """With the mean log-likelihood and log-posterior of the rows left out of each part."""
+        base = make_base("t", parts[0][0].x.shape[1], self.shape.df)
+        likelihood = posterior = weight = 0.0
+        for seen, left_out in parts:
+            flow = Flow(Chain(self.fit(seen)), base).double()
+            joint = _class_log_probs(flow, left_out) + _log_shares(seen)
+            own = (joint * left_out.context).sum(1)
+            likelihood += float(left_out.w @ own)
+            posterior += float(left_out.w @ (own - joint.logsumexp(1)))
+            weight += float(left_out.w.sum())
+        shape = replace(self.shape, score=likelihood / weight)
+        return replace(self, shape=shape, posterior=posterior / weight)
 
-        starts = [cls(shape, pooling) for pooling in _POOLING]
-        scores = [score(start) for start in starts]
-        best = int(np.argmax(scores))
-        shape = TShape(shape.df, shape.shrinkage, scores[best])
-        return cls(shape, _POOLING[best])
+    def merit(self, log_det: float) -> float:
+        return self.posterior
 
     def fit(self, table: Table) -> list[Bijection]:
         loc, scatters, counts = _class_moments(table, self.shape)
@@ -150,6 +167,20 @@ def _regress(table: Table) -> Regress:
         torch.from_numpy(ridge.coef_.reshape(x.shape[1], -1)),
         torch.from_numpy(np.atleast_1d(ridge.intercept_)),
     )
+
+
+def _class_log_probs(flow: Flow, table: Table) -> Tensor:
+    """log p(x | y) of every row under every class, (n, k)."""
+    one_hot = torch.eye(table.context.shape[1], dtype=table.x.dtype)
+    with torch.no_grad():
+        each = [flow.log_prob(table.x, row.expand(len(table.x), -1)) for row in one_hot]
+    return torch.stack(each, dim=1)
+
+
+def _log_shares(table: Table) -> Tensor:
+    """log p(y), (k,); half a row is added to each class."""
+    counts = table.w @ table.context + 0.5
+    return (counts / counts.sum()).log()
 
 
 def _class_moments(table: Table, shape: TShape) -> tuple[Tensor, np.ndarray, np.ndarray]:
