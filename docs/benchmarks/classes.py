@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python docs/benchmarks/classes.py DATA --out FILE
 
-Ten splits, 80 to 20, of 6,000 rows at most, or three above 2,000 rows. QDA gets standardised columns, and as little
-`reg_param` of 0, 1e-4, 1e-3 and 1e-2 as it can do with.
+Ten splits, 80 to 20, of 6,000 rows at most, or three above 2,000 rows. QDA gets standardised
+columns, and as little `reg_param` of 0, 1e-4, 1e-3 and 1e-2 as it can do with.
 """
 
 import argparse
