@@ -1,6 +1,5 @@
 """Remove what a linear prediction from the context knows."""
 
-import torch
 from torch import Tensor
 
 from skflow.flows.bijections.bijection import Bijection
@@ -30,6 +29,5 @@ class Regress(Bijection):
         return z + self._prediction(context), z.new_zeros(z.shape[:-1])
 
     def _prediction(self, context: Tensor | None) -> Tensor:
-        if context is None:
-            return self.intercept
-        return torch.addmm(self.intercept, context, self.coefficients.mT)
+        intercept = self.intercept.unsqueeze(-2)
+        return intercept if context is None else context @ self.coefficients.mT + intercept
