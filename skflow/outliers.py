@@ -198,4 +198,5 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         ndarray of shape (n_samples,)
             Shares between 0 and 1.
         """
-        return self._lower_tail.share_below(self.score_samples(X))
+        scores = self.score_samples(X)
+        return self._lower_tail.share_below(scores)

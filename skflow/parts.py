@@ -98,19 +98,19 @@ def choose_given(table: Table, recipe: Recipe, rng: np.random.Generator) -> Chai
     """What a context of numbers goes through: units, and powers where left-out rows ask for it."""
     if recipe.context != "numbers":
         return Chain()
-    kinds = [kind for kind in recipe.marginals if kind != "kernel"]
-    some = table.take(rng.permutation(len(table.x))[:_CHOICE_ROWS])
+    units = Standardize.fit(table.context, table.w)
+    c, _ = units(table.context)
+    candidates = [
+        Chain([units, *Marginals(kind, (), LEAST_SLOPE).fit(c, table.w)])
+        for kind in recipe.marginals
+        if kind != "kernel"
+    ]
+    if len(candidates) == 1 or len(c) == 1:
+        return candidates[0]
+    some = table.take(rng.permutation(len(c))[:_CHOICE_ROWS])
     folds = deal_folds(len(some.x), min(_CHOICE_FOLDS, len(some.x)), rng)
-    candidates, scores = [], []
-    for kind in kinds:
-        units = Standardize.fit(table.context, table.w)
-        c, _ = units(table.context)
-        candidates.append(Chain([units, *Marginals(kind, (), LEAST_SLOPE).fit(c, table.w)]))
-        scores.append(0.0)
-        if len(kinds) > 1 and len(some.x) > 1:
-            start = choose_start("numbers", some.through(candidates[-1]), folds, _PLAIN_DF)
-            scores[-1] = start.shape.score
-    return candidates[int(np.argmax(scores))]
+    starts = [choose_start("numbers", some.through(g), folds, _PLAIN_DF) for g in candidates]
+    return candidates[int(np.argmax([start.shape.score for start in starts]))]
 
 
 def side_pieces(table: Table, choices: Choices, recipe: Recipe) -> dict[str, Piece]:

@@ -159,11 +159,11 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
             Exact for one target. With several targets, those of each target on its own from
             512 draws, (n_samples, n_targets) or (n_samples, n_targets, n_quantiles).
         """
-        levels = check_levels(quantiles)
+        levels, context = check_levels(quantiles), self._context(X)
         if self.n_targets_ == 1:
             with torch.no_grad():
                 at = self._tensor(np.atleast_1d(levels))
-                values = self._one_target().quantiles(at, self._context(X)).double().cpu().numpy()
+                values = self._one_target().quantiles(at, context).double().cpu().numpy()
         else:
             each = [np.quantile(v, np.atleast_1d(levels), axis=1) for v, _ in self._atoms(X)]
             values = np.moveaxis(np.concatenate(each, axis=1), 0, -1)

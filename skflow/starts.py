@@ -4,9 +4,9 @@ Whatever has to be chosen is chosen by the log-likelihood of left-out rows; `fit
 repeated for every split.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -31,32 +31,36 @@ _POOLING = (0.0, 0.3, 1.0, 3.0, 10.0, 100.0, 1e4)  # rows of all classes added t
 _NO_CHOICE = TShape(DEGREES_OF_FREEDOM[-1], 1.0)
 
 
-class Start(Protocol):
-    """Chosen, and ready to be fitted to any rows; `table.x` has gone through the marginals."""
-
-    @property
-    def shape(self) -> TShape:
-        """Degrees of freedom and shrinkage, and the score that they were chosen for."""
-
-    def merit(self, log_det: float) -> float:
-        """What marginals are chosen for, given their mean log-determinant."""
-
-    def fit(self, table: Table) -> list[Bijection]:
-        """Links that leave a standard t behind them."""
-
-
 @dataclass(frozen=True)
-class TStart:
-    """One t for all rows."""
+class Start(ABC):
+    """Chosen, and ready to be fitted to any rows; `table.x` has gone through the marginals.
+
+    `shape` has degrees of freedom and shrinkage, and the score that they were chosen for.
+    """
 
     shape: TShape = _NO_CHOICE
 
     @classmethod
-    def choose(cls, table: Table, folds: np.ndarray, df: Sequence[float]) -> "TStart":
-        return cls(choose_shape(table.x.numpy(), table.w.numpy(), folds, df))
+    @abstractmethod
+    def choose(cls, table: Table, folds: np.ndarray, df: Sequence[float]) -> "Start":
+        """What makes left-out folds most likely."""
+
+    @abstractmethod
+    def fit(self, table: Table) -> list[Bijection]:
+        """Links that leave a standard t behind them."""
 
     def merit(self, log_det: float) -> float:
+        """What marginals are chosen for, given their mean log-determinant."""
         return self.shape.score + log_det
+
+
+@dataclass(frozen=True)
+class TStart(Start):
+    """One t for all rows."""
+
+    @classmethod
+    def choose(cls, table: Table, folds: np.ndarray, df: Sequence[float]) -> "TStart":
+        return cls(choose_shape(table.x.numpy(), table.w.numpy(), folds, df))
 
     def fit(self, table: Table) -> list[Bijection]:
         loc, factor = fit_t(table.x.numpy(), table.w.numpy(), self.shape)
@@ -64,10 +68,8 @@ class TStart:
 
 
 @dataclass(frozen=True)
-class LinearStart:
+class LinearStart(Start):
     """A t round a linear prediction from the context, by ridge regression."""
-
-    shape: TShape = _NO_CHOICE
 
     @classmethod
     def choose(cls, table: Table, folds: np.ndarray, df: Sequence[float]) -> "LinearStart":
@@ -79,9 +81,6 @@ class LinearStart:
             )[0]
         return cls(choose_shape(rest.numpy(), table.w.numpy(), folds, df))
 
-    def merit(self, log_det: float) -> float:
-        return self.shape.score + log_det
-
     def fit(self, table: Table) -> list[Bijection]:
         regress = _regress(table)
         rest, _ = regress(table.x, table.c)
@@ -89,7 +88,7 @@ class LinearStart:
 
 
 @dataclass(frozen=True)
-class ClassStart:
+class ClassStart(Start):
     """A t for each class, its scatter drawn towards that of all classes (Friedman 1989).
 
     `pooling` rows a column of the pooled scatter are added to the rows of each class. The
@@ -98,7 +97,6 @@ class ClassStart:
     apart.
     """
 
-    shape: TShape = _NO_CHOICE
     pooling: float = _POOLING[-1]
     posterior: float = -np.inf
 
@@ -150,7 +148,7 @@ def choose_start(kind: str | None, table: Table, folds: np.ndarray, df: Sequence
     return STARTS[kind].choose(table, folds, df)
 
 
-STARTS: dict[str | None, type[TStart] | type[LinearStart] | type[ClassStart]] = {
+STARTS: dict[str | None, type[Start]] = {
     None: TStart,
     "numbers": LinearStart,
     "classes": ClassStart,

@@ -6,6 +6,7 @@ from unittest import SkipTest
 import numpy as np
 import pytest
 from sklearn import clone, config_context
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 from sklearn.utils.estimator_checks import (
     check_dataframe_column_names_consistency,
@@ -143,6 +144,24 @@ def test_every_parameter_is_documented(estimator):
     for name in estimator().get_params():
         assert f"\n    {name} : " in estimator.__doc__
     assert "{" not in estimator.__doc__.replace("{array-like", "").split("Parameters")[0]
+
+
+@pytest.mark.parametrize(
+    ("estimator", "method", "others"),
+    [
+        (NormalizingFlowRegressor, "predict_quantiles", [0.5]),
+        (NormalizingFlowRegressor, "predict_interval", []),
+        (NormalizingFlowRegressor, "sample_y", []),
+        (NormalizingFlowRegressor, "log_prob", [[0.0, 1.0]]),
+        (NormalizingFlowRegressor, "cdf", [[0.0, 1.0]]),
+        (NormalizingFlowClassifier, "score_samples", []),
+        (NormalizingFlowClassifier, "log_prob", [[0, 1]]),
+        (NormalizingFlowOutlierDetector, "p_value", []),
+    ],
+)
+def test_methods_of_our_own_say_that_fit_comes_first(estimator, method, others):
+    with pytest.raises(NotFittedError):
+        getattr(estimator(), method)([[0.0], [1.0]], *others)
 
 
 def test_an_unknown_parameter_is_an_error():
