@@ -92,9 +92,9 @@ class ClassStart(Start):
     """A t for each class, its scatter drawn towards that of all classes (Friedman 1989).
 
     `pooling` rows a column of the pooled scatter are added to the rows of each class. The
-    context is one-hot. Marginals are chosen for `posterior`, the mean log p(y | x) of left-out
-    rows: where columns have ties, the likeliest ones make spikes, which do not tell classes
-    apart.
+    context is one-hot. Pooling and marginals are chosen for `posterior`, the mean log p(y | x) of
+    left-out rows: where columns have ties, the likeliest ones make spikes, which do not tell
+    classes apart.
     """
 
     pooling: float = _POOLING[-1]
@@ -112,7 +112,7 @@ class ClassStart(Start):
             rest[torch.from_numpy(folds == k)] = left_out.x - loc[left_out.context.argmax(1)]
         shape = choose_shape(rest.numpy(), table.w.numpy(), folds, df)
         starts = [cls(shape, pooling)._scored(parts) for pooling in _POOLING]
-        return max(starts, key=lambda start: start.shape.score)
+        return max(starts, key=lambda start: start.posterior)
 
     def _scored(self, parts: list[tuple[Table, Table]]) -> "ClassStart":
         """With the mean log-likelihood and log-posterior of the rows left out of each part."""

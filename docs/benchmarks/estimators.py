@@ -5,7 +5,7 @@ python docs/benchmarks/estimators.py > docs/benchmarks/estimators.md
 
 from collections import defaultdict
 from pathlib import Path
-from statistics import mean
+from statistics import mean, stdev
 
 from page import table
 from quality import read
@@ -24,6 +24,7 @@ def main():
         "accuracy": averages(classes, "accuracy", max),
         "log_loss": averages(classes, "log_loss", min),
         "calibration": averages(classes, "calibration_error", min),
+        "against_qda": differences(classes, "skflow", "QDA"),
         "auc": averages(outliers, "auc", max, with_mean=True),
         "alarms": alarms(outliers),
     }
@@ -45,6 +46,20 @@ def averages(records, key, best=None, with_mean=False):
     if with_mean:
         rows.append(["**mean**", *(f"{over_sets(values, m):.3f}" for m in models)])
     return table(["set", *models], rows)
+
+
+def differences(records, ours, peer):
+    """One model less another, split by split: mean and standard error."""
+    keys = ("accuracy", "log_loss", "calibration_error")
+    by_split = defaultdict(lambda: defaultdict(dict))
+    for r in records:
+        by_split[r["set"]][r["seed"]][r["model"]] = r
+    rows = []
+    for name, splits in by_split.items():
+        gaps = [[s[ours][key] - s[peer][key] for s in splits.values()] for key in keys]
+        cells = (f"{mean(g):+.4f} ± {stdev(g) / len(g) ** 0.5:.4f}" for g in gaps)
+        rows.append([name, *(cell.replace("-", "−") for cell in cells)])
+    return table(["set", "accuracy", "log-loss", "calibration error"], rows)
 
 
 def over_sets(values, model):
