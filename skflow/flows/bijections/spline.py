@@ -1,6 +1,7 @@
 """The scalar map that bends: monotone rational-quadratic splines."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ _LEAST_SHARE = 1e-3  # of the interval, for the width and the height of a bin
 _LEAST_SLOPE = 1e-3
 _UNIT = math.log(math.expm1(1 - _LEAST_SLOPE))  # raw slope 0 is slope 1
 _BINS = -3  # raw parameters are (..., parameters, d, n): bins lead, rows stay contiguous
+_PAIR = -4  # of widths and heights, (..., 2, n_bins, d, n)
 
 
 class Spline(Transformer):
@@ -42,9 +44,11 @@ class Spline(Transformer):
     def inverse(self, z: Tensor, raw: Tensor) -> tuple[Tensor, Tensor]:
         position = _position(z, self.bound)
         _, shares = _shares(raw, self.n_bins)
-        index = _bin_of(position, shares.detach().select(_BINS - 1, 1))
-        (w, h), (left, bottom), _ = _bins_at(index, shares)
-        rise, fall = _end_slopes(raw, index, self.n_bins).unbind(_BINS)
+        below = _bins_below(position, shares.select(_PAIR, 1))
+        index = below.sum(_BINS)
+        sizes, edges = _bin_at(index.long(), below, shares)
+        (w, h), (left, bottom) = sizes.unbind(_BINS), edges.unbind(_BINS)
+        rise, fall = _end_slopes(raw, *_end_knots(index, self.n_bins)).unbind(_BINS)
         s = h / w
         t = coordinate(position - bottom, s, h, rise, fall)
         _, log_slope = climb(t, s, h, rise, fall)
@@ -58,7 +62,9 @@ class _SplineForward(torch.autograd.Function):
 
     Autograd would keep and revisit some thirty tensors of the size of the bins; the closed
     form keeps two, and does everything else at the size of the data: several times faster in
-    eager torch. `tests/flows/test_spline.py` holds it to a plain transcription of the paper.
+    eager torch. Conditions are ones and zeros of the data's own type, as it is faster to
+    multiply by them than to select. `tests/flows/test_spline.py` holds it to a plain
+    transcription of the paper.
     """
 
     @staticmethod
@@ -67,61 +73,76 @@ class _SplineForward(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         position = _position(x, bound)
         probabilities, shares = _shares(raw, n_bins)
-        index = _bin_of(position, shares.select(_BINS - 1, 0))
-        sizes, edges, below = _bins_at(index, shares)
-        slopes = _end_slopes(raw, index, n_bins)
-        (w, h), (left, bottom), (rise, fall) = sizes, edges, slopes.unbind(_BINS)
+        below = _bins_below(position, shares.select(_PAIR, 0))
+        index = below.sum(_BINS)
+        at = index.long()
+        sizes, edges = _bin_at(at, below, shares)
+        knots, inner = _end_knots(index, n_bins)
+        slopes = _end_slopes(raw, knots, inner)
+        (w, h), (left, bottom) = sizes.unbind(_BINS), edges.unbind(_BINS)
+        rise, fall = slopes.unbind(_BINS)
         s = h / w
-        t = ((position - left) / w).clamp_(0, 1)
+        t = (position - left).div_(w).clamp_(0, 1)
         rest = 1 - t
-        u = t * rest
-        q = torch.addcmul(s, rise + fall - 2 * s, u)
-        m = torch.addcmul(fall * t.square(), rise, rest.square()).addcmul_(s, u, value=2)
-        ratio = torch.addcmul(s * t.square(), rise, u).div_(q)
-        inside = x.abs() <= bound
+        u, tt = t * rest, t.square()
+        q = torch.addcmul(s, _bend(s, rise, fall), u)
+        m = torch.addcmul(fall * tt, rise, rest.square()).addcmul_(s, u, value=2)
+        ratio = torch.addcmul(s * tt, rise, u).div_(q)
         z = torch.addcmul(bottom, h, ratio).mul_(2 * bound).sub_(bound)
         log_slope = (s / q).square_().mul_(m).log_()
+        distance = x.abs()
+        inside = _ones(torch.le, distance, bound)
         ctx.save_for_backward(
-            probabilities, below, index, w, h, left, bottom, slopes, t, q, m, ratio, inside
-        )
+            probabilities, below, index, at, sizes, edges, knots, inner, slopes,
+            s, t, q, m, ratio, inside,
+        )  # fmt: skip
         ctx.bound = bound
-        return torch.where(inside, z, x), log_slope.masked_fill_(~inside, 0.0)
+        return torch.where(distance <= bound, z, x), log_slope.mul_(inside)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_z: Tensor, grad_log_slope: Tensor) -> tuple[Tensor | None, ...]:
-        probabilities, below, index, w, h, left, bottom, slopes, t, q, m, ratio, inside = (
-            ctx.saved_tensors
+        (
+            probabilities, below, index, at, sizes, edges, knots, inner, slopes,
+            s, t, q, m, ratio, inside,
+        ) = ctx.saved_tensors  # fmt: skip
+        (w, h), (rise, fall) = sizes.unbind(_BINS), slopes.unbind(_BINS)
+        grad_inside = grad_z * inside
+        gz, gl2 = grad_inside * (2 * ctx.bound), (grad_log_slope * inside).mul_(2)
+        rest = 1 - t
+        slant, u, tt, rr = rest - t, t * rest, t.square(), rest.square()
+        gn, gm2 = h.mul(gz).div_(q), gl2 / m
+        gq = torch.addcmul(gl2 / q, gn, ratio).neg_()
+        g_rise = torch.addcmul((gn + gq).mul_(u), gm2, rr, value=0.5)
+        g_fall = torch.addcmul(gq * u, gm2, tt, value=0.5)
+        g_s = torch.addcmul(gl2 / s, gn, tt).addcmul_(gq, tt.add(rr)).addcmul_(gm2, u)
+        g_t = torch.addcmul(rise * slant, s, t, value=2).mul_(gn)
+        g_t.addcmul_(_bend(s, rise, fall).mul_(gq), slant)
+        g_t.addcmul_((fall * t).addcmul_(s, slant).addcmul_(rise, rest, value=-1), gm2)
+        g_left = (g_t / w).neg_()  # t = (position − left) / w
+        g_width = (g_s * s).addcmul_(g_t, t).div_(w).neg_()
+        g_height = (g_s / w).addcmul_(gz, ratio)
+        k = probabilities.shape[_BINS]
+        grad_raw = probabilities.new_empty([*t.shape[:-2], 3 * k - 1, *t.shape[-2:]])
+        shares, inner_slopes = grad_raw.split([2 * k, k - 1], dim=_BINS)
+        _share_gradients(
+            shares.unflatten(_BINS, (2, k)),
+            probabilities,
+            below,
+            index,
+            at,
+            (edges, torch.stack([g_left, gz], dim=_BINS)),
+            (sizes, torch.stack([g_width, g_height], dim=_BINS)),
         )
-        rise, fall = slopes.unbind(_BINS)
-        gz = grad_z * inside * (2 * ctx.bound)
-        gl = grad_log_slope * inside
-        s, rest, slant = h / w, 1 - t, 1 - 2 * t
-        u, tt, rr = t * rest, t.square(), rest.square()
-        gl_q, gn, gm = 2 * gl / q, gz * h / q, gl / m
-        gq = -torch.addcmul(gl_q, gn, ratio)
-        g_rise = torch.addcmul((gn + gq) * u, gm, rr)
-        g_fall = torch.addcmul(gq * u, gm, tt)
-        g_s = torch.addcmul(2 * gl / s, gn, tt).addcmul_(gq, 1 - 2 * u).addcmul_(gm, u, value=2)
-        g_t = gn * torch.addcmul(rise * slant, s, t, value=2)
-        g_t.addcmul_(gq * (rise + fall - 2 * s), slant)
-        g_t.addcmul_(gm, torch.addcmul(fall * t - rise * rest, s, slant), value=2)
-        g_left = g_t / -w  # t = (position − left) / w
-        g_width = torch.addcmul(g_s * s, g_t, t) / -w
-        g_height = torch.addcmul(g_s / w, gz, ratio)
-        k = below.shape[_BINS]
-        grad_raw = below.new_empty([*t.shape[:-2], 3 * k - 1, *t.shape[-2:]])
-        widths, heights, inner = grad_raw.split([k, k, k - 1], dim=_BINS)
-        p_width, p_height = probabilities.unbind(_BINS - 1)
-        _share_gradients(widths, p_width, below, index, left, w, g_left, g_width)
-        _share_gradients(heights, p_height, below, index, bottom, h, gz, g_height)
-        _slope_gradients(inner, index, slopes, torch.stack([g_rise, g_fall], dim=_BINS))
-        return torch.where(inside, g_left / (-2 * ctx.bound), grad_z), grad_raw, None, None
+        g_slopes = torch.stack([g_rise, g_fall], dim=_BINS).mul_(inner)
+        _slope_gradients(inner_slopes, knots, slopes, g_slopes)
+        grad_x = (grad_z - grad_inside).sub_(g_left, alpha=1 / (2 * ctx.bound))
+        return grad_x, grad_raw, None, None
 
 
 def _position(x: Tensor, bound: float) -> Tensor:
     """Where in the interval, from 0 to 1."""
-    return ((x + bound) / (2 * bound)).clamp(0, 1)
+    return ((x + bound) / (2 * bound)).clamp_(0, 1)
 
 
 def _shares(raw: Tensor, n_bins: int) -> tuple[Tensor, Tensor]:
@@ -132,38 +153,51 @@ def _shares(raw: Tensor, n_bins: int) -> tuple[Tensor, Tensor]:
     return probabilities, torch.lerp(probabilities, uniform, n_bins * _LEAST_SHARE)
 
 
-def _bin_of(position: Tensor, shares: Tensor) -> Tensor:
-    """Index of the bin: how many inner knots the position has passed."""
-    with torch.no_grad():
-        knots = shares.narrow(_BINS, 0, shares.shape[_BINS] - 1).cumsum(_BINS)
-        passed = torch.ge(position.unsqueeze(_BINS), knots, out=knots)  # faster than as bool
-        return passed.sum(_BINS).long()
+def _bins_below(position: Tensor, shares: Tensor) -> Tensor:
+    """Of each bin but the last whether the position lies beyond it, (..., n_bins − 1, d, n)."""
+    knots = shares.detach().narrow(_BINS, 0, shares.shape[_BINS] - 1).cumsum(_BINS)
+    return _ones(torch.ge, position.detach().unsqueeze(_BINS), knots)
 
 
-def _bins_at(index: Tensor, shares: Tensor) -> tuple[list[Tensor], list[Tensor], Tensor]:
-    """Sizes (w, h) and lower edges (left, bottom) of the bins, and which bins lie below."""
-    at = index.unsqueeze(_BINS)
-    n_bins = shares.shape[_BINS]
-    bins = torch.arange(n_bins, dtype=shares.dtype, device=shares.device).view(n_bins, 1, 1)
-    below = (at.to(shares.dtype) - bins).clamp_(0, 1)
-    pair = shares.unbind(_BINS - 1)
-    sizes = [share.gather(_BINS, at).squeeze(_BINS) for share in pair]
-    return sizes, [(share * below).sum(_BINS) for share in pair], below
+def _ones(compare: Callable[..., Tensor], x: Tensor, y: Tensor | float) -> Tensor:
+    """1 where the comparison holds and 0 elsewhere, in the type of x."""
+    shape = x.shape if isinstance(y, float) else y.shape
+    return compare(x, y, out=x.new_empty(shape))
 
 
-def _end_slopes(raw: Tensor, index: Tensor, n_bins: int) -> Tensor:
+def _bin_at(at: Tensor, below: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+    """Sizes (w, h) and lower edges (left, bottom) of the bins, (..., 2, d, n) each."""
+    sizes = shares.gather(_BINS, _for_both(at)).squeeze(_BINS)
+    lower = shares.narrow(_BINS, 0, shares.shape[_BINS] - 1)
+    return sizes, (lower * below.unsqueeze(_PAIR)).sum(_BINS)
+
+
+def _for_both(at: Tensor) -> Tensor:
+    """The same bin's index for widths and heights, (..., 2, 1, d, n)."""
+    return at.unsqueeze(_BINS).unsqueeze(_PAIR).expand(*at.shape[:-2], 2, 1, *at.shape[-2:])
+
+
+def _end_knots(index: Tensor, n_bins: int) -> tuple[Tensor, Tensor]:
+    """Inner knots at both ends of the bins, (..., 2, d, n), and whether they are any.
+
+    The ends of the interval are none: they are given the nearest.
+    """
+    ends = torch.stack([index - 1, index], dim=_BINS)
+    knots = ends.clamp(0, max(n_bins - 2, 0))
+    return knots.long(), _ones(torch.eq, ends, knots)
+
+
+def _end_slopes(raw: Tensor, knots: Tensor, inner: Tensor) -> Tensor:
     """Slopes at the lower and the upper end of the bins, (..., 2, d, n)."""
-    knots = _end_knots(index)
+    n_bins = (raw.shape[_BINS] + 1) // 3
     if n_bins == 1:
-        return torch.ones_like(knots, dtype=raw.dtype)
-    chosen = raw.narrow(_BINS, 2 * n_bins, n_bins - 1).gather(_BINS, knots.clamp(0, n_bins - 2))
-    inner = (knots >= 0) & (knots <= n_bins - 2)
-    return torch.where(inner, softplus(chosen + _UNIT) + _LEAST_SLOPE, 1.0)
+        return torch.ones_like(inner)
+    chosen = raw.narrow(_BINS, 2 * n_bins, n_bins - 1).gather(_BINS, knots)
+    return softplus((chosen * inner).add_(_UNIT)).add_(_LEAST_SLOPE)
 
 
-def _end_knots(index: Tensor) -> Tensor:
-    """Inner knots at both ends of the bins; −1 and n_bins − 1 are the ends of the interval."""
-    return torch.stack([index - 1, index], dim=_BINS)
+def _bend(s: Tensor, rise: Tensor, fall: Tensor) -> Tensor:
+    return (rise + fall).sub_(s, alpha=2)
 
 
 def _share_gradients(
@@ -171,30 +205,31 @@ def _share_gradients(
     probabilities: Tensor,
     below: Tensor,
     index: Tensor,
-    edge: Tensor,
-    size: Tensor,
-    g_edge: Tensor,
-    g_size: Tensor,
+    at: Tensor,
+    edges: tuple[Tensor, Tensor],
+    sizes: tuple[Tensor, Tensor],
 ) -> None:
     """Into `out`, through edge = Σ_{k < bin} share_k, size = share_bin, and the softmax p.
 
-    p_k (g_k − Σ p g), with g_k = g_edge below the bin, g_size in it and 0 above. The sum needs
-    only the p below and in the bin, which edge and size know.
+    p_k (g_k − Σ p g), with g_k the edge's gradient below the bin, the size's in it and 0
+    above. The sum needs only the p below and in the bin, which edge and size know.
     """
-    free = 1 - below.shape[_BINS] * _LEAST_SHARE
-    mean = g_edge * (edge - _LEAST_SHARE * index.to(edge.dtype)) + g_size * (size - _LEAST_SHARE)
-    above = -mean.unsqueeze(_BINS)
-    torch.addcmul(above, below, g_edge.unsqueeze(_BINS), value=free, out=out)
-    out.scatter_(_BINS, index.unsqueeze(_BINS), (free * g_size - mean).unsqueeze(_BINS))
+    (edge, g_edge), (size, g_size) = edges, sizes
+    n_bins = probabilities.shape[_BINS]
+    free = 1 - n_bins * _LEAST_SHARE
+    mean = torch.sub(edge, index.unsqueeze(_BINS), alpha=_LEAST_SHARE).mul_(g_edge)
+    mean.addcmul_(g_size, size - _LEAST_SHARE)
+    above = mean.neg().unsqueeze(_BINS)
+    lower, last = out.split([n_bins - 1, 1], dim=_BINS)
+    torch.addcmul(above, below.unsqueeze(_PAIR), g_edge.unsqueeze(_BINS), value=free, out=lower)
+    last.copy_(above)
+    within = torch.sub(g_size, mean, alpha=1 / free).mul_(free)
+    out.scatter_(_BINS, _for_both(at), within.unsqueeze(_BINS))
     out.mul_(probabilities)
 
 
-def _slope_gradients(out: Tensor, index: Tensor, slopes: Tensor, gradients: Tensor) -> None:
+def _slope_gradients(out: Tensor, knots: Tensor, slopes: Tensor, gradients: Tensor) -> None:
     """Into `out`, through softplus, whose slope is 1 − exp(−softplus), to the raw slopes."""
-    n_inner = out.shape[_BINS]
-    if n_inner == 0:
-        return
-    knots = _end_knots(index)
-    inner = (knots >= 0) & (knots < n_inner)
-    gradients = gradients * inner * -torch.expm1(_LEAST_SLOPE - slopes)
-    out.zero_().scatter_add_(_BINS, knots.clamp(0, n_inner - 1), gradients)
+    if out.shape[_BINS]:
+        gradients = torch.sub(_LEAST_SLOPE, slopes).expm1_().mul_(gradients).neg_()
+        out.zero_().scatter_add_(_BINS, knots, gradients)
