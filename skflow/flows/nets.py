@@ -156,12 +156,15 @@ class MaskedMLP(MLP):
                 start, stop = (self._reach[k][j - 1] if j else 0), self._reach[k][j]
                 if stop > start:
                     rows = used if k == 0 else weights[k][..., : below.shape[-2]]
-                    drive = dense(rows[..., start:stop, :], layer.bias[..., start:stop], below)
+                    drive = dense(
+                        rows[..., start:stop, :], layer.bias[..., start:stop], below, layer.gain
+                    )
                     residual = k > 0 and layer.weight.shape[-1] == layer.weight.shape[-2]
                     before = below[..., start:stop, :] if residual else drive
                     units[k].append(self._residual(before, drive, first=not residual))
                 below = torch.cat([context[..., :0, :], *units[k]], dim=-2)
-            return dense(output[..., j, : below.shape[-2]], output_bias[..., j], below)
+            weight = output[..., j, : below.shape[-2]]
+            return dense(weight, output_bias[..., j], below, self.output.gain)
 
         return next_column
 
@@ -179,25 +182,23 @@ class Dense(nn.Module):
 
     def mask(self, allowed: Tensor) -> None:
         """Use only the weights that are allowed, (out, in)."""
-        self._mask = allowed.to(self.weight.dtype) * self.gain
+        self._mask = allowed.to(self.weight.dtype)
 
     def masked_weight(self) -> Tensor:
-        if self._mask is not None:
-            return self.weight * self._mask
-        return self.weight if self.gain == 1 else self.weight * self.gain
+        return self.weight if self._mask is None else self.weight * self._mask
 
     def forward(self, columns: Tensor) -> Tensor:
-        return dense(self.masked_weight(), self.bias, columns)
+        return dense(self.masked_weight(), self.bias, columns, self.gain)
 
 
-def dense(weight: Tensor, bias: Tensor, columns: Tensor) -> Tensor:
-    """weight @ columns + bias, fused where the shapes allow it."""
+def dense(weight: Tensor, bias: Tensor, columns: Tensor, gain: float = 1.0) -> Tensor:
+    """gain · weight @ columns + bias, fused where the shapes allow it."""
     bias = bias.unsqueeze(-1)
     if columns.dim() == weight.dim() == 2:
-        return torch.addmm(bias, weight, columns)
+        return torch.addmm(bias, weight, columns, alpha=gain)
     if columns.dim() == weight.dim() == 3:
-        return torch.baddbmm(bias, weight, columns)
-    return weight @ columns + bias
+        return torch.baddbmm(bias, weight, columns, alpha=gain)
+    return gain * (weight @ columns) + bias
 
 
 class Dropout(nn.Module):

@@ -81,7 +81,7 @@ def train(
         yield Record(0, schedule.n_steps, 0, [], None if best is None else best.scores, best)
         while step < schedule.n_steps:
             epoch += 1
-            epoch_loss = _Mean(members.n_members)
+            epoch_loss = _Mean()
             for batch in rows.minibatches(schedule.batch_size, generator):
                 rate = schedule.rate(step) * slow_down
                 loss, ok = _step(members, optimizer, batch, schedule, rate, generator)
@@ -152,11 +152,11 @@ def _step(
     gradients = members.backward(loss)
     with torch.no_grad():
         norm = gradients.norm(dim=1)
-        ok = norm.isfinite() & loss.isfinite()
-        gradients.mul_((_CLIP / norm).clamp_max(1).unsqueeze(-1))
-        gradients.masked_fill_(~ok.unsqueeze(-1), 0.0)
+        ok = (norm + loss).isfinite()
+        gradients.mul_((_CLIP / norm).clamp_max(1).mul_(ok).unsqueeze(-1))
+        gradients.nan_to_num_(0.0, 0.0, 0.0)  # of members that are not ok
         if schedule.alpha:
-            members.values.mul_(1 - rate * schedule.alpha * members.decays)
+            members.values.addcmul_(members.values, members.decays, value=-rate * schedule.alpha)
         optimizer.step(rate)
     return loss.detach(), ok
 
@@ -187,13 +187,20 @@ def _fall_back(
 class _Mean:
     """Mean loss over the rows of an epoch and over the members, skipped steps left out."""
 
-    def __init__(self, n_members: int):
-        self._sum = torch.zeros(n_members)
-        self._n = torch.zeros(n_members)
+    def __init__(self) -> None:
+        self._steps: list[tuple[Tensor, Tensor, int]] = []  # not yet in the sums
+        self._sum: float | Tensor = 0.0
+        self._n: float | Tensor = 0.0
 
     def add(self, loss: Tensor, ok: Tensor, n_rows: int) -> None:
-        self._sum = self._sum.to(loss) + n_rows * torch.where(ok, loss, 0.0)
-        self._n = self._n.to(loss) + n_rows * ok
+        self._steps.append((loss, ok, n_rows))
 
     def __float__(self) -> float:
-        return float((self._sum / self._n).nanmean())
+        if self._steps:
+            losses, oks, sizes = zip(*self._steps, strict=True)
+            self._steps.clear()
+            ok = torch.stack(oks)
+            n_rows = ok * torch.tensor(sizes, device=ok.device).unsqueeze(-1)
+            self._sum += (torch.where(ok, torch.stack(losses), 0.0) * n_rows).sum(0)
+            self._n += n_rows.sum(0)
+        return float((self._sum / torch.as_tensor(self._n)).nanmean())

@@ -1,7 +1,10 @@
 """Learned linear mixing of the columns."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from skflow.flows.bijections.bijection import Bijection, for_every_row
 
@@ -20,25 +23,37 @@ class LULinear(Bijection):
         self.log_diagonal = None if volume_preserving else nn.Parameter(torch.zeros(n_features))
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        lower, upper = self._factors()
-        return ((lower @ upper) @ x.mT).mT, for_every_row(self._log_det(), x)
+        mixing = _Product.apply(self.triangles, self._log_diagonal())
+        return (mixing @ x.mT).mT, for_every_row(self._log_diagonal().sum(-1), x)
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        lower, upper = self._factors()
+        lower, upper = self.triangles.tril(-1), self.triangles.triu(1)
+        upper = upper + torch.diag_embed(self._log_diagonal().exp())
         half = torch.linalg.solve_triangular(lower, z.mT, upper=False, unitriangular=True)
         x = torch.linalg.solve_triangular(upper, half, upper=True).mT
-        return x, for_every_row(-self._log_det(), z)
+        return x, for_every_row(-self._log_diagonal().sum(-1), z)
 
-    def _factors(self) -> tuple[Tensor, Tensor]:
-        identity = torch.eye(
-            self.triangles.shape[-1], dtype=self.triangles.dtype, device=self.triangles.device
-        )
-        lower, upper = self.triangles.tril(-1) + identity, self.triangles.triu(1)
+    def _log_diagonal(self) -> Tensor:
         if self.log_diagonal is None:
-            return lower, upper + identity
-        return lower, upper + torch.diag_embed(self.log_diagonal.exp())
+            return self.triangles.new_zeros(self.triangles.shape[:-1])
+        return self.log_diagonal
 
-    def _log_det(self) -> Tensor:
-        if self.log_diagonal is None:
-            return self.triangles.new_zeros(self.triangles.shape[:-2])
-        return self.log_diagonal.sum(-1)
+
+class _Product(torch.autograd.Function):
+    """L U, its gradients in closed form: on small matrices autograd's notes cost the most."""
+
+    @staticmethod
+    def forward(ctx: Any, triangles: Tensor, log_diagonal: Tensor) -> Tensor:
+        lower, upper = triangles.tril(-1), triangles.triu(1)
+        upper.diagonal(dim1=-2, dim2=-1).copy_(log_diagonal).exp_()
+        ctx.save_for_backward(lower, upper)
+        return torch.matmul(lower, upper).add_(upper)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        lower, upper = ctx.saved_tensors
+        g_lower = gradient @ upper.mT
+        g_upper = torch.matmul(lower.mT, gradient).add_(gradient)
+        both = (g_upper * upper).diagonal(dim1=-2, dim2=-1)
+        return g_lower.tril_(-1).add_(g_upper.triu_(1)), both.clone()
