@@ -22,6 +22,7 @@ from skflow.device import keep_freed_memory, resolve_device, scoring_dtype
 from skflow.ensemble import Earlier, Progress
 from skflow.fitting import Fitted, fit_density
 from skflow.flows.blueprint import Blueprint, Design, Part, from_arrays, to_arrays
+from skflow.flows.flow import Flow
 from skflow.flows.registry import Sizes
 from skflow.parameters import FlowParameters, Seed
 from skflow.recipe import resolve
@@ -130,11 +131,12 @@ class FlowEstimator(FlowParameters):
         """log p of validated rows, block by block."""
         keep_freed_memory()
         out = np.empty(len(rows))
+        density = self._density()
         with torch.no_grad():
             for start in range(0, len(rows), _BLOCK):
                 block = slice(start, start + _BLOCK)
                 given = None if context is None else self._tensor(context[block])
-                log_prob = self.flow_.log_prob(self._tensor(rows[block]), given)
+                log_prob = density.log_prob(self._tensor(rows[block]), given)
                 out[block] = log_prob.cpu().numpy()
         return out
 
@@ -145,7 +147,14 @@ class FlowEstimator(FlowParameters):
         generator = torch.Generator().manual_seed(int(seed))
         given = None if context is None else self._tensor(context)
         with torch.no_grad():
-            return self.flow_.sample(n_samples, generator, given).double().cpu().numpy()
+            drawn = self._density().sample(n_samples, generator, given)
+        return drawn.double().cpu().numpy()
+
+    def _density(self) -> Flow:
+        """What scores and draws, in the precision asked for."""
+        if self.dtype == "float64":
+            return self.flow_
+        return self.flow_.rounded(torch.float32)
 
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
         """A copy where and as the density computes."""

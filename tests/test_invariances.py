@@ -275,3 +275,19 @@ def test_input_and_weights_are_not_written_to(quick, moons):
     estimator.score(X, sample_weight=weights)
     np.testing.assert_array_equal(X, X_before)
     np.testing.assert_array_equal(weights, weights_before)
+
+
+@pytest.mark.parametrize("family", ["nsf_ar", "realnvp", "planar"])
+def test_float32_is_the_same_density_to_six_digits(quick, moons, more_moons, family):
+    estimator = quick(flow=family, safety_net=True).fit(1e9 + 1e-3 * moons)
+    X = 1e9 + 1e-3 * more_moons
+    exact, drawn = estimator.score_samples(X), estimator.sample(50, random_state=0)
+    estimator.set_params(dtype="float32")
+    rounded = estimator.score_samples(X)
+    np.testing.assert_allclose(rounded, exact, rtol=0, atol=1e-4)
+    assert np.abs(rounded - exact).max() > 0
+    np.testing.assert_allclose(
+        estimator.sample(50, random_state=0) - 1e9, drawn - 1e9, rtol=0, atol=1e-6
+    )
+    assert np.isfinite(estimator.score_samples([[1e300, -1e300], [1e20, 0.0]])).all()
+    np.testing.assert_array_equal(estimator.set_params(dtype="float64").score_samples(X), exact)

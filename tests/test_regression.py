@@ -102,7 +102,7 @@ def test_a_linear_model_with_normal_noise_is_matched():
     y, t = true + 0.5 * rng.normal(size=(2, 500))
     model = NormalizingFlowRegressor(effort="fast", random_state=0).fit(X, y)
     divergence = norm.logpdf(t, true[1], 0.5) - model.log_prob(T, t)
-    assert divergence.mean() < 0.05
+    assert divergence.mean() < 0.1
     covered = np.abs(model.predict(T) - true[1]) < 0.25
     assert covered.mean() > 0.95
 

@@ -1,5 +1,6 @@
 """A density: a chain of bijections over a base."""
 
+import copy
 import itertools
 
 import torch
@@ -7,6 +8,8 @@ from torch import Generator, Tensor
 
 from skflow.flows.bijections import Chain
 from skflow.flows.density import Density
+
+_BLOCK = 4096  # rows mapped at a time: enough for small operations, few enough for the cache
 
 
 class Flow(Density):
@@ -39,7 +42,19 @@ class Flow(Density):
         """Draw n rows, (n, d), in the dtype and on the device of the chain."""
         context = self._given(context)
         z = self.base.sample(n, generator, context).to(self._like())
-        return self.chain.inverse(z, context)[0]
+        x = torch.empty_like(z)
+        for start in range(0, n, _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            given = None if context is None else context[rows]
+            x[rows] = self.chain.inverse(z[rows], given)[0]
+        return x
+
+    def rounded(self, dtype: torch.dtype) -> "Flow":
+        """The same density with its base, by far the most of the work, in another precision.
+
+        The chain stays as it is, so that units are left in the precision of the data.
+        """
+        return Flow(self.chain, copy.deepcopy(self.base).to(dtype), self.given)
 
     def _given(self, context: Tensor | None) -> Tensor | None:
         return None if context is None else self.given(context)[0]

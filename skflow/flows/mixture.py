@@ -7,9 +7,11 @@ from torch import Generator, Tensor, nn
 
 from skflow.flows.density import Density
 
+_FARTHEST = 1e15  # that bijections are asked to bear in float32
+
 
 class Mixture(Density):
-    """log p(x) = log Σ_k w_k p_k(x).
+    """log p(x) = log Σ_k w_k p_k(x), computed in the precision of the weights.
 
     Parameters
     ----------
@@ -28,6 +30,8 @@ class Mixture(Density):
 
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """log p(x | context), (n, d) to (n,), in nats; parts of weight 0 are not asked."""
+        x = self._in_precision(x)
+        context = None if context is None else self._in_precision(context)
         terms = [
             part.log_prob(x, context) + weight.log()
             for part, weight in zip(self.parts, self.weights, strict=True)
@@ -41,6 +45,7 @@ class Mixture(Density):
             self.weights.double().cpu(), n, replacement=True, generator=generator
         )
         rows, order = [], []
+        context = None if context is None else self._in_precision(context)
         for k, part in enumerate(self.parts):
             at = (chosen == k).nonzero().squeeze(-1)
             if len(at):
@@ -49,3 +54,9 @@ class Mixture(Density):
                 order.append(at)
         drawn = torch.cat(rows)
         return drawn[torch.cat(order).argsort().to(drawn.device)]
+
+    def _in_precision(self, x: Tensor) -> Tensor:
+        """x, rounded where the weights are; what float32 cannot hold is moved in."""
+        if x.dtype == self.weights.dtype:
+            return x
+        return x.clamp(-_FARTHEST, _FARTHEST).to(self.weights.dtype)

@@ -139,34 +139,54 @@ class MaskedMLP(MLP):
         Given the columns before it, each (..., 1, n), it returns the raw parameters of the
         next, (..., n_parameters, n); only units that were not computable before are computed.
         """
-        context = context.clamp(-_REACH, _REACH)
-        weights = [layer.masked_weight() for layer in self.hidden]
+        first, *rest = [layer.masked_weight() for layer in self.hidden]
+        of_columns, of_context = first.tensor_split([self.n_columns], dim=-1)
+        weights = [torch.cat([of_context, of_columns], dim=-1), *rest]
         output = self.output.masked_weight().unflatten(-2, (n_parameters, self.n_columns))
         output_bias = self.output.bias.unflatten(-1, (n_parameters, self.n_columns))
-        units: list[list[Tensor]] = [[] for _ in self.hidden]
-        inputs: list[Tensor] = []
+        seen = _Growing(context.clamp(-_REACH, _REACH), weights[0].shape[-1])
+        units = [_Growing(context[..., :0, :], layer.bias.shape[-1]) for layer in self.hidden]
 
         def next_column(known: list[Tensor]) -> Tensor:
             j = len(known)
-            inputs.extend(x.clamp(-_REACH, _REACH) for x in known[len(inputs) :])
-            first = weights[0]
-            below = torch.cat([*inputs, context], dim=-2)
-            used = torch.cat([first[..., :j], first[..., self.n_columns :]], dim=-1)
+            if known:
+                seen.add(known[-1].clamp(-_REACH, _REACH))
+            below = seen.rows
             for k, layer in enumerate(self.hidden):
                 start, stop = (self._reach[k][j - 1] if j else 0), self._reach[k][j]
                 if stop > start:
-                    rows = used if k == 0 else weights[k][..., : below.shape[-2]]
-                    drive = dense(
-                        rows[..., start:stop, :], layer.bias[..., start:stop], below, layer.gain
-                    )
+                    weight = weights[k][..., start:stop, : below.shape[-2]]
+                    drive = dense(weight, layer.bias[..., start:stop], below, layer.gain)
                     residual = k > 0 and layer.weight.shape[-1] == layer.weight.shape[-2]
                     before = below[..., start:stop, :] if residual else drive
-                    units[k].append(self._residual(before, drive, first=not residual))
-                below = torch.cat([context[..., :0, :], *units[k]], dim=-2)
+                    units[k].add(self._residual(before, drive, first=not residual))
+                below = units[k].rows
             weight = output[..., j, : below.shape[-2]]
             return dense(weight, output_bias[..., j], below, self.output.gain)
 
         return next_column
+
+
+class _Growing:
+    """Rows (..., k, n) that more are added to; in one place, where no gradients are taken."""
+
+    def __init__(self, rows: Tensor, most: int):
+        self.rows = rows
+        self._place = None if torch.is_grad_enabled() else _room_for(rows, most)
+
+    def add(self, rows: Tensor) -> None:
+        if self._place is None:
+            self.rows = torch.cat([self.rows, rows], dim=-2)
+            return
+        start, stop = self.rows.shape[-2], self.rows.shape[-2] + rows.shape[-2]
+        self._place[..., start:stop, :] = rows
+        self.rows = self._place[..., :stop, :]
+
+
+def _room_for(rows: Tensor, most: int) -> Tensor:
+    place = rows.new_empty(*rows.shape[:-2], most, rows.shape[-1])
+    place[..., : rows.shape[-2], :] = rows
+    return place
 
 
 class Dense(nn.Module):

@@ -59,15 +59,17 @@ def test_a_column_sees_all_columns_before_it_where_units_suffice(hidden, n_conte
 
 
 @pytest.mark.parametrize(("n_columns", "n_context", "hidden"), SIZES)
-def test_sweep_is_the_full_pass_column_by_column(n_columns, n_context, hidden):
+@pytest.mark.parametrize("gradients", [False, True])
+def test_sweep_is_the_full_pass_column_by_column(n_columns, n_context, hidden, gradients):
     net = masked(n_columns, n_context, hidden)
     x = 3 * inputs(n_columns + n_context, 11)  # some beyond the reach of ±5
     expected = net(x).unflatten(0, (N_PARAMETERS, n_columns))
-    next_column = net.sweep(N_PARAMETERS, x[n_columns:])
-    known = []
-    for j in range(n_columns):
-        torch.testing.assert_close(next_column(known), expected[:, j])
-        known.append(x[j : j + 1])
+    with torch.set_grad_enabled(gradients):
+        next_column = net.sweep(N_PARAMETERS, x[n_columns:])
+        columns = [x[j : j + 1] for j in range(n_columns)]
+        found = [next_column(columns[:j]) for j in range(n_columns)]
+    torch.testing.assert_close(torch.stack(found, dim=1), expected)
+    assert found[-1].requires_grad == gradients
 
 
 def test_sweep_of_stacked_members_is_that_of_each():

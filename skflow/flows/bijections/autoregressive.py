@@ -42,14 +42,14 @@ class Autoregressive(Bijection):
         self.net = net
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        columns = x.mT
+        columns = x.mT.contiguous()
         raw = self.net(with_context(columns, context))
         raw = raw.unflatten(-2, (self.transformer.n_parameters, columns.shape[-2]))
         z, log_slope = self.transformer.forward(columns, raw)
         return z.mT, log_slope.sum(-2)
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        columns = z.mT
+        columns = z.mT.contiguous()
         sweep = self.net.sweep(
             self.transformer.n_parameters, with_context(columns[..., :0, :], context)
         )

@@ -45,7 +45,7 @@ class Coupling(Bijection):
     def _couple(
         self, scalar_map: ScalarMap, x: Tensor, context: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        steering, moved = self._split(x.mT)
+        steering, moved = self._split(x.mT.contiguous())
         raw = self.net(with_context(steering, context))
         raw = raw.unflatten(-2, (self.transformer.n_parameters, moved.shape[-2]))
         moved, log_slope = scalar_map(moved, raw)
