@@ -26,7 +26,7 @@ from skflow.flows.flow import Flow
 from skflow.flows.registry import Sizes
 from skflow.parameters import FlowParameters, Seed
 from skflow.recipe import resolve
-from skflow.training.batches import effective_size, merge
+from skflow.training.batches import effective_size, merge, spread
 from skflow.validation import (
     check_finite,
     check_layer_sizes,
@@ -37,6 +37,7 @@ from skflow.validation import (
 from skflow.version import __version__
 
 _BLOCK = 2048  # rows scored at a time: memory does not grow with the rows
+_MOST_ROWS = 1_000_000  # that a fit looks at; training that is not told otherwise sees fewer
 
 
 class FlowEstimator(FlowParameters):
@@ -55,9 +56,12 @@ class FlowEstimator(FlowParameters):
         keep_freed_memory()
         device = resolve_device(self.device)
         check_layer_sizes(self.hidden_layer_sizes)
-        weights = _check_sample_weight(
-            sample_weight, rows, dtype=np.float64, ensure_non_negative=True
-        )
+        earlier = None
+        if self.warm_start and hasattr(self, "flow_"):
+            earlier = Earlier(self.flow_, self._blueprint)
+        # a warm start deals the same folds, so that left-out rows stay left out
+        seed = self._draw_seed() if earlier is None else self._seed
+        rows, weights, context = _at_most(_MOST_ROWS, rows, sample_weight, context, seed)
         check_variance(rows, names)
         rows, weights, context = merge(rows, weights, context)
         warn_of_degenerate_columns(rows, names)
@@ -70,11 +74,6 @@ class FlowEstimator(FlowParameters):
             kind,
             robust,
         )
-        earlier = None
-        if self.warm_start and hasattr(self, "flow_"):
-            earlier = Earlier(self.flow_, self._blueprint)
-        # a warm start deals the same folds, so that left-out rows stay left out
-        seed = self._draw_seed() if earlier is None else self._seed
         fitted = fit_density(rows, weights, recipe, seed, device, self._watch, earlier, context)
         if earlier is not None:
             fitted.history.go_on_from(self.n_iter_, self.loss_curve_, self.validation_scores_)
@@ -214,6 +213,25 @@ class FlowEstimator(FlowParameters):
             flow = from_arrays(state["_blueprint"], arrays)
             state["flow_"] = flow.to(state["device_"], scoring_dtype(state["device_"]))
         super().__setstate__(state)
+
+
+def _at_most(
+    most: int,
+    rows: np.ndarray,
+    sample_weight: ArrayLike | None,
+    context: np.ndarray | None,
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Rows that a fit looks at, their weights and context; a memory map is read only there."""
+    n_rows, weights = len(rows), None
+    if sample_weight is not None:
+        weights = _check_sample_weight(
+            sample_weight, rows, dtype=np.float64, ensure_non_negative=True
+        )
+    some = spread(n_rows, most, np.random.default_rng(seed))
+    rows = np.asarray(rows[some])
+    weights = np.ones(len(rows)) if weights is None else weights[some]
+    return rows, weights, None if context is None else context[some]
 
 
 def _blueprint_from(record: dict[str, Any]) -> Blueprint:

@@ -38,6 +38,17 @@ def _merge(rows: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return rows[first][weighty], normed[weighty].astype(np.float64)
 
 
+def spread(n_rows: int, most: int, rng: np.random.Generator) -> slice | np.ndarray:
+    """All rows, or as many as allowed: one drawn from each of so many equal stretches.
+
+    In order, so that a file is read from its beginning to its end, once.
+    """
+    if n_rows <= most:
+        return slice(None)
+    stretch = n_rows / most
+    return ((np.arange(most) + rng.random(most)) * stretch).astype(np.int64).clip(0, n_rows - 1)
+
+
 def effective_size(weights: np.ndarray) -> float:
     """Kish's effective number of rows, (Σw)² / Σw²."""
     return float(weights.sum() ** 2 / np.square(weights).sum())

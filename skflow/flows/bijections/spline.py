@@ -122,11 +122,7 @@ class _SplineForward(torch.autograd.Function):
         g_left = (g_t / w).neg_()  # t = (position − left) / w
         g_width = (g_s * s).addcmul_(g_t, t).div_(w).neg_()
         g_height = (g_s / w).addcmul_(gz, ratio)
-        k = probabilities.shape[_BINS]
-        grad_raw = probabilities.new_empty([*t.shape[:-2], 3 * k - 1, *t.shape[-2:]])
-        shares, inner_slopes = grad_raw.split([2 * k, k - 1], dim=_BINS)
-        _share_gradients(
-            shares.unflatten(_BINS, (2, k)),
+        shares = _share_gradients(
             probabilities,
             below,
             index,
@@ -135,7 +131,8 @@ class _SplineForward(torch.autograd.Function):
             (sizes, torch.stack([g_width, g_height], dim=_BINS)),
         )
         g_slopes = torch.stack([g_rise, g_fall], dim=_BINS).mul_(inner)
-        _slope_gradients(inner_slopes, knots, slopes, g_slopes)
+        inner_slopes = _slope_gradients(probabilities.shape[_BINS] - 1, knots, slopes, g_slopes)
+        grad_raw = torch.cat([shares.flatten(_PAIR, _BINS), inner_slopes], dim=_BINS)
         grad_x = (grad_z - grad_inside).sub_(g_left, alpha=1 / (2 * ctx.bound))
         return grad_x, grad_raw, None, None
 
@@ -201,35 +198,33 @@ def _bend(s: Tensor, rise: Tensor, fall: Tensor) -> Tensor:
 
 
 def _share_gradients(
-    out: Tensor,
     probabilities: Tensor,
     below: Tensor,
     index: Tensor,
     at: Tensor,
     edges: tuple[Tensor, Tensor],
     sizes: tuple[Tensor, Tensor],
-) -> None:
-    """Into `out`, through edge = Σ_{k < bin} share_k, size = share_bin, and the softmax p.
+) -> Tensor:
+    """Through edge = Σ_{k < bin} share_k, size = share_bin and the softmax p, to its logits.
 
     p_k (g_k − Σ p g), with g_k the edge's gradient below the bin, the size's in it and 0
     above. The sum needs only the p below and in the bin, which edge and size know.
     """
     (edge, g_edge), (size, g_size) = edges, sizes
-    n_bins = probabilities.shape[_BINS]
-    free = 1 - n_bins * _LEAST_SHARE
+    free = 1 - probabilities.shape[_BINS] * _LEAST_SHARE
     mean = torch.sub(edge, index.unsqueeze(_BINS), alpha=_LEAST_SHARE).mul_(g_edge)
     mean.addcmul_(g_size, size - _LEAST_SHARE)
     above = mean.neg().unsqueeze(_BINS)
-    lower, last = out.split([n_bins - 1, 1], dim=_BINS)
-    torch.addcmul(above, below.unsqueeze(_PAIR), g_edge.unsqueeze(_BINS), value=free, out=lower)
-    last.copy_(above)
+    lower = torch.addcmul(above, below.unsqueeze(_PAIR), g_edge.unsqueeze(_BINS), value=free)
+    gradients = torch.cat([lower, above], dim=_BINS)
     within = torch.sub(g_size, mean, alpha=1 / free).mul_(free)
-    out.scatter_(_BINS, _for_both(at), within.unsqueeze(_BINS))
-    out.mul_(probabilities)
+    return gradients.scatter_(_BINS, _for_both(at), within.unsqueeze(_BINS)).mul_(probabilities)
 
 
-def _slope_gradients(out: Tensor, knots: Tensor, slopes: Tensor, gradients: Tensor) -> None:
-    """Into `out`, through softplus, whose slope is 1 − exp(−softplus), to the raw slopes."""
-    if out.shape[_BINS]:
-        gradients = torch.sub(_LEAST_SLOPE, slopes).expm1_().mul_(gradients).neg_()
-        out.zero_().scatter_add_(_BINS, knots, gradients)
+def _slope_gradients(n_inner: int, knots: Tensor, slopes: Tensor, gradients: Tensor) -> Tensor:
+    """Through softplus, whose slope is 1 − exp(−softplus), to the raw slopes."""
+    out = slopes.new_zeros([*slopes.shape[:-3], n_inner, *slopes.shape[-2:]])
+    if n_inner == 0:
+        return out
+    gradients = torch.sub(_LEAST_SLOPE, slopes).expm1_().mul_(gradients).neg_()
+    return out.scatter_add_(_BINS, knots, gradients)
