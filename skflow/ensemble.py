@@ -9,7 +9,7 @@ from types import FrameType
 
 import numpy as np
 import torch
-from torch import Generator
+from torch import Generator, nn
 
 from skflow.flows.bijections import Bijection, Chain
 from skflow.flows.blueprint import Blueprint, Design, Part, make_base
@@ -156,7 +156,8 @@ class Training:
         device: torch.device,
     ):
         self._members, self._recipe, self._generator = members, recipe, generator
-        self._stacked = Members([copy.deepcopy(m.flow).float().to(device) for m in members])
+        flows: list[nn.Module] = [copy.deepcopy(m.flow).float().to(device) for m in members]
+        self._stacked = Members(flows, recipe.compile)
         for module in self._stacked.flow.modules():
             if isinstance(module, Dropout):
                 module.generator = generator

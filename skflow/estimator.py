@@ -18,6 +18,7 @@ from sklearn.utils.validation import (
 )
 from tqdm.auto import tqdm
 
+from skflow.compilation import compiled
 from skflow.device import keep_freed_memory, resolve_device, scoring_dtype
 from skflow.ensemble import Earlier, Progress
 from skflow.fitting import Fitted, fit_density
@@ -37,6 +38,7 @@ from skflow.validation import (
 from skflow.version import __version__
 
 _BLOCK = 2048  # rows scored at a time: memory does not grow with the rows
+_MANY_ROWS = 500_000  # whose scores are worth compiling for
 _MOST_ROWS = 1_000_000  # that a fit looks at; training that is not told otherwise sees fewer
 
 
@@ -130,13 +132,14 @@ class FlowEstimator(FlowParameters):
         """log p of validated rows, block by block."""
         keep_freed_memory()
         out = np.empty(len(rows))
-        density = self._density()
+        plain = self._density().log_prob
+        fast = compiled(plain, self.compile and len(rows) >= _MANY_ROWS)
         with torch.no_grad():
             for start in range(0, len(rows), _BLOCK):
                 block = slice(start, start + _BLOCK)
                 given = None if context is None else self._tensor(context[block])
-                log_prob = density.log_prob(self._tensor(rows[block]), given)
-                out[block] = log_prob.cpu().numpy()
+                log_prob = fast if start + _BLOCK <= len(rows) else plain
+                out[block] = log_prob(self._tensor(rows[block]), given).cpu().numpy()
         return out
 
     def _sample(

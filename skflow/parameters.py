@@ -97,6 +97,11 @@ class FlowParameters(BaseEstimator):
         time. It gives up some invariances: a row's score then depends on the rows beside it,
         on the units of its columns and on the device in the sixth digit, and beyond 1e15
         standard deviations scores fall no further. On "mps" it is all there is.
+    compile : bool, default=False
+        Whether training steps, and scores of many rows, go through torch.compile. Compiling
+        takes some ten seconds a fit, and needs a C++ compiler; where it does not work, a
+        warning says so, and the fit goes on without. It pays for long fits with small
+        batches: docs/benchmarks has figures.
     verbose : int, default=0
         Above 0, a progress bar with the validation log-likelihood.
     """
@@ -126,6 +131,7 @@ class FlowParameters(BaseEstimator):
         "random_state": ["random_state"],
         "device": [str],
         "dtype": [StrOptions({"float64", "float32"})],
+        "compile": ["boolean"],
         "verbose": ["verbose"],
     }
 
@@ -156,6 +162,7 @@ class FlowParameters(BaseEstimator):
         random_state: Seed = None,
         device: str = "auto",
         dtype: Literal["float64", "float32"] = "float64",
+        compile: bool = False,
         verbose: int = 0,
     ) -> None:
         self.flow = flow
@@ -182,6 +189,7 @@ class FlowParameters(BaseEstimator):
         self.random_state = random_state
         self.device = device
         self.dtype = dtype
+        self.compile = compile
         self.verbose = verbose
 
 

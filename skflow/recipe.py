@@ -36,6 +36,7 @@ class Recipe:
     schedule: Schedule
     context: str | None = None  # "numbers" or "classes"
     robust: bool = False  # smooth, and not to be bent by groups of outliers
+    compile: bool = False
 
     @property
     def scores_unseen(self) -> bool:
@@ -130,6 +131,7 @@ def resolve(
         ),
         context=context,
         robust=robust,
+        compile=params["compile"],
     )
 
 

@@ -12,6 +12,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from skflow.compilation import compiled
+
 
 class Members:
     """Flows of one shape stacked into one.
@@ -20,6 +22,8 @@ class Members:
     ----------
     flows : list of Module
         Equal but for the values of their parameters; the first one is taken over.
+    compile : bool, default=False
+        Whether `log_prob` goes through torch.compile.
 
     Attributes
     ----------
@@ -31,7 +35,7 @@ class Members:
         1 for the entries of weight matrices, 0 for all others.
     """
 
-    def __init__(self, flows: list[nn.Module]):
+    def __init__(self, flows: list[nn.Module], compile: bool = False):
         self.flow = flows[0]
         self.n_members = len(flows)
         self._shapes = {name: p.shape for name, p in self.flow.named_parameters()}
@@ -48,12 +52,15 @@ class Members:
         for name, value in self._split(self.values.detach()).items():
             owner, _, key = name.rpartition(".")
             self.flow.get_submodule(owner)._parameters[key] = nn.Parameter(value)
-        self._log_prob: Callable[..., Tensor] = self.flow.log_prob  # type: ignore[assignment]
+        self._plain: Callable[..., Tensor] = self.flow.log_prob  # type: ignore[assignment]
+        self._log_prob = compiled(self._plain, compile)
         self._parameters = list(self.flow.parameters())
 
     def log_prob(self, columns: Tensor, context: Tensor | None) -> Tensor:
         """log p of each member's rows, (members, d, n) to (members, n)."""
-        return self._log_prob(columns.mT, None if context is None else context.mT)
+        # no step, no compiling: what is left out comes in blocks of other sizes
+        log_prob = self._log_prob if torch.is_grad_enabled() else self._plain
+        return log_prob(columns.mT, None if context is None else context.mT)
 
     def backward(self, loss: Tensor) -> Tensor:
         """Each member's gradient of its own loss, (members,) to (members, parameters)."""
