@@ -226,15 +226,18 @@ def _at_most(
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Rows that a fit looks at, their weights and context; a memory map is read only there."""
-    n_rows, weights = len(rows), None
-    if sample_weight is not None:
-        weights = _check_sample_weight(
+    rng = np.random.default_rng(seed)
+    if sample_weight is None:
+        drawn = spread(len(rows), most, rng)
+        weights = np.ones(min(len(rows), most))
+    else:
+        all_weights = _check_sample_weight(
             sample_weight, rows, dtype=np.float64, ensure_non_negative=True
         )
-    some = spread(n_rows, most, np.random.default_rng(seed))
-    rows = np.asarray(rows[some])
-    weights = np.ones(len(rows)) if weights is None else weights[some]
-    return rows, weights, None if context is None else context[some]
+        weighty = np.flatnonzero(all_weights)
+        drawn = weighty[spread(len(weighty), most, rng)]
+        weights = all_weights[drawn]
+    return np.asarray(rows[drawn]), weights, None if context is None else context[drawn]
 
 
 def _blueprint_from(record: dict[str, Any]) -> Blueprint:

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.datasets import make_moons
 from sklearn.utils import shuffle
 
 from skflow import NormalizingFlowDensity
+from skflow import estimator as estimators
 
 
 @pytest.fixture
@@ -291,3 +293,22 @@ def test_float32_is_the_same_density_to_six_digits(quick, moons, more_moons, fam
     )
     assert np.isfinite(estimator.score_samples([[1e300, -1e300], [1e20, 0.0]])).all()
     np.testing.assert_array_equal(estimator.set_params(dtype="float64").score_samples(X), exact)
+
+
+def test_a_long_table_is_looked_at_in_places_only(quick, more_moons, monkeypatch, tmp_path):
+    X, y = make_moons(20_000, noise=0.1, random_state=3)
+    np.save(tmp_path / "X.npy", X)
+    on_disk = np.load(tmp_path / "X.npy", mmap_mode="r")
+    monkeypatch.setattr(estimators, "_MOST_ROWS", 1000)
+    looked_at = []
+    merge = estimators.merge
+    monkeypatch.setattr(
+        estimators, "merge", lambda rows, *rest: looked_at.append(rows) or merge(rows, *rest)
+    )
+    fitted = quick(safety_net=True).fit(on_disk)
+    assert len(looked_at[0]) == 1000
+    assert not isinstance(looked_at[0], np.memmap)
+    assert fitted.score(more_moons) > -1.3
+    quick().fit(X, sample_weight=y)
+    assert len(looked_at[1]) == 1000  # all of them rows that weigh something
+    assert {tuple(row) for row in looked_at[1]} <= {tuple(row) for row in X[y == 1]}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch import Generator
 
-from skflow.training.batches import Rows, deal_folds, effective_size, merge
+from skflow.training.batches import Rows, deal_folds, effective_size, merge, spread
 
 bounded = settings(deadline=None, derandomize=True, max_examples=100)
 
@@ -194,3 +194,13 @@ def test_blocks_are_the_rows_in_order():
 def test_rows_move_with_all_their_parts():
     moved = numbered([3, 2], with_context=True)[0].to(torch.device("meta"))
     assert {t.device.type for t in (moved.columns, moved.weights, moved.context)} == {"meta"}
+
+
+def test_rows_are_spread_over_a_long_table():
+    drawn = spread(10**9 + 7, 1000, np.random.default_rng(0))
+    stretches = np.linspace(0, 10**9 + 7, 1001)
+    assert (drawn >= stretches[:-1].astype(int)).all()
+    assert (drawn <= stretches[1:]).all()
+    within = (drawn - stretches[:-1]) / stretches[1]  # uniform: mean 1/2, sd of the mean 0.009
+    assert abs(within.mean() - 0.5) < 0.045
+    assert spread(1000, 1000, np.random.default_rng(0)) == slice(None)
