@@ -1,6 +1,9 @@
 """Searches, pipelines and cross-validation, beside scikit-learn's own estimators."""
 
+import os
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -154,3 +157,25 @@ def test_fits_in_threads_do_not_disturb_each_other(quick, moons):
 
     threads = Parallel(n_jobs=3, backend="threading")(delayed(fit)(seed) for seed in range(3))
     assert threads == [fit(seed) for seed in range(3)]
+
+
+def test_fits_in_worker_processes_share_the_cores():
+    """torch's threads of all joblib workers together are no more than there are cores."""
+    script = """
+import joblib, numpy as np, torch
+from skflow import NormalizingFlowDensity
+
+def fit(seed):
+    X = np.random.default_rng(seed).normal(size=(60, 2))
+    NormalizingFlowDensity(effort="fast", max_iter=2, tol=10, random_state=0).fit(X)
+    return torch.get_num_threads()
+
+threads = joblib.Parallel(n_jobs=2)(joblib.delayed(fit)(seed) for seed in range(2))
+print(sum(threads), max(2, joblib.cpu_count()))
+"""
+    free = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    out = subprocess.run(
+        [sys.executable, "-c", script], env=free, capture_output=True, text=True, check=True
+    )
+    in_all, cores = map(int, out.stdout.split())
+    assert in_all <= cores

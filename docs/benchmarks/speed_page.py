@@ -1,0 +1,73 @@
+"""Writes speed.md and its figure from the records in results/speed.jsonl.
+
+python docs/benchmarks/speed_page.py
+"""
+
+from pathlib import Path
+
+from page import table
+from quality import read
+
+HERE = Path(__file__).parent
+NAMES = {"seconds": "seconds", "compiling": "compiling", "peak_gb": "peak GB"}
+NAMES |= {"fit_gb": "fit, peak GB", "score_gb": "scores, peak GB"}
+NAMES |= {"log_likelihood": "log-likelihood"}
+
+
+def main():
+    records = read(HERE / "results" / "speed.jsonl")
+    sections = list(dict.fromkeys(r["section"] for r in records))
+    tables = {s: section_table([r for r in records if r["section"] == s]) for s in sections}
+    rate = next(r["gflops"] for r in records if "gflops" in r)
+    page = (HERE / "speed.md.in").read_text().format(gflops=f"{rate:.0f}", **tables)
+    (HERE / "speed.md").write_text(page)
+    draw(records)
+
+
+def section_table(records):
+    """A row for every record, a column for everything that was measured."""
+    measured = [key for key in NAMES if any(key in r for r in records)]
+    ratios = list(dict.fromkeys(name for r in records for name in r.get("ratios", {})))
+    rows = [
+        [
+            r["what"],
+            *(cell(r.get(key)) for key in measured),
+            *(cell(r.get("ratios", {}).get(name)) for name in ratios),
+        ]
+        for r in records
+    ]
+    return table(["", *(NAMES[key] for key in measured), *ratios], rows)
+
+
+def cell(value):
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}".replace("-", "−")
+
+
+def draw(records):
+    """Time against rows, and against columns."""
+    import matplotlib.pyplot as plt
+
+    figure, (rows, columns) = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
+    for record in records:
+        if record["section"] == "growth":
+            rows.loglog(record["sizes"], record["times"], "o-", label=record["what"])
+    rows.set(xlabel="rows of 8 columns", ylabel="seconds", title="Linear in the rows")
+    rows.legend()
+    scores = [r for r in records if r["section"] == "score"]
+    for dtype in ("float64", "float32"):
+        ours = [r for r in scores if r["what"].endswith(dtype)]
+        at = [int(r["what"].split()[0]) for r in ours]
+        columns.loglog(at, [r["seconds"] for r in ours], "o-", label=f"skflow, {dtype}")
+    for peer in ("normflows", "zuko", "flowjax"):
+        taken = [r["seconds"] * r["ratios"][peer] for r in ours]
+        columns.loglog(at, taken, "o--", label=f"{peer}, float32")
+    columns.set(xlabel="columns", ylabel="seconds", title="Scores of 100,000 rows")
+    columns.set_xticks(at, [str(d) for d in at], minor=False)
+    columns.legend()
+    figure.savefig(HERE.parent / "images" / "speed.png", dpi=120)
+
+
+if __name__ == "__main__":
+    main()
