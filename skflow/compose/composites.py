@@ -11,6 +11,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from skflow.compose.checks import check_square, checked_rows
+from skflow.compose.domains import in_domain
 from skflow.compose.log_dets import log_abs_det
 from skflow.compose.sampling import inverse
 from skflow.validation import column_name
@@ -24,6 +25,19 @@ def _pipeline(pipeline: Pipeline, X: ArrayLike) -> np.ndarray:
         log_det += log_abs_det(step, Z)
         Z = step.transform(Z)
     return log_det
+
+
+@in_domain.register
+def _pipeline_domain(pipeline: Pipeline, X: ArrayLike) -> np.ndarray:
+    Z: Any = deepcopy(X)
+    inside = np.full(len(Z), True)
+    for step in _steps(pipeline):
+        still_inside = in_domain(step, Z)
+        inside[inside] = still_inside
+        if not inside.any():
+            break
+        Z = step.transform(_safe_indexing(Z, still_inside))
+    return inside
 
 
 @inverse.register
@@ -44,6 +58,12 @@ def _columns(columns: ColumnTransformer, X: ArrayLike) -> np.ndarray:
         log_det += log_abs_det(part.transformer, part.of(X))
         log_det += len(part.inputs) * np.log(np.abs(part.weight))
     return log_det
+
+
+@in_domain.register
+def _columns_domain(columns: ColumnTransformer, X: ArrayLike) -> np.ndarray:
+    inside = [in_domain(part.transformer, part.of(X)) for part in _parts(columns)]
+    return np.asarray(np.all(inside, axis=0))
 
 
 @inverse.register

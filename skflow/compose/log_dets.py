@@ -37,8 +37,8 @@ def log_abs_det(transformer: Any, X: ArrayLike) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_samples,)
-        The values log |det ∂z/∂x| in nats. −inf where the transformer maps a whole
-        neighbourhood of x to one value, so that no density is left there.
+        The values log |det ∂z/∂x| in nats. −inf where no density is left: where a whole
+        neighbourhood of x is mapped to one value, and outside the transformer's domain.
 
     Raises
     ------
@@ -136,11 +136,13 @@ def _pca(transformer: PCA | IncrementalPCA, X: ArrayLike) -> np.ndarray:
 def _power(transformer: PowerTransformer, X: ArrayLike) -> np.ndarray:
     rows = checked_rows(transformer, X)
     if transformer.method == "box-cox":
-        log_slopes = np.log(rows)
+        log_slopes = np.log(rows, out=np.full_like(rows, np.nan), where=rows > 0)
     else:
         log_slopes = np.sign(rows) * np.log1p(np.abs(rows))
     log_det = ((transformer.lambdas_ - 1) * log_slopes).sum(axis=1)
-    return log_det + log_abs_det(transformer._scaler, rows) if transformer.standardize else log_det
+    if transformer.standardize:
+        log_det += log_abs_det(transformer._scaler, rows)
+    return np.where(np.isnan(log_det), -np.inf, log_det)
 
 
 def _same_everywhere(rows: np.ndarray, log_slopes: np.ndarray) -> np.ndarray:

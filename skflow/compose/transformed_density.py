@@ -20,6 +20,7 @@ from sklearn.utils.validation import (
 )
 
 from skflow.compose.checks import check_square
+from skflow.compose.domains import in_domain
 from skflow.compose.log_dets import log_abs_det
 from skflow.compose.sampling import draw
 from skflow.validation import check_count, check_finite, explained_conversion
@@ -149,8 +150,9 @@ class TransformedDensity(DensityMixin, BaseEstimator):
         )
         transformer.fit(deepcopy(X), **params.transformer.fit)
         log_abs_det(transformer, _safe_indexing(X, [0]))  # raises, where there is none
-        Z = _transform(transformer, X)
-        self._check_image(transformer, X, Z)
+        _check_domain(transformer, X)
+        Z = transformer.transform(deepcopy(X))
+        check_square(transformer, self.n_features_in_, Z.shape[1])
         self.density_ = clone(self.density).fit(Z, **params.density.fit)
         self.transformer_ = transformer
         return self
@@ -171,12 +173,12 @@ class TransformedDensity(DensityMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = self._validate(X, reset=False)
-        Z = _transform(self.transformer_, X)
-        inside = np.isfinite(np.asarray(Z, dtype=float)).all(axis=1)
+        inside = in_domain(self.transformer_, X)
         log_p = np.full(len(inside), -np.inf)
         if inside.any():
-            X, Z = (_safe_indexing(rows, inside) for rows in (X, Z))
-            log_p[inside] = self.density_.score_samples(Z) + log_abs_det(self.transformer_, X)
+            X = _safe_indexing(X, inside)
+            log_det = log_abs_det(self.transformer_, X)
+            log_p[inside] = log_det + self.density_.score_samples(self.transformer_.transform(X))
         return log_p
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
@@ -268,19 +270,13 @@ class TransformedDensity(DensityMixin, BaseEstimator):
         named = hasattr(self, "feature_names_in_") and hasattr(X, "columns")
         return X if named else rows
 
-    def _check_image(self, transformer: Any, X: Any, Z: Any) -> None:
-        """Raise where the transformer changes the number of columns, or leaves the numbers."""
-        check_square(transformer, self.n_features_in_, Z.shape[1])
-        outside = ~np.isfinite(np.asarray(Z, dtype=float))
-        if outside.any():
-            row, column = np.argwhere(outside)[0]
-            raise ValueError(
-                f"{transformer!r} maps row {row} of X to {np.asarray(Z)[row, column]} in "
-                f"column {column}: the row lies outside its domain. Drop such rows, or take a "
-                "transformer for all numbers."
-            )
 
-
-def _transform(transformer: Any, X: Any) -> Any:
-    with np.errstate(divide="ignore", invalid="ignore"):  # outside its domain
-        return transformer.transform(deepcopy(X))  # with copy=False it writes into X
+def _check_domain(transformer: Any, X: Any) -> None:
+    outside = np.flatnonzero(~in_domain(transformer, X))
+    if len(outside):
+        row = np.asarray(_safe_indexing(X, outside[:1]))[0]
+        raise ValueError(
+            f"Row {outside[0]} of X, {row}, is outside the domain of {type(transformer).__name__} (as are "
+            f"{len(outside) - 1} more): it is not mapped to finite numbers. Drop such rows, or "
+            "take a transformer for all numbers."
+        )

@@ -336,7 +336,10 @@ def test_samples_through_a_transformer_without_an_inverse():
         ),
         (MaxAbsScaler(clip=True), r"MaxAbsScaler\(clip=True\)"),
         (FunctionTransformer(np.log), r"no inverse_func"),
-        (FunctionTransformer(np.log, np.exp, check_inverse=False), r"row \d+ of X to .*domain"),
+        (
+            FunctionTransformer(np.log, np.exp, check_inverse=False),
+            r"Row \d+ of X, .* domain .*more",
+        ),
         ("standard", r"'transformer' parameter .* must be .* 'standard'"),
     ],
     ids=str,
@@ -377,11 +380,23 @@ def test_bad_rows(quick):
         density.score_samples(np.zeros((4, 3)))
 
 
-def test_rows_outside_the_domain_have_no_density():
-    density = kernels(LOG).fit(POSITIVE)
-    scores = density.score_samples([[1.0, 2.0], [-1.0, 2.0], [0.0, 2.0]])
-    assert np.isfinite(scores).tolist() == [True, False, False]
-    assert density.score_samples([[-1.0, 2.0]]).tolist() == [-np.inf]
+@pytest.mark.parametrize(
+    "transformer",
+    [
+        LOG,
+        PowerTransformer("box-cox"),
+        make_pipeline(LOG, PCA()),
+        make_pipeline(MaxAbsScaler(), PowerTransformer("box-cox"), StandardScaler()),
+        ColumnTransformer([("log", LOG, [0])], remainder="passthrough"),
+    ],
+    ids=["function", "power", "pipeline", "pipeline of powers", "columns"],
+)
+def test_rows_outside_the_domain_have_no_density(transformer):
+    density = kernels(transformer).fit(POSITIVE)
+    rows = np.array([[1.0, 2.0], [-1.0, 2.0], [0.0, 2.0]])
+    assert np.isfinite(density.score_samples(rows)).tolist() == [True, False, False]
+    assert density.score_samples(rows[:1])[0] == density.score_samples(rows)[0]
+    assert density.score_samples(rows[1:2]).tolist() == [-np.inf]
 
 
 def test_one_row_one_column_and_a_constant_column():
