@@ -22,8 +22,8 @@ def _function(transformer: FunctionTransformer, X: ArrayLike) -> np.ndarray:
         return np.zeros(len(rows))
     if transformer.inverse_func is None:
         raise ValueError(
-            f"FunctionTransformer(func={transformer.func!r}) has no inverse_func, and only a function with an inverse gives a "
-            "density in the original units: pass inverse_func."
+            f"FunctionTransformer(func={transformer.func!r}) has no inverse_func, and only a "
+            "function with an inverse gives a density in the original units: pass inverse_func."
         )
 
     def mapped(rows: np.ndarray) -> np.ndarray:
@@ -111,7 +111,7 @@ def _check_settled(
     if (uncertainty > _TOLERANCE).any():
         worst = int(uncertainty.argmax())
         raise ValueError(
-            f"The derivative of {transformer.func!r} at row {worst}, {rows[worst]}, cannot be found "
-            f"numerically: its log-determinant is uncertain by {uncertainty[worst]:.1g} nats. "
-            "Register one for a subclass, as the example of skflow.compose.log_abs_det shows."
+            f"The derivative of {transformer.func!r} at row {worst}, {rows[worst]}, cannot be "
+            f"found numerically: its log-determinant is uncertain by {uncertainty[worst]:.1g} "
+            "nats. Register one for a subclass, as the example of log_abs_det shows."
         )

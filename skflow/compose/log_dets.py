@@ -55,8 +55,8 @@ def log_abs_det(transformer: Any, X: ArrayLike) -> np.ndarray:
 
     Notes
     -----
-    FunctionTransformer is differentiated numerically, to about 1e-10 for smooth functions, at
-    the cost of 33 calls a column. Register a subclass of it to give the log-determinant.
+    FunctionTransformer is differentiated numerically, to about 1e-10 for smooth functions, by
+    33 calls of the function for each column. Register a subclass to give the derivative.
 
     QuantileTransformer is piecewise linear (and then takes normal quantiles). At a knot this
     is the log of the mean slope of the two pieces, at the two ends the slope inside; beyond

@@ -276,7 +276,7 @@ def _check_domain(transformer: Any, X: Any) -> None:
     if len(outside):
         row = np.asarray(_safe_indexing(X, outside[:1]))[0]
         raise ValueError(
-            f"Row {outside[0]} of X, {row}, is outside the domain of {type(transformer).__name__} (as are "
-            f"{len(outside) - 1} more): it is not mapped to finite numbers. Drop such rows, or "
-            "take a transformer for all numbers."
+            f"Row {outside[0]} of X, {row}, is outside the domain of "
+            f"{type(transformer).__name__} (as are {len(outside) - 1} more): it is not mapped to "
+            "finite numbers. Drop such rows, or take a transformer for all numbers."
         )
