@@ -100,7 +100,7 @@ for panel, found in ((left, search), (middle, naive)):
             panel.plot(best, places + (i - 1) * 0.2, "o", color=f"C{i}", label=kind.__name__)
     panel.set(yticks=places, yticklabels=list(transformers), xlabel="held-out score, a row")
     panel.invert_yaxis()
-left.set(xlim=(-7.1, -6.5), title="TransformedDensity: nats, original units")
+left.set(xlim=(-7.3, -6.55), title="TransformedDensity: nats, original units")
 left.legend(frameon=False, loc="lower left")
 middle.set(xlim=(-8, 3), title="Pipeline: units of its own")
 

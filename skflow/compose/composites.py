@@ -117,11 +117,11 @@ def _check_each_column_once(columns: ColumnTransformer, parts: list[_Part]) -> N
                 "the original units is one of all columns: use 'passthrough', as its remainder "
                 "too, or drop the column from X."
             )
-        twice = seen.intersection(part.inputs)
-        if twice:
-            raise ValueError(
-                f"ColumnTransformer uses {column_name(names, min(twice))} twice, so its rows fill "
-                "only a surface, on which a density of all columns is infinite: let each column "
-                "be in one transformer."
-            )
-        seen.update(part.inputs)
+        for column in part.inputs:
+            if column in seen:
+                raise ValueError(
+                    f"ColumnTransformer uses {column_name(names, column)} twice, so its rows fill "
+                    "only a surface, on which a density of all columns is infinite: let each "
+                    "column be in one transformer, once."
+                )
+            seen.add(column)

@@ -97,6 +97,12 @@ def test_columns_used_twice(rows):
         log_abs_det(columns, rows)
 
 
+def test_a_column_used_twice_by_one_transformer():
+    columns = ColumnTransformer([("scale", SCALE, [2, 2])], remainder="passthrough").fit(X)
+    with pytest.raises(ValueError, match="uses column 2 twice"):
+        log_abs_det(columns, X)
+
+
 def test_parts_that_drop_columns():
     columns = ColumnTransformer([("pca", PCA(1), [0, 1])], remainder="passthrough").fit(X)
     with pytest.raises(ValueError, match="PCA maps 2 columns to 1"):
