@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Generator, nn
 
-from skflow.flows.bijections import Bijection, Chain
+from skflow.flows.bijections import Chain
 from skflow.flows.blueprint import Blueprint, Design, Part, make_base
 from skflow.flows.flow import Flow
 from skflow.flows.mixture import Mixture
@@ -87,10 +87,9 @@ class Earlier:
     density: Flow  # of a mixture
     blueprint: Blueprint
 
-    def units(self) -> Bijection:
-        """The link that all parts share."""
-        (units,) = copy.deepcopy(self.density).cpu().double().chain.links
-        return units
+    def units(self) -> Chain:
+        """The links that all parts share."""
+        return copy.deepcopy(self.density).cpu().double().chain
 
     def given(self) -> Chain:
         """The links that the context goes through."""
@@ -167,7 +166,7 @@ class Training:
             left_out = [s.left_out for s in splits]
             self._left_out, self._left_log_det = self._latent(table, left_out, device)
 
-    def run(self, watch: Watch, units_log_det: float) -> History:
+    def run(self, watch: Watch) -> History:
         """Train; Ctrl-C ends training with the best weights so far, unless in a search."""
         history = History()
         records = train(
@@ -175,7 +174,7 @@ class Training:
         )
         try:
             with closing(records):
-                for _ in watch(self._noted(records, history, units_log_det)):
+                for _ in watch(self._noted(records, history)):
                     pass
         except KeyboardInterrupt:
             if _inside_search():
@@ -193,24 +192,21 @@ class Training:
             pieces.append(Piece(flow, Part(member.links, True, self._recipe.base)))
         return pieces
 
-    def _noted(
-        self, records: Iterable[Record], history: History, units_log_det: float
-    ) -> Iterator[Progress]:
+    def _noted(self, records: Iterable[Record], history: History) -> Iterator[Progress]:
         """Write the records into the history."""
         for record in records:
             history.n_epochs = record.epoch
-            history.losses = [x - self._seen_log_det - units_log_det for x in record.losses]
+            history.losses = [x - self._seen_log_det for x in record.losses]
             if record.best is not None and record.scores is not None:
-                log_det = self._left_log_det + units_log_det
-                history.scores.append(float(record.scores.mean()) + log_det)
-                history.best_score = float(record.best.scores.mean()) + log_det
+                history.scores.append(float(record.scores.mean()) + self._left_log_det)
+                history.best_score = float(record.best.scores.mean()) + self._left_log_det
                 history.still_improving = record.best.still_improving
             yield Progress(record.step, record.n_steps, history.best_score)
 
     def _latent(
         self, table: Table, index: list[np.ndarray], device: torch.device
     ) -> tuple[Rows, float]:
-        """Each member's rows behind its fixed links, and their mean log-determinant."""
+        """Each member's rows behind its fixed links, and their mean log-determinant so far."""
         tables = [table.take(rows) for rows in index]
         images = [m.fixed(t.x, t.c) for m, t in zip(self._members, tables, strict=True)]
         rows = Rows.stack(
@@ -218,7 +214,9 @@ class Training:
             [t.w.float() for t in tables],
             None if table.c is None else [t.c.float() for t in tables if t.c is not None],
         )
-        means = [t.mean(log_det) for t, (_, log_det) in zip(tables, images, strict=True)]
+        means = [
+            t.mean(t.volume + log_det) for t, (_, log_det) in zip(tables, images, strict=True)
+        ]
         return rows.to(device), float(np.mean(means))
 
 

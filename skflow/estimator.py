@@ -25,15 +25,16 @@ from skflow.fitting import Fitted, fit_density
 from skflow.flows.blueprint import Blueprint, Design, Part, from_arrays, to_arrays
 from skflow.flows.flow import Flow
 from skflow.flows.registry import Sizes
+from skflow.flows.supported import Supported
 from skflow.parameters import FlowParameters, Seed
 from skflow.recipe import resolve
+from skflow.supports import check_inside, lift, resolve_supports, warn_of_columns
 from skflow.training.batches import effective_size, merge, spread
 from skflow.validation import (
     check_finite,
     check_layer_sizes,
     check_variance,
     explained_conversion,
-    warn_of_degenerate_columns,
 )
 from skflow.version import __version__
 
@@ -58,25 +59,37 @@ class FlowEstimator(FlowParameters):
         keep_freed_memory()
         device = resolve_device(self.device)
         check_layer_sizes(self.hidden_layer_sizes)
+        supports = resolve_supports(self.support, rows.shape[1], names)
         earlier = None
         if self.warm_start and hasattr(self, "flow_"):
-            earlier = Earlier(self.flow_, self._blueprint)
+            earlier = Earlier(self._reals(), self._blueprint)
         # a warm start deals the same folds, so that left-out rows stay left out
         seed = self._draw_seed() if earlier is None else self._seed
-        rows, weights, context = _at_most(_MOST_ROWS, rows, sample_weight, context, seed)
+        drawn, weights = _at_most(_MOST_ROWS, rows, sample_weight, seed)
+        rows, context = np.asarray(rows[drawn]), None if context is None else context[drawn]
         check_variance(rows, names)
+        check_inside(rows, supports, names, drawn)
+        n_rows = len(rows)
         rows, weights, context = merge(rows, weights, context)
-        warn_of_degenerate_columns(rows, names)
+        lifted = lift(
+            rows,
+            weights,
+            context,
+            supports,
+            np.random.default_rng((seed, 1)),
+            None if earlier is None else self.flow_,
+        )
+        warn_of_columns(rows, n_rows, supports, names)
         recipe = resolve(
             self.get_params(deep=False),
-            len(rows),
-            effective_size(weights),
+            len(lifted.rows),
+            effective_size(lifted.weights),
             rows.shape[1],
             0 if context is None else context.shape[1],
             kind,
             robust,
         )
-        fitted = fit_density(rows, weights, recipe, seed, device, self._watch, earlier, context)
+        fitted = fit_density(lifted, recipe, seed, device, self._watch, earlier)
         if earlier is not None:
             fitted.history.go_on_from(self.n_iter_, self.loss_curve_, self.validation_scores_)
         self._keep(fitted, seed, device)
@@ -152,7 +165,11 @@ class FlowEstimator(FlowParameters):
             drawn = self._density().sample(n_samples, generator, given)
         return drawn.double().cpu().numpy()
 
-    def _density(self) -> Flow:
+    def _reals(self) -> Flow:
+        """The fitted density of real numbers, behind that of columns with supports."""
+        return self.flow_.reals if isinstance(self.flow_, Supported) else self.flow_
+
+    def _density(self) -> Flow | Supported:
         """What scores and draws, in the precision asked for."""
         if self.dtype == "float64":
             return self.flow_
@@ -219,25 +236,17 @@ class FlowEstimator(FlowParameters):
 
 
 def _at_most(
-    most: int,
-    rows: np.ndarray,
-    sample_weight: ArrayLike | None,
-    context: np.ndarray | None,
-    seed: int,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Rows that a fit looks at, their weights and context; a memory map is read only there."""
+    most: int, rows: np.ndarray, sample_weight: ArrayLike | None, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the rows that a fit looks at, and their weights."""
     rng = np.random.default_rng(seed)
     if sample_weight is None:
         drawn = spread(len(rows), most, rng)
-        weights = np.ones(min(len(rows), most))
-    else:
-        all_weights = _check_sample_weight(
-            sample_weight, rows, dtype=np.float64, ensure_non_negative=True
-        )
-        weighty = np.flatnonzero(all_weights)
-        drawn = weighty[spread(len(weighty), most, rng)]
-        weights = all_weights[drawn]
-    return np.asarray(rows[drawn]), weights, None if context is None else context[drawn]
+        return drawn, np.ones(len(drawn))
+    weights = _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
+    weighty = np.flatnonzero(weights)
+    drawn = weighty[spread(len(weighty), most, rng)]
+    return drawn, weights[drawn]
 
 
 def _blueprint_from(record: dict[str, Any]) -> Blueprint:
@@ -249,6 +258,7 @@ def _blueprint_from(record: dict[str, Any]) -> Blueprint:
         record["units"],
         parts,
         record["context"],
+        record.get("supported", False),
     )
 
 

@@ -2,4 +2,4 @@
 
 
 class DegenerateColumnWarning(UserWarning):
-    """A column is constant, or one value fills much of it: no density describes it well."""
+    """No density on the real line describes a column well: it has ties, or ends at a bound."""

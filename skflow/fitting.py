@@ -1,10 +1,11 @@
 """From a weighted set of rows to a fitted density."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
 from skflow.device import scoring_dtype
 from skflow.ensemble import Earlier, History, Training, Watch, new_members
@@ -12,8 +13,10 @@ from skflow.flows.bijections import Bijection, Chain, Standardize
 from skflow.flows.blueprint import Blueprint, names_of
 from skflow.flows.flow import Flow
 from skflow.flows.mixture import Mixture
+from skflow.flows.supported import Supported
 from skflow.parts import Choices, Piece, Unseen, blend, choose, choose_given, side_pieces
 from skflow.recipe import Recipe
+from skflow.supports import Lifted
 from skflow.table import Split, Table
 from skflow.training.batches import deal_folds
 
@@ -25,7 +28,7 @@ class Fitted:
     `unseen` has scores and weights of rows under what was fitted without them.
     """
 
-    density: Flow
+    density: Flow | Supported
     blueprint: Blueprint
     weights: dict[str, float]
     history: History
@@ -33,21 +36,19 @@ class Fitted:
 
 
 def fit_density(
-    rows: np.ndarray,
-    weights: np.ndarray,
+    rows: Lifted,
     recipe: Recipe,
     seed: int,
     device: torch.device,
     watch: Watch = iter,
     earlier: Earlier | None = None,
-    context: np.ndarray | None = None,
 ) -> Fitted:
     """Fit the members, and the safety net under them.
 
     Parameters
     ----------
-    rows, weights : ndarray of shape (n, d) and (n,)
-        A merged set of rows in the user's units; weights with mean 1.
+    rows : Lifted
+        A merged set of rows in the user's units, made real numbers; weights with mean 1.
     recipe : Recipe
         All settings.
     seed : int
@@ -58,32 +59,30 @@ def fit_density(
         Passes the records of training on, to show them.
     earlier : Earlier, optional
         A fit to go on from.
-    context : ndarray of shape (n, c), optional
-        What the density is conditioned on, row by row.
 
     Returns
     -------
     Fitted
     """
     with torch.inference_mode(False), torch.enable_grad():  # whatever the caller is in
-        return _fit(rows, weights, recipe, seed, device, watch, earlier, context)
+        return _fit(rows, recipe, seed, device, watch, earlier)
 
 
 def _fit(
-    rows: np.ndarray,
-    weights: np.ndarray,
+    rows: Lifted,
     recipe: Recipe,
     seed: int,
     device: torch.device,
     watch: Watch,
     earlier: Earlier | None,
-    context: np.ndarray | None,
 ) -> Fitted:
     rng = np.random.default_rng(seed)
-    x, w = torch.from_numpy(rows), torch.from_numpy(weights)
-    units = Standardize.fit(x, w) if earlier is None else earlier.units()
-    x, units_log_det = units(x)
-    table = Table(x, w, None if context is None else torch.from_numpy(context))
+    x, w = torch.from_numpy(rows.rows), torch.from_numpy(rows.weights)
+    units = _fit_units(rows.links, x, w) if earlier is None else earlier.units()
+    x, log_det = units(x)
+    context = None if rows.context is None else torch.from_numpy(rows.context)
+    cells = None if rows.cells is None else units(rows.cells)[0]
+    table = Table(x, w, context, log_det, cells)
     given = choose_given(table, recipe, rng) if earlier is None else earlier.given()
     table = table.through(given)
     choices = choose(table, recipe, rng)
@@ -95,15 +94,17 @@ def _fit(
     else:
         members = earlier.members(recipe.design, len(splits))
     training = Training(members, splits, table, recipe, generator, device)
-    history = training.run(watch, float(units_log_det[0]))
+    history = training.run(watch)
     pieces, shares, unseen = {"flow": training.pieces()}, {"flow": 1.0}, None
     if recipe.scores_unseen:
         scored = Unseen.of(pieces["flow"], sides, splits, table)
         if recipe.safety_net:
             shares = blend(scored)
             pieces |= _net(sides, table, choices, recipe)
-        unseen = scored.blended(shares) + float(units_log_det[0]), scored.weights
-    density, blueprint = _assemble(pieces, shares, units, given, recipe)
+        unseen = scored.blended(shares), scored.weights
+    reals, blueprint = _assemble(pieces, shares, units, given, recipe)
+    density = rows.settle(reals)
+    blueprint = replace(blueprint, supported=density is not reals)
     density = density.to(device, scoring_dtype(device))
     return Fitted(density, blueprint, shares, history, unseen)
 
@@ -111,18 +112,25 @@ def _fit(
 def _assemble(
     pieces: dict[str, list[Piece]],
     shares: dict[str, float],
-    units: Bijection,
+    units: Chain,
     given: Chain,
     recipe: Recipe,
 ) -> tuple[Flow, Blueprint]:
-    """The mixture of all pieces, each kind by its share, behind the link to the user's units."""
+    """The mixture of all pieces, each kind by its share, behind the links to the user's units."""
     parts = [(p, shares[name] / len(pieces[name])) for name in shares for p in pieces[name]]
     mixture = Mixture(
         [p.flow for p, _ in parts], torch.tensor([s for _, s in parts], dtype=torch.float64)
     )
-    density = Flow(Chain([units]), mixture, given).eval().requires_grad_(False)
+    density = Flow(units, mixture, given).eval().requires_grad_(False)
     records = tuple(p.part for p, _ in parts)
-    return density, Blueprint(recipe.design, names_of([units]), records, names_of(given.links))
+    blueprint = Blueprint(recipe.design, names_of(units.links), records, names_of(given.links))
+    return density, blueprint
+
+
+def _fit_units(links: Sequence[Bijection], x: Tensor, w: Tensor) -> Chain:
+    """What all parts share: links to columns without bounds, which are then standardised."""
+    images, _ = Chain(links)(x)
+    return Chain([*links, Standardize.fit(images, w)])
 
 
 def _net(

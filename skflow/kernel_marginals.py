@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.special import log_ndtr, logsumexp, ndtr, ndtri_exp
-from torch import Tensor
 
 from skflow.flows.bijections import Interpolant
 
@@ -113,17 +112,15 @@ def _choose_factor(
     return FACTORS[best] if scores[best] > normal_score + needed else None
 
 
-def fit_kernel_link(x: Tensor, weights: Tensor, factors: Sequence[float | None]) -> Interpolant:
-    """The link that makes the chosen columns normal and leaves the others as they are."""
-    w = weights.numpy()
-    tables = [_table(column.numpy(), w, f) for column, f in zip(x.T, factors, strict=True)]
+def interpolant_of(tables: Sequence[np.ndarray]) -> Interpolant:
+    """The link whose columns have knots, values and slopes (3, k) as in the tables."""
     longest = max(table.shape[1] for table in tables)
     filled = np.stack([_lengthened(table, longest) for table in tables], axis=1)
     return Interpolant(*(torch.from_numpy(rows) for rows in filled))
 
 
-def _table(column: np.ndarray, weights: np.ndarray, factor: float | None) -> np.ndarray:
-    """Knots, values and slopes, (3, k)."""
+def kernel_table(column: np.ndarray, weights: np.ndarray, factor: float | None) -> np.ndarray:
+    """Knots, values and slopes (3, k) that make a column normal; the identity for no factor."""
     if factor is None or column.min() == column.max():
         return np.array([[-1.0, 1.0], [-1.0, 1.0], [1.0, 1.0]])
     if len(column) > _MOST_ROWS:

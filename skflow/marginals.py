@@ -1,7 +1,6 @@
 """Marginal links: what happens to every column on its own, before columns meet."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,8 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skflow.cell_marginals import Cells, cells_help
 from skflow.flows.bijections import Bijection, Chain, Standardize, YeoJohnson
-from skflow.kernel_marginals import choose_factors, fit_kernel_link
+from skflow.kernel_marginals import choose_factors, interpolant_of, kernel_table
+from skflow.table import Table
+
+Factor = float | str | None
 
 LEAST_SLOPE = 0.1  # of regressions' power transforms: what is far out stays within reach
 _WORK = 2.5e7  # bounds the rows on which kernels are chosen, by columns
@@ -22,32 +25,43 @@ class Marginals:
     """How to fit marginal links.
 
     `kind` is "standardize", "yeo-johnson" or "kernel", which comes after a power transform,
-    `factors` the kernels' bandwidth factor of each column, `least_slope` that of the power.
+    `factors` the kernels' bandwidth factor of each column or "cells" for its cells,
+    `least_slope` that of the power.
     """
 
     kind: str
-    factors: tuple[float | None, ...] = ()
+    factors: tuple[Factor, ...] = ()
     least_slope: float = 0.0
 
-    def fit(self, x: Tensor, weights: Tensor) -> list[Bijection]:
+    def fit(self, x: Tensor, weights: Tensor, cells: Tensor | None = None) -> list[Bijection]:
         """Links that bring the columns of x (n, d) to about standard normal."""
         if self.kind == "standardize":
             return [Standardize.fit(x, weights)]
-        steps: list[Callable[[Tensor, Tensor], Bijection]]
-        steps = [_centre, partial(YeoJohnson.fit, least_slope=self.least_slope), Standardize.fit]
-        if self.kind == "kernel":
-            steps.append(lambda x, w: fit_kernel_link(x, w, self.factors))
         links: list[Bijection] = []
-        for fit in steps:
+        power = partial(YeoJohnson.fit, least_slope=self.least_slope)
+        for fit in (_centre, power, Standardize.fit):
             links.append(fit(x, weights))
             x, _ = links[-1](x)
+        if self.kind == "kernel":
+            ends = None if cells is None else Chain(links)(cells)[0].numpy()
+            links.append(interpolant_of(self._tables(x.numpy(), weights.numpy(), ends)))
         return links
+
+    def _tables(self, x: np.ndarray, weights: np.ndarray, ends: np.ndarray | None) -> list:
+        """Knots, values and slopes for each column."""
+        tables = []
+        for j, factor in enumerate(self.factors):
+            if factor == "cells" and ends is not None:
+                tables.append(Cells.fit(ends[0, :, j], ends[1, :, j], weights).table())
+            else:
+                number = None if isinstance(factor, str) else factor
+                tables.append(kernel_table(x[:, j], weights, number))
+        return tables
 
 
 def choose_marginals(
     kinds: tuple[str, ...],
-    x: Tensor,
-    weights: Tensor,
+    table: Table,
     folds: np.ndarray,
     least_slope: float = 0.0,
 ) -> list[Marginals]:
@@ -57,22 +71,30 @@ def choose_marginals(
         if kind != "kernel":
             candidates.append(Marginals(kind, (), least_slope))
             continue
-        factors = _kernel_factors(x, weights, folds)
+        factors = _kernel_factors(table, folds)
         if any(factor is not None for factor in factors):
             candidates.append(Marginals(kind, tuple(factors), least_slope))
     return candidates
 
 
-def _kernel_factors(x: Tensor, weights: Tensor, folds: np.ndarray) -> list[float | None]:
-    some = slice(int(math.sqrt(_WORK / x.shape[1])))
-    x, weights, folds = x[some], weights[some], folds[some]
+def _kernel_factors(table: Table, folds: np.ndarray) -> list[Factor]:
+    some = table.take(slice(int(math.sqrt(_WORK / table.x.shape[1]))))
     n_folds = folds.max() + 1
-    folds = np.where(folds < math.ceil(_SCORED_ROWS * n_folds / len(x)), folds, -1)
-    z, _ = Chain(Marginals("yeo-johnson").fit(x, weights))(x)
+    folds = folds[: len(some.x)]
+    folds = np.where(folds < math.ceil(_SCORED_ROWS * n_folds / len(folds)), folds, -1)
+    links = Chain(Marginals("yeo-johnson").fit(some.x, some.w))
+    z, _ = links(some.x)
     normal = torch.distributions.Normal(0.0, 1.0).log_prob(z)
-    scored = weights * torch.from_numpy(folds >= 0)
+    scored = some.w * torch.from_numpy(folds >= 0)
     scores = (scored @ normal / scored.sum()).numpy()
-    return choose_factors(z.numpy(), weights.numpy(), folds, scores)
+    weights = some.w.numpy()
+    factors: list[Factor] = list(choose_factors(z.numpy(), weights, folds, scores))
+    if some.cells is not None:
+        low, high = links(some.cells)[0].numpy()
+        for j in np.flatnonzero((low != high).all(axis=0)):
+            helped = cells_help(low[:, j], high[:, j], weights, folds, scores[j])
+            factors[j] = "cells" if helped else None
+    return factors
 
 
 def _centre(x: Tensor, weights: Tensor) -> Standardize:

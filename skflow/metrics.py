@@ -7,7 +7,11 @@ from numpy.typing import ArrayLike
 
 
 def mean_log_likelihood(
-    estimator: Any, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    estimator: Any,
+    X: ArrayLike,
+    y: Any = None,
+    sample_weight: ArrayLike | None = None,
+    floor: float = -np.inf,
 ) -> float:
     """Mean log-likelihood a row of any fitted density estimator.
 
@@ -26,6 +30,9 @@ def mean_log_likelihood(
         Ignored; there for the signature of a scorer.
     sample_weight : array-like of shape (n_samples,), optional
         Weights of the rows.
+    floor : float, default=-inf
+        The least that a row counts, in nats. A single row outside the support of a density
+        has −∞ and would end a search: ``functools.partial(mean_log_likelihood, floor=-100)``.
 
     Returns
     -------
@@ -44,7 +51,7 @@ def mean_log_likelihood(
     -465.2 in all, -3.101 a row
     """
     weights = None if sample_weight is None else np.asarray(sample_weight, dtype=float)
-    return float(np.average(estimator.score_samples(X), weights=weights))
+    return float(np.average(np.maximum(estimator.score_samples(X), floor), weights=weights))
 
 
 def conditional_log_likelihood(

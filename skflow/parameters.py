@@ -56,6 +56,16 @@ class FlowParameters(BaseEstimator):
     marginals : {"auto", "yeo-johnson"} or None, default="auto"
         What happens to each column before columns meet: None standardises it,
         "yeo-johnson" also takes a power transform. "auto" lets left-out rows choose.
+    support : str, tuple, list, dict or None, default=None
+        What values the columns (a regressor's targets) can take. None: all real numbers.
+        One for all columns, a list with one for each, or a dict from names or indices:
+
+        - "positive", "nonnegative", "unit" (0 to 1) or (low, high), where None is no bound:
+          the density is 0 outside, and all draws lie inside;
+        - "integer" or ("integer", low, high): whole numbers. ``log p`` is then the
+          log-probability of the value, estimated at 16 fixed places in its cell;
+        - "circular" (period 2π) or ("circular", period): angles, times of day. The density is
+          periodic, without a seam.
     n_estimators : "auto" or int, default="auto"
         Number of members, flows trained at once whose densities are averaged.
     safety_net : bool, default=True
@@ -115,6 +125,7 @@ class FlowParameters(BaseEstimator):
         "dropout": [_AUTO, Interval(Real, 0, 1, closed="left")],
         "base": [StrOptions({"auto", "normal", "t"})],
         "marginals": [StrOptions({"auto", "yeo-johnson"}), None],
+        "support": [None, str, tuple, list, dict],
         "n_estimators": [_AUTO, Interval(Integral, 1, None, closed="left")],
         "safety_net": ["boolean"],
         "learning_rate_init": [_AUTO, Interval(Real, 0, None, closed="neither")],
@@ -146,6 +157,7 @@ class FlowParameters(BaseEstimator):
         dropout: Literal["auto"] | float = "auto",
         base: Literal["auto", "normal", "t"] = "auto",
         marginals: Literal["auto", "yeo-johnson"] | None = "auto",
+        support: str | tuple | list | dict | None = None,
         n_estimators: Literal["auto"] | int = "auto",
         safety_net: bool = True,
         learning_rate_init: Literal["auto"] | float = "auto",
@@ -173,6 +185,7 @@ class FlowParameters(BaseEstimator):
         self.dropout = dropout
         self.base = base
         self.marginals = marginals
+        self.support = support
         self.n_estimators = n_estimators
         self.safety_net = safety_net
         self.learning_rate_init = learning_rate_init

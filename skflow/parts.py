@@ -139,7 +139,10 @@ def side_pieces(table: Table, choices: Choices, recipe: Recipe) -> dict[str, Pie
 
 @dataclass(frozen=True)
 class Unseen:
-    """Scores (n, parts) of rows under parts that were fitted without them, weights (n,)."""
+    """Scores (n, parts) of rows under parts that were fitted without them, weights (n,).
+
+    In the user's units.
+    """
 
     names: list[str]
     scores: np.ndarray
@@ -154,7 +157,8 @@ class Unseen:
         for flow, side, split in zip(flows, sides, splits, strict=True):
             rows = table.take(split.left_out[:_BLEND_ROWS])
             candidates = [flow, *side.values()]
-            scores.append(torch.stack([_log_prob(c.flow, rows) for c in candidates], dim=1))
+            log_probs = torch.stack([_log_prob(c.flow, rows) for c in candidates], dim=1)
+            scores.append(log_probs + rows.volume.unsqueeze(1))
             weights.append(rows.w)
         return cls(["flow", *sides[0]], torch.cat(scores).numpy(), torch.cat(weights).numpy())
 
@@ -186,8 +190,8 @@ def _choose_start(some: Table, folds: np.ndarray, recipe: Recipe) -> tuple[Margi
     df = DEGREES_OF_FREEDOM[-1:] if recipe.base == "normal" else DEGREES_OF_FREEDOM
     starts, scores = [], []
     slope = LEAST_SLOPE if recipe.context == "numbers" else 0.0
-    for marginals in choose_marginals(recipe.marginals, some.x, some.w, folds, slope):
-        z, log_det = Chain(marginals.fit(some.x, some.w))(some.x)
+    for marginals in choose_marginals(recipe.marginals, some, folds, slope):
+        z, log_det = Chain(marginals.fit(some.x, some.w, some.cells))(some.x)
         start = choose_start(recipe.context, replace(some, x=z), folds, df)
         starts.append((marginals, start))
         scores.append(start.merit(some.mean(log_det)))
@@ -201,7 +205,7 @@ def _log_prob(flow: Flow, table: Table) -> Tensor:
 
 def _links(table: Table, marginals: Marginals, start: Start) -> list[Bijection]:
     """Marginals, and behind them what leaves a standard t."""
-    links = marginals.fit(table.x, table.w)
+    links = marginals.fit(table.x, table.w, table.cells)
     z, _ = Chain(links)(table.x)
     return [*links, *start.fit(replace(table, x=z))]
 

@@ -11,8 +11,10 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from skflow.estimator import FlowEstimator
+from skflow.flows.supported import Supported
 from skflow.parameters import Seed, documented
 from skflow.quantiles import OneTarget
+from skflow.supports import check_no_angles
 from skflow.validation import check_count, check_levels, check_targets
 
 _DRAWS = 512  # that means, spreads and quantiles of several targets are taken from
@@ -106,6 +108,7 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
         with self._all_or_nothing():
             rows = self._validate(X, reset=True)
             targets, names = check_targets(y, len(rows), type(self).__name__)
+            check_no_angles(self.support, targets.shape[1], names)
             self._y_ndim = np.asarray(y).ndim
             self.n_targets_ = targets.shape[1]
             self._fit_rows(targets, sample_weight, names, rows, "numbers")
@@ -163,7 +166,8 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
         if self.n_targets_ == 1:
             with torch.no_grad():
                 at = self._tensor(np.atleast_1d(levels))
-                values = self._one_target().quantiles(at, context).double().cpu().numpy()
+                exact = self._settled(self._one_target().quantiles(at, context))
+            values = exact.double().cpu().numpy()
         else:
             each = [np.quantile(v, np.atleast_1d(levels), axis=1) for v, _ in self._atoms(X)]
             values = np.moveaxis(np.concatenate(each, axis=1), 0, -1)
@@ -252,9 +256,12 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
             Where there are several targets.
         """
         context = self._rows(X)
-        y = self._tensor(self._targets(y, len(context))[:, 0])
+        y = self._tensor(self._targets(y, len(context)))
+        if isinstance(self.flow_, Supported):
+            y = self.flow_.supports.top(y)
         with torch.no_grad():
-            return self._one_target().cdf(y, self._tensor(context)).double().cpu().numpy()
+            p = self._one_target().cdf(y[:, 0], self._tensor(context))
+        return p.double().cpu().numpy()
 
     def _atoms(self, X: ArrayLike) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Blocks of values (n, m, targets) and weights (m,) that stand for p(y | X) in sums."""
@@ -267,7 +274,10 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
             return
         with torch.no_grad():
             for values, weights in self._one_target().atoms(context):
-                yield values.unsqueeze(-1).double().cpu().numpy(), weights.double().cpu().numpy()
+                yield (
+                    self._settled(values).unsqueeze(-1).double().cpu().numpy(),
+                    weights.double().cpu().numpy(),
+                )
 
     def _one_target(self) -> OneTarget:
         if self.n_targets_ > 1:
@@ -275,7 +285,13 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
                 f"This is for one target, and y had {self.n_targets_} columns. Use sample_y, or "
                 "fit one regressor a target."
             )
-        return OneTarget(self.flow_)
+        return OneTarget(self._reals())
+
+    def _settled(self, values: torch.Tensor) -> torch.Tensor:
+        """Values that a single target can have."""
+        if not isinstance(self.flow_, Supported):
+            return values
+        return self.flow_.supports.settled(values.unsqueeze(-1)).squeeze(-1)
 
     def _rows(self, X: ArrayLike) -> np.ndarray:
         check_is_fitted(self)

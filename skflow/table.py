@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from skflow.flows.bijections import Chain
@@ -11,11 +12,18 @@ from skflow.flows.bijections import Chain
 
 @dataclass(frozen=True)
 class Table:
-    """Weighted rows in standardised units, float64: x (n, d), w (n,), context c (n, k) or None."""
+    """Weighted rows in standardised units, float64: x (n, d), w (n,), context c (n, k) or None.
+
+    `log_det` (n,) is that of the links which led from the user's units to x, None for 0. Where
+    columns are of whole numbers, `cells` has the lower and the upper end of each row's cell,
+    (2, n, d); in other columns both are x.
+    """
 
     x: Tensor
     w: Tensor
     c: Tensor | None = None
+    log_det: Tensor | None = None
+    cells: Tensor | None = None
 
     @property
     def context(self) -> Tensor:
@@ -25,7 +33,14 @@ class Table:
 
     def take(self, index: np.ndarray | Tensor | slice) -> "Table":
         """Some of the rows."""
-        return Table(self.x[index], self.w[index], None if self.c is None else self.c[index])
+        c, log_det = (None if t is None else t[index] for t in (self.c, self.log_det))
+        cells = None if self.cells is None else self.cells[:, index]
+        return Table(self.x[index], self.w[index], c, log_det, cells)
+
+    @property
+    def volume(self) -> Tensor:
+        """The log-determinant of every row, (n,)."""
+        return torch.zeros_like(self.w) if self.log_det is None else self.log_det
 
     def through(self, given: Chain) -> "Table":
         """The same rows, their context sent through links."""

@@ -1,7 +1,5 @@
 """Errors and warnings at the boundary: what was wrong, where, and what to try."""
 
-import math
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral
@@ -10,8 +8,6 @@ from typing import Any
 import numpy as np
 from sklearn.utils import assert_all_finite, check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
-
-from skflow.exceptions import DegenerateColumnWarning
 
 Names = np.ndarray | None
 
@@ -160,25 +156,4 @@ def check_variance(X: np.ndarray, names: Names) -> None:
         raise ValueError(
             f"The variance of {column_name(names, j)} overflows float64 (largest absolute value "
             f"{np.abs(X[:, j]).max():.3g}). Rescale the column, or drop its extreme rows."
-        )
-
-
-def warn_of_degenerate_columns(rows: np.ndarray, names: Names) -> None:
-    """One warning for columns where one value fills over a fifth of the distinct rows."""
-    degenerate = []
-    for j, column in enumerate(rows.T):
-        values, counts = np.unique(column, return_counts=True)
-        most = int(counts.max())
-        if len(values) == 1 or most > max(1, len(rows) / 5):
-            share = math.floor(100 * most / len(rows))
-            what = f"{share} % equal to {values[counts.argmax()]:g}"
-            what = "constant" if len(values) == 1 else what
-            degenerate.append(f"{column_name(names, j)} ({what})")
-    if degenerate:
-        warnings.warn(
-            f"No density describes these columns well: {'; '.join(degenerate)}. The fit is "
-            "finite, but log-likelihoods depend on how narrow a spike is allowed there. "
-            "Consider dropping these columns, or modelling them apart.",
-            DegenerateColumnWarning,
-            stacklevel=5,
         )

@@ -9,7 +9,9 @@ from torch import Generator, Tensor
 
 from skflow.flows.bases import MultivariateT, StandardNormal
 from skflow.flows.bijections import (
+    Arc,
     Bijection,
+    Bounded,
     Chain,
     ClassWhiten,
     Interpolant,
@@ -24,9 +26,12 @@ from skflow.flows.flow import Flow
 from skflow.flows.gaussians import Gaussians, Kernels
 from skflow.flows.mixture import Mixture
 from skflow.flows.registry import Sizes
+from skflow.flows.supported import Supported
 
 # links that are fitted from data and then fixed; their buffers are their constructors' arguments
 FIXED_LINKS: dict[str, type[Bijection]] = {
+    "arc": Arc,
+    "bounded": Bounded,
     "interpolant": Interpolant,
     "regress": Regress,
     "standardize": Standardize,
@@ -34,6 +39,7 @@ FIXED_LINKS: dict[str, type[Bijection]] = {
     "whiten_by_class": ClassWhiten,
     "yeo_johnson": YeoJohnson,
 }
+_REALS = "reals."  # of the names in a density of columns with supports
 FIXED_BASES: dict[str, type[Density]] = {"gaussians": Gaussians, "kernels": Kernels}
 
 
@@ -72,13 +78,15 @@ class Part:
 class Blueprint:
     """A density: links shared by all parts, the parts, and the design of what they learned.
 
-    `context` names the links that the context goes through first.
+    `context` names the links that the context goes through first; `supported` says whether the
+    columns have supports.
     """
 
     design: Design
     units: tuple[str, ...]
     parts: tuple[Part, ...]
     context: tuple[str, ...] = ()
+    supported: bool = False
 
 
 def make_base(name: str, n_features: int, df: float = 10.0) -> Base:
@@ -92,7 +100,7 @@ def names_of(links: Iterable[Bijection]) -> tuple[str, ...]:
     return tuple(names[type(link)] for link in links)
 
 
-def to_arrays(density: Flow) -> dict[str, np.ndarray]:
+def to_arrays(density: Density) -> dict[str, np.ndarray]:
     """All parameters and buffers; those trained in float32 are kept in float32."""
     learned = {name for name, _ in density.named_parameters()}
     return {
@@ -101,9 +109,22 @@ def to_arrays(density: Flow) -> dict[str, np.ndarray]:
     }
 
 
-def from_arrays(blueprint: Blueprint, arrays: dict[str, np.ndarray]) -> Flow:
+def from_arrays(blueprint: Blueprint, arrays: dict[str, np.ndarray]) -> Flow | Supported:
     """The module that `to_arrays` was given, in float64 on the CPU."""
     tensors = {name: torch.from_numpy(np.array(a)).double() for name, a in arrays.items()}
+    density: Flow | Supported
+    if blueprint.supported:
+        reals = _mixture_from(blueprint, _below(_REALS, tensors))
+        own = {name: t for name, t in tensors.items() if not name.startswith(_REALS)}
+        density = Supported(reals, **own)
+    else:
+        density = _mixture_from(blueprint, tensors)
+    density = density.double()
+    density.load_state_dict(tensors)
+    return density.eval().requires_grad_(False)
+
+
+def _mixture_from(blueprint: Blueprint, tensors: dict[str, Tensor]) -> Flow:
     parts = []
     for k, part in enumerate(blueprint.parts):
         links = _fixed_links(part.links, f"base.parts.{k}.chain.links", tensors)
@@ -116,9 +137,7 @@ def from_arrays(blueprint: Blueprint, arrays: dict[str, np.ndarray]) -> Flow:
         parts.append(Flow(Chain(links), base))
     units = Chain(_fixed_links(blueprint.units, "chain.links", tensors))
     given = Chain(_fixed_links(blueprint.context, "given.links", tensors))
-    density = Flow(units, Mixture(parts, tensors["base.weights"]), given).double()
-    density.load_state_dict(tensors)
-    return density.eval().requires_grad_(False)
+    return Flow(units, Mixture(parts, tensors["base.weights"]), given)
 
 
 def _fixed_links(

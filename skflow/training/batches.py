@@ -1,11 +1,16 @@
 """A weighted set of rows: merged, folded, and dealt out in minibatches."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
+
+_LEAST_COUNTS = 200  # of the rarest row, that are recognised
+_MOST_COPIES = 1_000_000
+_MUCH, _ENOUGH = 5, 1000  # repetitions of a row, and rows in all
 
 
 def merge(
@@ -38,15 +43,32 @@ def _merge(rows: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return rows[first][weighty], normed[weighty].astype(np.float64)
 
 
-def spread(n_rows: int, most: int, rng: np.random.Generator) -> slice | np.ndarray:
-    """All rows, or as many as allowed: one drawn from each of so many equal stretches.
+def spread(n_rows: int, most: int, rng: np.random.Generator) -> np.ndarray:
+    """Numbers of all rows, or of as many as allowed: one from each of so many equal stretches.
 
     In order, so that a file is read from its beginning to its end, once.
     """
     if n_rows <= most:
-        return slice(None)
+        return np.arange(n_rows)
     stretch = n_rows / most
     return ((np.arange(most) + rng.random(most)) * stretch).astype(np.int64).clip(0, n_rows - 1)
+
+
+def repetitions(weights: np.ndarray) -> np.ndarray:
+    """Numbers of repetitions in proportion to the weights, one for each row if there are none.
+
+    Weights that count something, divided by whatever, become counts again: the least ones
+    possible, but for a few values that repeat much, which lose by not being many.
+    """
+    ratios = weights / weights.min()
+    for least in range(1, _LEAST_COUNTS):
+        counts = np.round(least * ratios)
+        if counts.sum() > _MOST_COPIES:
+            break
+        if np.allclose(counts, least * ratios, rtol=1e-5, atol=0):
+            few = _MUCH * len(counts) < counts.sum() < _ENOUGH
+            return counts.astype(np.int64) * (math.ceil(_ENOUGH / counts.sum()) if few else 1)
+    return np.ones(len(weights), dtype=np.int64)
 
 
 def effective_size(weights: np.ndarray) -> float:

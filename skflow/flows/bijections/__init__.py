@@ -2,8 +2,10 @@
 
 from skflow.flows.bijections.additive import Additive
 from skflow.flows.bijections.affine import Affine
+from skflow.flows.bijections.arc import Arc
 from skflow.flows.bijections.autoregressive import Autoregressive
 from skflow.flows.bijections.bijection import Bijection
+from skflow.flows.bijections.bounded import Bounded
 from skflow.flows.bijections.chain import Chain
 from skflow.flows.bijections.class_whiten import ClassWhiten
 from skflow.flows.bijections.coupling import Coupling
@@ -23,8 +25,10 @@ from skflow.flows.bijections.yeo_johnson import YeoJohnson
 __all__ = [
     "Additive",
     "Affine",
+    "Arc",
     "Autoregressive",
     "Bijection",
+    "Bounded",
     "Chain",
     "ClassWhiten",
     "Coupling",
