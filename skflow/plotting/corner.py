@@ -201,20 +201,13 @@ class CornerDisplay:
 
     def _plot_column(self, j: int, bins: Any, of_rows: Any, of_samples: Any) -> None:
         panel, column, drawn = self.axes_[j, j], self.rows[:, j], self.samples[:, j]
-        edges = _over(np.histogram_bin_edges(column, bins), *self._limits[j])
+        heights, edges = np.histogram(column, bins, density=True)
+        style = {"fill": True, "color": of_rows, "alpha": 0.4}
+        self.row_histograms_.append(panel.stairs(heights, edges, **style))
+        edges = _over(edges, *self._limits[j])
         of_all = len(drawn) * np.diff(edges)  # those outside the frame count, too
-        self.row_histograms_.append(
-            panel.stairs(
-                np.histogram(column, edges, density=True)[0],
-                edges,
-                fill=True,
-                color=of_rows,
-                alpha=0.4,
-            )
-        )
-        self.sample_histograms_.append(
-            panel.stairs(np.histogram(drawn, edges)[0] / of_all, edges, color=of_samples)
-        )
+        heights = np.histogram(drawn, edges)[0] / of_all
+        self.sample_histograms_.append(panel.stairs(heights, edges, color=of_samples))
         panel.set(xlim=self._limits[j], ylim=(0, None), yticks=[])
 
     def _label(self, of_rows: Any, of_samples: Any) -> None:

@@ -165,7 +165,7 @@ class LossCurveDisplay:
             self.best_line_ = self.ax_.axhline(-self.best_validation_score, **style)
         self.ax_.set(
             xlabel="epoch",
-            ylabel="loss: −log p, nats a row",
+            ylabel="−log p, nats a row",
             title=self.name or "",
             xlim=(0, None),
         )
