@@ -137,8 +137,8 @@ def load(path: FilePath) -> Any:
 
     Notes
     -----
-    The checksum in the file tells accidents, not forgery: who can write the file can write a
-    density of his own into it, though never code.
+    The checksum in the file tells accidents, not forgery: who can write the file can put
+    another density into it, though never code.
 
     Examples
     --------

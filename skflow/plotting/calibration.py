@@ -268,7 +268,7 @@ class CalibrationDisplay:
         else:
             self._plot_histogram(check_count("bins", bins), histogram_kwargs, band_kwargs)
         self.ax_.set_title(self.name or "")
-        self.ax_.legend(frameon=False, loc="upper left" if kind == "qq" else "lower right")
+        self.ax_.legend(frameon=False, loc="upper left" if kind == "qq" else "upper right")
         return self
 
     def _plot_quantiles(self, line: Style, band: Style) -> None:
@@ -307,7 +307,8 @@ class CalibrationDisplay:
         style = styled(StepPatch, histogram, color=BLUE, linewidth=1.5, label=f"{n:,} rows")
         self.histogram_ = self.ax_.stairs(counts, edges, **style)
         what = "P(Y ≤ y | x)" if self.draws is None else "share of draws with a lower p"
-        self.ax_.set(xlabel=what, ylabel="rows", xlim=(0, 1), ylim=(0, None))
+        highest = 1.3 * max(upper, counts.max())  # with room for the legend
+        self.ax_.set(xlabel=what, ylabel="rows", xlim=(0, 1), ylim=(0, highest))
 
     def _probabilities(self) -> np.ndarray:
         ordered = np.sort(self.values)

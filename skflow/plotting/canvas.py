@@ -29,7 +29,7 @@ def axes_or_new(ax: Any) -> Any:
 
 
 def styled(artist: type, style: Style, **defaults: Any) -> dict[str, Any]:
-    """The defaults with the user's style on top, whichever aliases he uses."""
+    """The defaults with the user's style on top, whichever aliases that has."""
     from matplotlib.cbook import normalize_kwargs
 
     return {**defaults, **normalize_kwargs(dict(style or {}), artist)}

@@ -253,7 +253,6 @@ class DensityDisplay:
     def _plot_regions(self, rows: np.ndarray | None, regions: Style, scatter: Style) -> None:
         from matplotlib.collections import PathCollection
         from matplotlib.contour import QuadContourSet
-        from matplotlib.patches import Patch
 
         masses = np.sort(check_levels(self.masses, "masses"))
         self.levels_ = region_levels(self.density, masses)
@@ -265,11 +264,10 @@ class DensityDisplay:
         self.borders_ = self.ax_.contour(
             *self.grid, self.density, borders, colors="white", linewidths=0.8
         )
-        colors = self.regions_.get_facecolor()
-        handles = [
-            Patch(facecolor=color, label=f"{100 * masses[k]:.3g} %")
-            for color, k in zip(colors, which, strict=True)
-        ][::-1]
+        handles, _ = self.regions_.legend_elements()
+        for handle, k in zip(handles, which, strict=True):
+            handle.set_label(f"{100 * masses[k]:.3g} %")
+        handles.reverse()
         if rows is not None:
             style = styled(
                 PathCollection, scatter, s=5, color=INK, alpha=0.6, linewidths=0,
@@ -279,7 +277,8 @@ class DensityDisplay:
             handles.append(self.scatter_)
         x_name, y_name = self.feature_names or ("x0", "x1")
         self.ax_.set(xlabel=x_name, ylabel=y_name)
-        self.legend_ = self.ax_.legend(handles=handles, edgecolor="none")
+        beside = {"loc": "upper left", "bbox_to_anchor": (1, 1)}  # regions may fill the axes
+        self.legend_ = self.ax_.legend(handles=handles, frameon=False, **beside)
 
 
 def _shades(n: int) -> list[tuple[float, ...]]:
