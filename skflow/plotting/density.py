@@ -157,10 +157,17 @@ class DensityDisplay:
 
         Raises
         ------
+        TypeError
+            Where the estimator has no `score_samples`.
         ValueError
             Where X has more than two columns, or NaN or inf.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
+        if not hasattr(estimator, "score_samples"):
+            raise TypeError(
+                f"{type(estimator).__name__} has no method score_samples, and {cls.__name__} "
+                "shows log p of a density."
+            )
         rows = rows_of(X)
         n_features = rows.shape[1]
         if n_features > 2:

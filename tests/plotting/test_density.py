@@ -168,3 +168,8 @@ def test_any_density_will_do(quick):
 def test_errors_say_what_to_do(X, params, message):
     with pytest.raises(ValueError, match=message):
         DensityDisplay.from_estimator(kernels(ROWS), X, **params)
+
+
+def test_what_is_no_density_is_refused():
+    with pytest.raises(TypeError, match="StandardScaler has no method score_samples"):
+        DensityDisplay.from_estimator(StandardScaler(), ROWS)
