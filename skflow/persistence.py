@@ -82,7 +82,7 @@ def save(estimator: FlowEstimator, path: FilePath) -> None:
     >>> from pathlib import Path
     >>> import skflow
     >>> from sklearn.datasets import load_iris
-    >>> X = load_iris().data
+    >>> X = load_iris().data[:, :2]
     >>> density = skflow.NormalizingFlowDensity(effort="fast", random_state=0).fit(X)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "iris.safetensors"
@@ -246,13 +246,15 @@ def _build(data: bytes) -> FlowEstimator:
         estimator.__setstate__(state)
     check_is_fitted(estimator)
     estimator._validate_params()
-    _score_once(estimator)
+    _score_once(estimator, n_stored)
     return estimator
 
 
-def _score_once(estimator: FlowEstimator) -> None:
+def _score_once(estimator: FlowEstimator, n_stored: int) -> None:
     """Raise where the arrays do not fit each other."""
     sizes = estimator._blueprint.design.sizes
+    if max(sizes.n_features, sizes.n_context) > n_stored:  # of each at least the mean is stored
+        raise ValueError(f"{n_stored} numbers cannot be a density of {sizes}")
     context = np.zeros((1, sizes.n_context)) if sizes.n_context else None
     estimator._log_prob(np.zeros((1, sizes.n_features)), context)
 

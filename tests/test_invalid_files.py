@@ -166,6 +166,29 @@ def test_numbers_in_a_file_allocate_nothing(tmp_path, family, name):
     assert made.n_elements < 10**8
 
 
+@pytest.mark.parametrize("name", ["n_features", "n_context"])
+def test_rows_are_not_made_as_wide_as_a_file_says(file, name):
+    """Without a learned part no layer is built, and nothing else asks how many columns."""
+
+    def change(record, arrays):
+        stored, blueprint = (
+            next(v for k, v in record["state"]["dict"] if k == wanted)["dict"]
+            for wanted in ("_arrays", "_blueprint")
+        )
+        for k, part in enumerate(dict(blueprint)["parts"]["tuple"]):
+            n_fixed = len(dict(part["dict"])["links"]["tuple"])
+            next(entry for entry in part["dict"] if entry[0] == "learned")[1] = False
+            for entry in list(stored):
+                link = re.match(rf"base\.parts\.{k}\.chain\.links\.(\d+)\.", entry[0])
+                if link and int(link[1]) >= n_fixed:
+                    stored.remove(entry)
+        next(entry for entry in sizes_of(record)[1] if entry[0] == name)[1] = 10**13
+
+    file.write_bytes(forged(file.read_bytes(), change))
+    with pytest.raises(InvalidFileError, match="numbers cannot be a density of"):
+        skflow.load(file)
+
+
 @pytest.mark.parametrize(
     "change",
     [
