@@ -337,5 +337,5 @@ def test_no_alteration_gets_through(file, way, capsys):
     tried()
     with capsys.disabled():
         print(f"\n{way.__name__}: {dict(counts)}")
-    assert counts["refused"] > 1000
+    assert counts["refused"] > counts["accepted"]
     assert way is not altered or counts["accepted"] == 0
