@@ -223,7 +223,7 @@ class FlowEstimator(FlowParameters):
             version = state.pop("_skflow_version")
             if version != __version__:
                 warnings.warn(
-                    f"This {type(self).__name__} was pickled by skflow {version} and is being "
+                    f"This {type(self).__name__} was saved by skflow {version} and is being "
                     f"loaded by skflow {__version__}; check its scores before use.",
                     UserWarning,
                     stacklevel=2,
