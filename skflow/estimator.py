@@ -1,5 +1,6 @@
 """What skflow's estimators share: parameters, arrays in, fitted state, pickling."""
 
+import inspect
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -232,6 +233,8 @@ class FlowEstimator(FlowParameters):
             state["device_"] = _device_or_cpu(state["device_"])
             flow = from_arrays(state["_blueprint"], arrays)
             state["flow_"] = flow.to(state["device_"], scoring_dtype(state["device_"]))
+        parameters = inspect.signature(type(self)).parameters.values()
+        state = {p.name: p.default for p in parameters} | state  # of an earlier version
         super().__setstate__(state)
 
 
