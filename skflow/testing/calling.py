@@ -21,8 +21,8 @@ def fitted(estimator: Any, X: np.ndarray, seed: int = 0, **fit_params: Any) -> A
 
 
 def log_p(density: Any, X: np.ndarray) -> np.ndarray:
-    """Scores of the rows, (n,), in nats."""
-    blocks = [X[i : i + _BLOCK] for i in range(0, len(X), _BLOCK)]
+    """Scores of copies of the rows, (n,), in nats."""
+    blocks = (X[i : i + _BLOCK].copy() for i in range(0, len(X), _BLOCK))
     return np.concatenate([np.asarray(density.score_samples(b), dtype=float) for b in blocks])
 
 

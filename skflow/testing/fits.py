@@ -6,7 +6,7 @@ from unittest import SkipTest
 import numpy as np
 
 from skflow.testing.calling import fitted, log_p, takes
-from skflow.testing.failures import mean_gap, require
+from skflow.testing.comparing import mean_gap, require
 
 _UNITS_TOLERANCE = 0.05
 _SAME_FIT = 1e-3

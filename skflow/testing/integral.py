@@ -6,7 +6,7 @@ from unittest import SkipTest
 import numpy as np
 
 from skflow.testing.calling import log_p
-from skflow.testing.failures import require
+from skflow.testing.comparing import require
 from skflow.testing.frame import Frame, frame_of, typical_rows
 from skflow.testing.proposal import Proposal
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from skflow.testing.calling import draw, fitted, is_seeded, log_p, needs_sample
-from skflow.testing.failures import mean_gap, require
+from skflow.testing.comparing import mean_gap, require
 
 
 def check_density_same_seed_same_fit(estimator: Any, X: np.ndarray, seed: int = 0) -> None:

@@ -8,7 +8,7 @@ from scipy.stats import wilcoxon
 from sklearn.ensemble import RandomForestClassifier
 
 from skflow.testing.calling import draw, log_p, needs_sample
-from skflow.testing.failures import require, shape
+from skflow.testing.comparing import require, shape
 from skflow.testing.frame import typical_rows
 from skflow.testing.proposal import Proposal
 
@@ -64,27 +64,39 @@ def check_density_samples_follow_scores(density: Any, X: np.ndarray, seed: int =
         "finite where rows are drawn",
         "draws from another density than that of score_samples",
     )
-    proposal = Proposal(typical_rows(density, X, seed))
-    after, after_log_p = _metropolis(density, before, before_log_p, proposal, rng)
-    moved = float((after != before).any(axis=1).mean())
-    if moved < 0.1:
-        raise SkipTest(f"Only {moved:.1%} of the draws moved: too few to judge.")
-    differences = {
-        "log p": after_log_p - before_log_p,
-        "a classifier": _told_apart(before, after, seed),
-        **{f"column {j}": after[:, j] - before[:, j] for j in range(X.shape[1])},
-    }
-    p_values = {name: _symmetry(difference) for name, difference in differences.items()}
+    after, after_log_p = _metropolis(
+        density, before, before_log_p, Proposal(typical_rows(density, X, seed)), rng
+    )
+    p_values = exchangeability(before, before_log_p, after, after_log_p, seed)
     worst = min(p_values, key=lambda name: p_values[name])
+    least = _FALSE_ALARMS / len(p_values)
     require(
-        p_values[worst] >= _FALSE_ALARMS / len(p_values),
+        p_values[worst] >= least,
         f"draws differ from score_samples in {worst} (p-value {p_values[worst]:.1g}); mean log p "
         f"of draws {before_log_p.mean():.4g}, and {after_log_p.mean():.4g} under score_samples",
-        f"a p-value of at least {_FALSE_ALARMS / len(p_values):.1g}",
+        f"a p-value of at least {least:.1g}",
         "a scaling undone in one of the two methods only, a spread mistaken for a variance, "
         "weights of a mixture left out in one of them, or a log-determinant that depends on x "
         "with its sign turned",
     )
+
+
+def exchangeability(
+    before: np.ndarray,
+    before_log_p: np.ndarray,
+    after: np.ndarray,
+    after_log_p: np.ndarray,
+    seed: int,
+) -> dict[str, float]:
+    """The p-values of tests that rows may change places with where they were taken."""
+    moved = float((after != before).any(axis=1).mean())
+    if moved < 0.1:
+        raise SkipTest(f"Only {moved:.1%} of the draws moved: too few to judge.")
+    return {
+        "log p": _symmetry(after_log_p - before_log_p),
+        "a classifier": _symmetry(_told_apart(before, after, seed)),
+        **{f"column {j}": _symmetry(d) for j, d in enumerate((after - before).T)},
+    }
 
 
 def _metropolis(

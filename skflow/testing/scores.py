@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from skflow.testing.calling import log_p
-from skflow.testing.failures import require, shape
+from skflow.testing.comparing import require, shape
 
 _SAME = 1e-9  # nats, times 1 + |log p|: round-off of float64, and no more
 

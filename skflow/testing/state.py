@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from skflow.testing.calling import draw, fitted, log_p
-from skflow.testing.failures import mean_gap, require
+from skflow.testing.comparing import mean_gap, require
 
 
 def check_density_leaves_x_alone(estimator: Any, X: np.ndarray, seed: int = 0) -> None:

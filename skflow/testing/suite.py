@@ -1,90 +1,15 @@
 """All checks, one after the other or one pytest test each."""
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from functools import cache, partial
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
 from unittest import SkipTest
 
-import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_array
 
-from skflow.testing.calling import fitted
-from skflow.testing.degenerate import (
-    check_density_survives_constant_column,
-    check_density_survives_equal_columns,
-    check_density_survives_equal_rows,
-)
+from skflow.testing.cases import Case, cases
+from skflow.testing.checks import DENSITY_CHECKS, FIT_CHECKS
 from skflow.testing.failures import DensityCheckError
-from skflow.testing.fits import (
-    check_density_fit_order,
-    check_density_scale_equivariance,
-    check_density_weights_repeat,
-)
-from skflow.testing.integral import check_density_integrates_to_one
-from skflow.testing.randomness import (
-    check_density_ignores_global_state,
-    check_density_leaves_global_state_alone,
-    check_density_same_seed_same_fit,
-    check_density_same_seed_same_samples,
-)
-from skflow.testing.rows import example_rows
-from skflow.testing.samples import (
-    check_density_samples_follow_scores,
-    check_density_samples_never_repeat,
-    check_density_samples_shape,
-)
-from skflow.testing.scores import (
-    check_density_scores_are_float64,
-    check_density_scores_in_any_order,
-    check_density_scores_one_row_as_many,
-    check_density_scores_shape,
-)
-from skflow.testing.state import (
-    check_density_leaves_x_alone,
-    check_density_refit_forgets,
-    check_density_survives_pickle,
-)
-from skflow.testing.tails import check_density_finite_far_away, check_density_tails_fall
-
-# They look at a density that was fitted to X,
-DENSITY_CHECKS = (
-    check_density_scores_shape,
-    check_density_scores_are_float64,
-    check_density_scores_one_row_as_many,
-    check_density_scores_in_any_order,
-    check_density_integrates_to_one,
-    check_density_finite_far_away,
-    check_density_tails_fall,
-    check_density_samples_shape,
-    check_density_samples_never_repeat,
-    check_density_samples_follow_scores,
-    check_density_same_seed_same_samples,
-    check_density_survives_pickle,
-)
-# and these fit clones of an estimator themselves.
-FIT_CHECKS = (
-    check_density_leaves_x_alone,
-    check_density_same_seed_same_fit,
-    check_density_leaves_global_state_alone,
-    check_density_ignores_global_state,
-    check_density_refit_forgets,
-    check_density_fit_order,
-    check_density_weights_repeat,
-    check_density_scale_equivariance,
-    check_density_survives_constant_column,
-    check_density_survives_equal_columns,
-    check_density_survives_equal_rows,
-)
-
-
-class _Case(NamedTuple):
-    """One check on one set of rows."""
-
-    name: str
-    n_columns: int
-    run: Callable[[Any], None]  # given the estimator
 
 
 def check_density(
@@ -132,6 +57,15 @@ def check_density(
     DensityCheckError
         An AssertionError that lists every failed check: what was measured, what was expected,
         and what usually causes the difference.
+    TypeError
+        Where the estimator is a class, or has no ``fit`` or ``score_samples``.
+    ValueError
+        Where `expected_failed_checks` has a name that is no check's.
+
+    Warns
+    -----
+    UserWarning
+        With the same list, where ``on_fail="warn"``.
 
     See Also
     --------
@@ -162,10 +96,11 @@ def check_density(
     check_density_scale_equivariance (2 columns)
       measured: columns multiplied by 0.125, 32, … change log p by ...
     """
-    results = [
-        _result(estimator, case, expected_failed_checks or {})
-        for case in _cases(estimator, X, random_state)
-    ]
+    if on_fail not in ("raise", "warn", None):
+        raise ValueError(f"on_fail={on_fail!r} must be 'raise', 'warn' or None.")
+    expected = expected_failed_checks or {}
+    _check_names(expected)
+    results = [_result(estimator, case, expected) for case in cases(estimator, X, random_state)]
     failed = [result for result in results if result["status"] == "failed"]
     if failed and on_fail is not None:
         message = _report(estimator, failed, len(results))
@@ -218,44 +153,29 @@ def parametrize_with_density_checks(
     params = []
     for estimator in estimators:
         expected = expected_failed_checks(estimator) if expected_failed_checks else {}
-        for case in _cases(estimator, X, random_state):
+        _check_names(expected)
+        name = "".join(repr(estimator).split())
+        for case in cases(estimator, X, random_state):
             reason = expected.get(case.name)
             marks = [] if reason is None else [pytest.mark.xfail(reason=reason, strict=False)]
-            id_ = f"{estimator!r}-{case.name}-{case.n_columns}"
+            id_ = f"{name}-{case.name}-{case.n_columns}"
             params.append(pytest.param(estimator, case.run, marks=marks, id=id_))
     return pytest.mark.parametrize(("estimator", "check"), params)
 
 
-def _cases(estimator: Any, X: ArrayLike | None, seed: int) -> Iterator[_Case]:
-    if X is not None:
-        tables = [check_array(X, dtype=np.float64)]
-    else:
-        tables = [example_rows(d) for d in (2, 1, 3)]
-    for i, rows in enumerate(tables):
-        # one fit for all checks that only look at it
-        fit_once = cache(partial(fitted, estimator, rows, seed))
-        for check in DENSITY_CHECKS:
-            yield _case(check, rows, seed, fit_once)
-        for check in FIT_CHECKS if i == 0 else ():
-            yield _case(check, rows, seed)
+def _check_names(expected_failed_checks: dict[str, str]) -> None:
+    names = [check.__name__ for check in (*DENSITY_CHECKS, *FIT_CHECKS)]
+    unknown = sorted(set(expected_failed_checks) - set(names))
+    if unknown:
+        raise ValueError(
+            f"expected_failed_checks names {', '.join(unknown)}, and the checks are "
+            f"{', '.join(names)}."
+        )
 
 
-def _case(
-    check: Callable[..., None],
-    rows: np.ndarray,
-    seed: int,
-    fit_once: Callable[[], Any] | None = None,
-) -> _Case:
-    def run(estimator: Any) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            check(estimator if fit_once is None else fit_once(), rows, seed)
-
-    return _Case(check.__name__, rows.shape[1], run)
-
-
-def _result(estimator: Any, case: _Case, expected: dict[str, str]) -> dict[str, Any]:
-    status, exception = "passed", None
+def _result(estimator: Any, case: Case, expected: dict[str, str]) -> dict[str, Any]:
+    exception: Exception | None = None
+    status = "passed"
     try:
         case.run(estimator)
     except SkipTest as skip:
