@@ -55,6 +55,7 @@ def _case(check: Check, rows: np.ndarray, seed: int, fit: _Fit | None = None) ->
             warnings.simplefilter("ignore")
             check(estimator if fit is None else fit(estimator), rows, seed)
 
+    run.__name__ = check.__name__
     return Case(check.__name__, rows.shape[1], run)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from skflow.testing.calling import draw, fitted, log_p
+from skflow.testing.calling import can_sample, draw, fitted, log_p
 from skflow.testing.comparing import require
 
 
@@ -29,7 +29,7 @@ def check_density_survives_equal_rows(estimator: Any, X: np.ndarray, seed: int =
 def _require_finite(estimator: Any, rows: np.ndarray, seed: int) -> None:
     density = fitted(estimator, rows, seed)
     scores = log_p(density, rows)
-    draws = draw(density, 20, seed) if hasattr(density, "sample") else np.empty(0)
+    draws = draw(density, 20, seed) if can_sample(density) else np.empty(0)
     require(
         np.isfinite(scores).all() and np.isfinite(draws).all(),
         f"{np.isfinite(scores).sum()} of {len(rows)} scores and {np.isfinite(draws).sum()} of "

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skflow.testing.calling import draw
+from skflow.testing.calling import can_sample, draw
 
 
 class Frame(NamedTuple):
@@ -42,7 +42,7 @@ def typical_rows(density: Any, X: np.ndarray, seed: int, n_rows: int = 150) -> n
     """Rows where the density is likely to be: of X, and draws where it can sample."""
     rng = np.random.default_rng([seed, 1])
     rows = X[rng.permutation(len(X))[:n_rows]]
-    if hasattr(density, "sample"):
+    if can_sample(density):
         drawn = draw(density, n_rows, seed + 1)
         rows = np.vstack([rows, drawn[np.isfinite(drawn).all(axis=1)]])
     return rows

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skflow.testing.calling import draw, fitted, is_seeded, log_p, needs_sample
+from skflow.testing.calling import can_sample, draw, fitted, is_seeded, log_p, needs_sample
 from skflow.testing.comparing import mean_gap, require
 
 
@@ -83,7 +83,7 @@ def check_density_ignores_global_state(estimator: Any, X: np.ndarray, seed: int 
 
 def _fit_score_and_draw(estimator: Any, X: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     density = fitted(estimator, X, seed)
-    draws = draw(density, 5, seed) if hasattr(density, "sample") else np.empty(0)
+    draws = draw(density, 5, seed) if can_sample(density) else np.empty(0)
     return log_p(density, X), draws
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from skflow.testing.calling import draw, fitted, log_p
+from skflow.testing.calling import can_sample, draw, fitted, log_p
 from skflow.testing.comparing import mean_gap, require
 
 
@@ -45,7 +45,7 @@ def check_density_survives_pickle(density: Any, X: np.ndarray, seed: int = 0) ->
         "the same log p",
         "fitted state that __getstate__ leaves out, or rounds to float32",
     )
-    if hasattr(density, "sample"):
+    if can_sample(density):
         require(
             np.array_equal(draw(loaded, 20, seed), draw(density, 20, seed)),
             "after pickling, draws with the same seed differ",

@@ -94,7 +94,7 @@ def check_density(
     skflow.testing.failures.DensityCheckError: KernelDensity() failed 1 of 47 density checks.
     <BLANKLINE>
     check_density_scale_equivariance (2 columns)
-      measured: columns multiplied by 0.125, 32, … change log p by ...
+      measured: columns multiplied by 1/8 and 32 in turn change log p by 0.683 nats a row ...
     """
     if on_fail not in ("raise", "warn", None):
         raise ValueError(f"on_fail={on_fail!r} must be 'raise', 'warn' or None.")

@@ -321,7 +321,7 @@ def test_every_check_finds_a_fault():
 
 
 def test_what_the_faults_are_patches_of_passes():
-    assert {result["status"] for result in check_density(Gaussian())} == {"passed"}
+    assert {result["status"] for result in check_density(Gaussian(), X)} == {"passed"}
 
 
 @pytest.mark.slow
