@@ -74,7 +74,7 @@ def check_density(
 
     Notes
     -----
-    An estimator is fitted about 25 times. Statistical checks have a false-alarm rate under
+    An estimator is fitted about 20 times. Statistical checks have a false-alarm rate under
     1e-4 each, which their docstrings state; the others compare numbers that should be equal.
 
     Examples
