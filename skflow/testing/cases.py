@@ -22,6 +22,7 @@ class Case(NamedTuple):
 
 
 def cases(estimator: Any, X: ArrayLike | None, seed: int) -> Iterator[Case]:
+    """All checks of an estimator: of one table, or of the suite's own three."""
     _check_estimator(estimator)
     if X is not None:
         tables = [check_array(X, dtype=np.float64, ensure_min_samples=20)]
