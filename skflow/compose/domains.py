@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import boxcox
+from scipy.stats import yeojohnson
 from sklearn.preprocessing import PowerTransformer
-from sklearn.utils import _safe_indexing
 
 from skflow.compose.checks import checked_rows
 
@@ -22,10 +23,13 @@ def in_domain(transformer: Any, X: ArrayLike) -> np.ndarray:
 
 @in_domain.register
 def _power(transformer: PowerTransformer, X: ArrayLike) -> np.ndarray:
+    """Far out, powers overflow; those of Box and Cox are for positive numbers only."""
     rows = checked_rows(transformer, X)
-    inside = np.full(len(rows), True)
-    if transformer.method == "box-cox":  # which raises where they are not positive
-        inside = (rows > 0).all(axis=1)
-    if inside.any():  # far out, powers overflow
-        inside[inside] = in_domain.dispatch(object)(transformer, _safe_indexing(X, inside))
+    box_cox = transformer.method == "box-cox"
+    power = boxcox if box_cox else yeojohnson
+    inside: np.ndarray = (rows > 0).all(axis=1) if box_cox else np.full(len(rows), True)
+    columns = zip(rows[inside].T, transformer.lambdas_, strict=True)
+    with np.errstate(over="ignore"):
+        images = [power(column, exponent) for column, exponent in columns]
+    inside[inside] = np.isfinite(images).all(axis=0)
     return inside
