@@ -27,7 +27,7 @@ def _power(transformer: PowerTransformer, X: ArrayLike) -> np.ndarray:
     rows = checked_rows(transformer, X)
     box_cox = transformer.method == "box-cox"
     power = boxcox if box_cox else yeojohnson
-    inside: np.ndarray = (rows > 0).all(axis=1) if box_cox else np.full(len(rows), True)
+    inside = np.asarray((rows > 0).all(axis=1) | (not box_cox))
     columns = zip(rows[inside].T, transformer.lambdas_, strict=True)
     with np.errstate(over="ignore"):
         images = [power(column, exponent) for column, exponent in columns]
