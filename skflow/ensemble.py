@@ -199,7 +199,10 @@ class Training:
         """Write the records into the history."""
         for record in records:
             history.n_epochs = record.epoch
-            history.losses = [x - self._seen_log_det - units_log_det for x in record.losses]
+            log_det = self._seen_log_det + units_log_det
+            history.losses = [
+                x if self._stacked.by_regression else x - log_det for x in record.losses
+            ]
             if record.best is not None and record.scores is not None:
                 log_det = self._left_log_det + units_log_det
                 history.scores.append(float(record.scores.mean()) + log_det)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from skflow.flows.blueprint import Design
-from skflow.flows.families import FAMILIES
+from skflow.flows.families import FAMILIES, Family
 from skflow.flows.registry import Sizes
 from skflow.training.loop import Schedule
 
@@ -20,6 +20,7 @@ _WIDE = 16  # columns, above which layers are dear
 _FEW_ROWS = 500  # that cannot teach many layers
 _ROBUST_NOISE = 0.7  # over the bandwidth that Scott's rule gives to kernels
 _ROBUST_STEPS = 200  # longer training learns the groups that outliers form
+_OWN_FAMILY = Family(lambda *_: [], 1)  # a callable's
 _MANY_ROWS = 2000  # fewer need more members, and larger folds to validate on
 
 
@@ -88,7 +89,9 @@ def resolve(
     fast = params["effort"] == "fast"
     width_of_row = n_features + n_context
     plenty = min(1.0, max(0.0, math.log10(10 * n_rows / width_of_row / 500)))
-    rate = 2e-3 if callable(params["flow"]) else FAMILIES[params["flow"]].learning_rate
+    family = _OWN_FAMILY if callable(params["flow"]) else FAMILIES[params["flow"]]
+    training = family.training
+    rate = family.learning_rate
     least = 2.0 if context else 1.0
     rate *= least * (5 / least) ** min(1, 1.5 * plenty)
     smooth = _ROBUST_NOISE * n_rows ** (-1 / (n_features + 4))
@@ -110,11 +113,12 @@ def resolve(
     if isinstance(params["max_iter"], str):
         n_steps = 400 if fast else 800 if n_rows < 10_000 else 1500
         n_steps = min(n_steps, _ROBUST_STEPS) if robust else n_steps
+        n_steps = round(n_steps * training.length)
     else:
         n_steps = params["max_iter"] * math.ceil(train_size / batch_size)
     return Recipe(
         design=Design(params["flow"], n_transforms, sizes),
-        base="t" if params["base"] == "auto" else params["base"],
+        base=family.base if params["base"] == "auto" else params["base"],
         marginals=_marginals(params["marginals"], robust),
         n_members=n_members,
         n_folds=n_folds,
@@ -125,9 +129,11 @@ def resolve(
             learning_rate=choose("learning_rate_init", rate),
             alpha=params["alpha"],
             noise=choose("noise", smooth if robust else 0.3 * (1 - plenty)),
-            check_every=10 if n_rows < 1000 else 25,
+            check_every=training.check_every or (10 if n_rows < 1000 else 25),
             patience=params["n_iter_no_change"],
             tol=params["tol"],
+            memory=training.memory,
+            most_left_out=training.most_left_out,
         ),
         context=context,
         robust=robust,

@@ -2,12 +2,13 @@
 
 import copy
 import itertools
+from collections.abc import Callable
 
 import torch
 from torch import Generator, Tensor
 
-from skflow.flows.bijections import Chain
-from skflow.flows.density import Density
+from skflow.flows.bijections import Chain, Continuous
+from skflow.flows.density import Base, Density
 
 _BLOCK = 4096  # rows mapped at a time: enough for small operations, few enough for the cache
 
@@ -37,6 +38,23 @@ class Flow(Density):
         context = self._given(context)
         z, log_det = self.chain(x, context)
         return self.base.log_prob(z, context) + log_det
+
+    @property
+    def regression(self) -> Callable[[Tensor, Tensor | None, Generator], Tensor] | None:
+        """The loss of a flow that is trained by regression, else None.
+
+        From x (..., n, d), a context and a generator to a loss for each row.
+        """
+        links = list(self.chain.links)
+        trained = len(links) == 1 and isinstance(links[0], Continuous) and links[0].times
+        return self._regression if trained else None
+
+    def _regression(self, x: Tensor, context: Tensor | None, generator: Generator) -> Tensor:
+        (link,) = self.chain.links
+        assert isinstance(link, Continuous)
+        assert isinstance(self.base, Base)
+        noise = self.base.noise(x.shape, generator).to(x)
+        return link.regression_loss(x, noise, self._given(context), generator)
 
     def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
         """Draw n rows, (n, d), in the dtype and on the device of the chain."""

@@ -1,0 +1,113 @@
+"""Continuous flows: data are carried to noise along a velocity."""
+
+import math
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from scipy.integrate import RK45
+from torch import Generator, Tensor, nn
+
+from skflow.flows.bijections.bijection import Bijection
+
+_QUARTER_TURN = math.pi / 2
+_TRAINING_STEPS = 3  # of the solver, where training goes through it
+
+Field = Callable[[Tensor, float], tuple[Tensor, Tensor]]
+Times = Callable[[tuple[int, ...], Generator], Tensor]
+
+
+class VelocityNet(Protocol):
+    """A network that gives velocities, and along a path their divergence, too."""
+
+    def __call__(self, columns: Tensor, time: Tensor, context: Tensor | None) -> Tensor:
+        """Velocities of columns (..., d, n) at times (..., n)."""
+
+    def field(self, columns: Tensor, context: Tensor | None) -> Field:
+        """Velocities (..., d, n) and divergences (..., n), at one time for all rows."""
+
+
+class Continuous(Bijection):
+    """z = y(1), where y(0) = x and dy/dt = π/2 v(y, t) (Chen et al. 2018).
+
+    The log-determinant is the integral of the velocity's divergence, which is exact at every
+    point. Dormand and Prince's method of order five goes from 0 to 1 in steps of one length,
+    so that no row depends on another, and back in the same steps.
+
+    Time turns data x into noise ε: y(t) = x cos(πt/2) + ε sin(πt/2). For data of unit
+    variance that is the variance-preserving path of Song et al. (2021), and the straight one,
+    (1 − s) x + s ε, of Lipman et al. (2023), seen in coordinates in which the variance stays
+    one. Where data are standard normal v is 0: a velocity of 0 is the exact one of a
+    Gaussian, and what there is to learn.
+
+    Parameters
+    ----------
+    net : Module
+        v, whose output starts at zero.
+    n_steps : int
+        Steps of the solver.
+    times : callable, optional
+        Draws the times at which training by regression looks, from a shape (..., n) and a
+        generator. Without it the flow is trained by its likelihood.
+    """
+
+    def __init__(self, net: nn.Module, n_steps: int, times: Times | None = None):
+        super().__init__()
+        self.net = net
+        self.n_steps = n_steps
+        self.times = times
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return self._travel(x, context, 0.0, 1.0)
+
+    def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return self._travel(z, context, 1.0, 0.0)
+
+    def regression_loss(
+        self, x: Tensor, noise: Tensor, context: Tensor | None, generator: Generator
+    ) -> Tensor:
+        """Squared error of the velocity at one time for each row, (..., n, d) to (..., n).
+
+        A regression of dy/dt on y finds its mean given y, and that mean velocity carries the
+        density of the data to that of the noise.
+        """
+        assert self.times is not None
+        columns, noise = x.mT, noise.mT
+        time = self.times(columns.shape[:-2] + columns.shape[-1:], generator).to(x)
+        cos = (_QUARTER_TURN * time).cos().unsqueeze(-2)
+        sin = (_QUARTER_TURN * time).sin().unsqueeze(-2)
+        here, towards = cos * columns + sin * noise, cos * noise - sin * columns
+        return (self.net(here, time, context) - towards).square().mean(-2)
+
+    def _travel(
+        self, x: Tensor, context: Tensor | None, start: float, end: float
+    ) -> tuple[Tensor, Tensor]:
+        n_steps = min(self.n_steps, _TRAINING_STEPS) if self.training else self.n_steps
+        columns = x.mT.contiguous()
+        field = self.net.field(columns, context)
+        step = (end - start) / n_steps
+        total = x.new_zeros(x.shape[:-1])
+        for k in range(n_steps):
+            columns, gained = _step(field, columns, start + k * step, step)
+            total = total + gained
+        return columns.mT, total
+
+
+def _step(field: Field, columns: Tensor, time: float, step: float) -> tuple[Tensor, Tensor]:
+    """One step of Dormand & Prince (1980): where it ends, and what it adds to log |det|."""
+    reach = _QUARTER_TURN * step
+    velocities: list[Tensor] = []
+    divergences: list[Tensor] = []
+    for stage, at in zip(RK45.A, RK45.C, strict=True):
+        here = columns + _sum(reach * stage, velocities)
+        velocity, divergence = field(here, time + at * step)
+        velocities.append(velocity)
+        divergences.append(divergence)
+    weights = reach * RK45.B
+    return columns + _sum(weights, velocities), _sum(weights, divergences)
+
+
+def _sum(weights: np.ndarray, terms: list[Tensor]) -> Tensor | float:
+    """Σ w_k term_k, over as many as there are."""
+    products = [float(w) * term for w, term in zip(weights, terms, strict=False) if w]
+    return sum(products)
