@@ -19,7 +19,7 @@ from skflow.flows.registry import (
     radial,
 )
 
-_STEPS = 8  # of the solver, for what other families call a layer
+_STEPS = 4  # of the solver, for what other families call a layer
 _LEAST_NOISE = 1e-2  # that diffusion is trained at
 
 
@@ -98,11 +98,14 @@ def _nice(n_transforms: int, sizes: Sizes, generator: Generator) -> list[Bijecti
     return [*links, Scale(sizes.n_features)]
 
 
-def _continuous(times: Times | None) -> Callable[[int, Sizes, Generator], list[Bijection]]:
+def _continuous(
+    times: Times | None, n_training_steps: int | None = None
+) -> Callable[[int, Sizes, Generator], list[Bijection]]:
     """A continuous flow alone."""
 
     def build(n_transforms: int, sizes: Sizes, generator: Generator) -> list[Bijection]:
-        return [continuous(_STEPS * n_transforms, times)(sizes, generator)]
+        layer = continuous(_STEPS * n_transforms, times, n_training_steps)
+        return [layer(sizes, generator)]
 
     return build
 
@@ -134,10 +137,10 @@ FAMILIES: dict[str, Family] = {
     "maf": Family(_autoregressive("affine"), 5),
     "nsf": Family(_coupled("spline"), 6),
     "nsf_ar": Family(_autoregressive("spline"), 3, 2, learning_rate=4e-3),
-    "flow_matching": Family(_continuous(_evenly), 2, training=_BY_REGRESSION),
-    "diffusion": Family(_continuous(_by_noise), 2, training=_BY_REGRESSION),
+    "flow_matching": Family(_continuous(_evenly), 4, training=_BY_REGRESSION),
+    "diffusion": Family(_continuous(_by_noise), 4, training=_BY_REGRESSION),
     "cnf": Family(
-        _continuous(None), 2, training=Training(length=0.5, check_every=25, most_left_out=512)
+        _continuous(None, n_training_steps=3), 4, training=Training(length=0.5, check_every=25, most_left_out=512)
     ),
 }
 

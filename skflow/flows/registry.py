@@ -105,7 +105,9 @@ def radial(sizes: Sizes, generator: Generator) -> Bijection:
     return Radial(d, _net(sizes.n_context, initial, sizes, generator))
 
 
-def continuous(n_steps: int, times: Times | None = None) -> Layer:
+def continuous(
+    n_steps: int, times: Times | None = None, n_training_steps: int | None = None
+) -> Layer:
     """A continuous flow, which is the whole of a chain; trained by regression given times."""
 
     def build(sizes: Sizes, generator: Generator) -> Bijection:
@@ -117,7 +119,7 @@ def continuous(n_steps: int, times: Times | None = None) -> Layer:
             sizes.dropout,
             generator,
         )
-        return Continuous(net, n_steps, times)
+        return Continuous(net, n_steps, times, n_training_steps)
 
     return build
 
@@ -171,7 +173,7 @@ BIJECTIONS: dict[str, Layer] = {
     "spline autoregressive": autoregressive("spline"),
     "planar": planar,
     "radial": radial,
-    "continuous": continuous(n_steps=48),
+    "continuous": continuous(n_steps=24),
     "linear": lambda sizes, generator: LULinear(sizes.n_features),
     "volume-preserving linear": lambda sizes, generator: LULinear(sizes.n_features, True),
     "scale": lambda sizes, generator: Scale(sizes.n_features),

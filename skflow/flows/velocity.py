@@ -139,7 +139,9 @@ class Layer(nn.Module):
         self.reach: float | None = None  # where its drive ends
         self.weight = nn.Parameter(_normal(n_out, n_in, generator))
         self.time_weight = nn.Parameter(_normal(n_out, 2 * _FREQUENCIES, generator))
-        self.context_weight = nn.Parameter(_normal(n_out, n_context, generator))
+        self.context_weight: nn.Parameter | None = None
+        if n_context:
+            self.context_weight = nn.Parameter(_normal(n_out, n_context, generator))
         self.bias = nn.Parameter(2 * torch.rand(n_out, generator=generator) - 1)
 
     def at(self, waves: Tensor) -> Tensor:
@@ -148,7 +150,7 @@ class Layer(nn.Module):
 
     def given(self, context: Tensor | None) -> Tensor:
         """The context's part of the drive, and the bias."""
-        if context is None:
+        if context is None or self.context_weight is None:
             return self.bias.unsqueeze(-1)
         return dense(self.context_weight, self.bias, context.mT)
 

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
+import torch
 from scipy.integrate import RK45
 from torch import Generator, Tensor, nn
 
 from skflow.flows.bijections.bijection import Bijection
 
 _QUARTER_TURN = math.pi / 2
-_TRAINING_STEPS = 3  # of the solver, where training goes through it
 
 Field = Callable[[Tensor, float], tuple[Tensor, Tensor]]
 Times = Callable[[tuple[int, ...], Generator], Tensor]
@@ -49,13 +49,22 @@ class Continuous(Bijection):
     times : callable, optional
         Draws the times at which training by regression looks, from a shape (..., n) and a
         generator. Without it the flow is trained by its likelihood.
+    n_training_steps : int, optional
+        Steps of the solver in training, by default as many as otherwise.
     """
 
-    def __init__(self, net: nn.Module, n_steps: int, times: Times | None = None):
+    def __init__(
+        self,
+        net: nn.Module,
+        n_steps: int,
+        times: Times | None = None,
+        n_training_steps: int | None = None,
+    ):
         super().__init__()
         self.net = net
         self.n_steps = n_steps
         self.times = times
+        self.n_training_steps = n_training_steps or n_steps
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         return self._travel(x, context, 0.0, 1.0)
@@ -82,7 +91,7 @@ class Continuous(Bijection):
     def _travel(
         self, x: Tensor, context: Tensor | None, start: float, end: float
     ) -> tuple[Tensor, Tensor]:
-        n_steps = min(self.n_steps, _TRAINING_STEPS) if self.training else self.n_steps
+        n_steps = self.n_training_steps if self.training else self.n_steps
         columns = x.mT.contiguous()
         field = self.net.field(columns, context)
         step = (end - start) / n_steps
@@ -99,15 +108,17 @@ def _step(field: Field, columns: Tensor, time: float, step: float) -> tuple[Tens
     velocities: list[Tensor] = []
     divergences: list[Tensor] = []
     for stage, at in zip(RK45.A, RK45.C, strict=True):
-        here = columns + _sum(reach * stage, velocities)
+        here = _add(columns, reach * stage, velocities)
         velocity, divergence = field(here, time + at * step)
         velocities.append(velocity)
         divergences.append(divergence)
     weights = reach * RK45.B
-    return columns + _sum(weights, velocities), _sum(weights, divergences)
+    gained = _add(torch.zeros_like(divergences[0]), weights, divergences)
+    return _add(columns, weights, velocities), gained
 
 
-def _sum(weights: np.ndarray, terms: list[Tensor]) -> Tensor | float:
-    """Σ w_k term_k, over as many as there are."""
-    products = [float(w) * term for w, term in zip(weights, terms, strict=False) if w]
-    return sum(products)
+def _add(total: Tensor, weights: np.ndarray, terms: list[Tensor]) -> Tensor:
+    """The total and Σ w_k term_k, over as many terms as there are."""
+    for weight, term in zip(weights.tolist(), terms, strict=False):
+        total = torch.add(total, term, alpha=weight)
+    return total
