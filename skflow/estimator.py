@@ -29,6 +29,7 @@ from skflow.parameters import FlowParameters, Seed
 from skflow.recipe import resolve
 from skflow.training.batches import effective_size, merge, spread
 from skflow.validation import (
+    check_base,
     check_finite,
     check_layer_sizes,
     check_variance,
@@ -58,6 +59,7 @@ class FlowEstimator(FlowParameters):
         keep_freed_memory()
         device = resolve_device(self.device)
         check_layer_sizes(self.hidden_layer_sizes)
+        check_base(self.base, self.flow)
         earlier = None
         if self.warm_start and hasattr(self, "flow_"):
             earlier = Earlier(self.flow_, self._blueprint)

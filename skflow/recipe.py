@@ -4,14 +4,13 @@ The figures behind the choices are in docs/benchmarks.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from skflow.flows.blueprint import Design
-from skflow.flows.families import FAMILIES, Family
+from skflow.flows.families import Family, family_of
 from skflow.flows.registry import Sizes
 from skflow.training.loop import Schedule
 
@@ -20,7 +19,6 @@ _WIDE = 16  # columns, above which layers are dear
 _FEW_ROWS = 500  # that cannot teach many layers
 _ROBUST_NOISE = 0.7  # over the bandwidth that Scott's rule gives to kernels
 _ROBUST_STEPS = 200  # longer training learns the groups that outliers form
-_OWN_FAMILY = Family(lambda *_: [], 1)  # a callable's
 _MANY_ROWS = 2000  # fewer need more members, and larger folds to validate on
 
 
@@ -89,7 +87,7 @@ def resolve(
     fast = params["effort"] == "fast"
     width_of_row = n_features + n_context
     plenty = min(1.0, max(0.0, math.log10(10 * n_rows / width_of_row / 500)))
-    family = _OWN_FAMILY if callable(params["flow"]) else FAMILIES[params["flow"]]
+    family = family_of(params["flow"])
     training = family.training
     rate = family.learning_rate
     least = 2.0 if context else 1.0
@@ -105,7 +103,7 @@ def resolve(
         activation=params["activation"],
         dropout=choose("dropout", (0.15 if context else 0.3) * (1 - plenty)),
     )
-    n_transforms = choose("n_transforms", _n_transforms(params["flow"], n_rows, n_features))
+    n_transforms = choose("n_transforms", _n_transforms(family, n_rows, n_features))
     n_members = choose("n_estimators", _n_members(fast, n_rows))
     n_folds = _n_folds(params, n_members, n_distinct, n_rows)
     batch_size = choose("batch_size", 256 if n_rows < 10_000 else 512)
@@ -147,14 +145,11 @@ def _marginals(name: str | None, robust: bool) -> tuple[str, ...]:
     return ("yeo-johnson",) if name == "yeo-johnson" else ("standardize",)
 
 
-def _n_transforms(family: str | Callable, n_rows: float, n_features: int) -> int:
-    if callable(family):
-        return 1
-    default = FAMILIES[family]
+def _n_transforms(family: Family, n_rows: float, n_features: int) -> int:
     few_will_do = n_features > _WIDE or n_rows < _FEW_ROWS
-    if few_will_do and default.n_transforms_least is not None:
-        return default.n_transforms_least
-    return default.n_transforms
+    if few_will_do and family.n_transforms_least is not None:
+        return family.n_transforms_least
+    return family.n_transforms
 
 
 def _n_members(fast: bool, n_rows: float) -> int:

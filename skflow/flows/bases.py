@@ -31,8 +31,9 @@ class StandardNormal(Base):
     def quantile(self, levels: Tensor) -> Tensor:
         return torch.special.ndtri(levels)
 
-    def noise(self, shape: tuple[int, ...], generator: Generator) -> Tensor:
-        return torch.randn(shape, generator=generator, dtype=torch.float64)
+    def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
+        """Draw n rows, (n, d) in float64 on the CPU."""
+        return torch.randn(n, self.n_features, generator=generator, dtype=torch.float64)
 
 
 class MultivariateT(Base):
@@ -62,10 +63,11 @@ class MultivariateT(Base):
     def quantile(self, levels: Tensor) -> Tensor:
         return torch.from_numpy(stdtrit(self._df(), levels.double().cpu().numpy())).to(levels)
 
-    def noise(self, shape: tuple[int, ...], generator: Generator) -> Tensor:
-        normal = torch.randn(shape, generator=generator, dtype=torch.float64)
-        uniform = torch.rand(*shape[:-1], 1, generator=generator, dtype=torch.float64)
-        df = self._log_df().detach().double().exp().cpu().numpy()[..., None, None]
+    def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
+        """Draw n rows, (n, d) in float64 on the CPU."""
+        normal = torch.randn(n, self.n_features, generator=generator, dtype=torch.float64)
+        uniform = torch.rand(n, 1, generator=generator, dtype=torch.float64)
+        df = self._df()
         chi2 = 2 * gammaincinv(df / 2, uniform.numpy())
         return normal * torch.from_numpy(np.sqrt(df / np.maximum(chi2, 1e-300)))
 

@@ -20,20 +20,10 @@ class Density(nn.Module, ABC):
 class Base(Density):
     """A density that flows end at; with one column it knows its distribution function."""
 
-    n_features: int
-
     @property
     def has_variance(self) -> bool:
         """Whether its variance is finite."""
         return True
-
-    @abstractmethod
-    def noise(self, shape: tuple[int, ...], generator: Generator) -> Tensor:
-        """Draws (..., n, d) in float64 on the CPU; leading axes are those of the parameters."""
-
-    def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
-        """Draw n rows, (n, d) in float64 on the CPU."""
-        return self.noise((n, self.n_features), generator)
 
     @abstractmethod
     def cdf(self, z: Tensor) -> Tensor:

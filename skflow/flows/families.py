@@ -41,7 +41,7 @@ class Family:
     n_transforms: int
     n_transforms_least: int | None = None  # where more are not worth their time
     learning_rate: float = 2e-3  # for few rows; plenty bear five times as much
-    base: str = "t"
+    base: str = "t"  # what "auto" is
     training: Training = Training()
 
 
@@ -137,12 +137,19 @@ FAMILIES: dict[str, Family] = {
     "maf": Family(_autoregressive("affine"), 5),
     "nsf": Family(_coupled("spline"), 6),
     "nsf_ar": Family(_autoregressive("spline"), 3, 2, learning_rate=4e-3),
-    "flow_matching": Family(_continuous(_evenly), 4, training=_BY_REGRESSION),
-    "diffusion": Family(_continuous(_by_noise), 4, training=_BY_REGRESSION),
+    "flow_matching": Family(_continuous(_evenly), 4, base="normal", training=_BY_REGRESSION),
+    "diffusion": Family(_continuous(_by_noise), 4, base="normal", training=_BY_REGRESSION),
     "cnf": Family(
-        _continuous(None, n_training_steps=3), 4, training=Training(length=0.5, check_every=25, most_left_out=512)
+        _continuous(None, n_training_steps=3),
+        4,
+        training=Training(length=0.5, check_every=25, most_left_out=512),
     ),
 }
+
+
+def family_of(flow: str | Callable[[int, int, Generator], Iterable[Bijection]]) -> Family:
+    """A family by its name, or that of a user's callable."""
+    return Family(_own(flow), 1) if callable(flow) else FAMILIES[flow]
 
 
 def links_of(
@@ -152,7 +159,14 @@ def links_of(
     generator: Generator,
 ) -> list[Bijection]:
     """The trainable links of a family, or those that a user's callable makes."""
-    if callable(family):
-        chain = family(sizes.n_features, sizes.n_context, generator)
+    return family_of(family).build(n_transforms, sizes, generator)
+
+
+def _own(
+    function: Callable[[int, int, Generator], Iterable[Bijection]],
+) -> Callable[[int, Sizes, Generator], list[Bijection]]:
+    def build(n_transforms: int, sizes: Sizes, generator: Generator) -> list[Bijection]:
+        chain = function(sizes.n_features, sizes.n_context, generator)
         return [chain] if isinstance(chain, Bijection) else list(chain)
-    return FAMILIES[family].build(n_transforms, sizes, generator)
+
+    return build

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from skflow.flows.bijections import Chain, Continuous
-from skflow.flows.density import Base, Density
+from skflow.flows.density import Density
 
 _BLOCK = 4096  # rows mapped at a time: enough for small operations, few enough for the cache
 
@@ -40,21 +40,16 @@ class Flow(Density):
         return self.base.log_prob(z, context) + log_det
 
     @property
-    def regression(self) -> Callable[[Tensor, Tensor | None, Generator], Tensor] | None:
+    def regression(self) -> Callable[..., Tensor] | None:
         """The loss of a flow that is trained by regression, else None.
 
-        From x (..., n, d), a context and a generator to a loss for each row.
+        From x (..., n, d), weights (..., n), a context (..., n, c) or None and a generator to
+        a loss for each row, (..., n).
         """
         links = list(self.chain.links)
-        trained = len(links) == 1 and isinstance(links[0], Continuous) and links[0].times
-        return self._regression if trained else None
-
-    def _regression(self, x: Tensor, context: Tensor | None, generator: Generator) -> Tensor:
-        (link,) = self.chain.links
-        assert isinstance(link, Continuous)
-        assert isinstance(self.base, Base)
-        noise = self.base.noise(x.shape, generator).to(x)
-        return link.regression_loss(x, noise, self._given(context), generator)
+        if len(links) == 1 and isinstance(links[0], Continuous) and links[0].times:
+            return links[0].regression_loss
+        return None
 
     def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
         """Draw n rows, (n, d), in the dtype and on the device of the chain."""

@@ -7,7 +7,15 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Generator, Tensor, nn
 
-from skflow.flows.nets import ACTIVATIONS, SLOPES, Dense, Dropout, dense
+from skflow.flows.nets import (
+    ACTIVATIONS,
+    SLOPES,
+    Dense,
+    Dropout,
+    dense,
+    initial_bias,
+    initial_weight,
+)
 
 _OUTPUT_GAIN = 0.25  # as for other networks: Adam moves all weights of an output at once
 _REACH = 8.0  # where the drive of the first layer ends
@@ -137,12 +145,12 @@ class Layer(nn.Module):
         self.activation = activation
         self.residual = n_in == n_out
         self.reach: float | None = None  # where its drive ends
-        self.weight = nn.Parameter(_normal(n_out, n_in, generator))
-        self.time_weight = nn.Parameter(_normal(n_out, 2 * _FREQUENCIES, generator))
+        self.weight = nn.Parameter(initial_weight(n_out, n_in, generator))
+        self.time_weight = nn.Parameter(initial_weight(n_out, 2 * _FREQUENCIES, generator))
         self.context_weight: nn.Parameter | None = None
         if n_context:
-            self.context_weight = nn.Parameter(_normal(n_out, n_context, generator))
-        self.bias = nn.Parameter(2 * torch.rand(n_out, generator=generator) - 1)
+            self.context_weight = nn.Parameter(initial_weight(n_out, n_context, generator))
+        self.bias = nn.Parameter(initial_bias(n_out, n_in, generator))
 
     def at(self, waves: Tensor) -> Tensor:
         """The time's part of the drive."""
@@ -176,7 +184,3 @@ def _waves(time: Tensor) -> Tensor:
     k = torch.arange(1, _FREQUENCIES + 1, dtype=time.dtype, device=time.device)
     phase = math.pi / 2 * k.unsqueeze(-1) * time
     return torch.cat([phase.cos(), phase.sin()], dim=-2)
-
-
-def _normal(n_out: int, n_in: int, generator: Generator) -> Tensor:
-    return torch.randn(n_out, n_in, generator=generator) / math.sqrt(max(n_in, 1))

@@ -149,7 +149,7 @@ def _step(
     if schedule.noise:
         draws = torch.randn(columns.shape, generator=generator, dtype=columns.dtype)
         columns = columns + schedule.noise * draws.to(columns.device)
-    losses = members.loss(columns, batch.context, generator)
+    losses = members.loss(columns, batch.weights, batch.context, generator)
     loss = (losses * batch.weights).mean(-1)
     gradients = members.backward(loss)
     with torch.no_grad():

@@ -67,14 +67,18 @@ class Members:
         """Whether the loss is that of a regression, and says nothing of log p."""
         return getattr(self.flow, "regression", None) is not None
 
-    def loss(self, columns: Tensor, context: Tensor | None, generator: Generator) -> Tensor:
-        """What training lowers, (members, d, n) to (members, n): −log p unless the flow has
-        a loss of its own.
+    def loss(
+        self, columns: Tensor, weights: Tensor, context: Tensor | None, generator: Generator
+    ) -> Tensor:
+        """What training lowers, (members, d, n) to (members, n).
+
+        It is −log p, unless the flow has a regression, which draws from the generator.
         """
         if not self.by_regression:
             return -self.log_prob(columns, context)
         regression: Callable[..., Tensor] = self.flow.regression  # type: ignore[assignment]
-        return regression(columns.mT, None if context is None else context.mT, generator)
+        given = None if context is None else context.mT
+        return regression(columns.mT, weights, given, generator)
 
     def backward(self, loss: Tensor) -> Tensor:
         """Each member's gradient of its own loss, (members,) to (members, parameters)."""

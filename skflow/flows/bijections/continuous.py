@@ -12,6 +12,7 @@ from torch import Generator, Tensor, nn
 from skflow.flows.bijections.bijection import Bijection
 
 _QUARTER_TURN = math.pi / 2
+_EARLIEST = 1e-3  # time at which a velocity can be told from rounding
 
 Field = Callable[[Tensor, float], tuple[Tensor, Tensor]]
 Times = Callable[[tuple[int, ...], Generator], Tensor]
@@ -63,7 +64,7 @@ class Continuous(Bijection):
         super().__init__()
         self.net = net
         self.n_steps = n_steps
-        self.times = times
+        self.times: Times | None = times
         self.n_training_steps = n_training_steps or n_steps
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -73,19 +74,26 @@ class Continuous(Bijection):
         return self._travel(z, context, 1.0, 0.0)
 
     def regression_loss(
-        self, x: Tensor, noise: Tensor, context: Tensor | None, generator: Generator
+        self, x: Tensor, weights: Tensor, context: Tensor | None, generator: Generator
     ) -> Tensor:
         """Squared error of the velocity at one time for each row, (..., n, d) to (..., n).
 
-        A regression of dy/dt on y finds its mean given y, and that mean velocity carries the
-        density of the data to that of the noise.
+        The regression of dy/dt on y and t has the mean velocity as its optimum, which carries
+        the density of the data to that of the noise (theorem 2 of Lipman et al. 2023). Its
+        target dy/dt has less noise, and the same mean, when the row that y came from is
+        averaged over all rows of the batch that it may have come from (Xu et al. 2023). Given
+        a context, it came from its own row alone.
         """
         assert self.times is not None
-        columns, noise = x.mT, noise.mT
-        time = self.times(columns.shape[:-2] + columns.shape[-1:], generator).to(x)
-        cos = (_QUARTER_TURN * time).cos().unsqueeze(-2)
-        sin = (_QUARTER_TURN * time).sin().unsqueeze(-2)
-        here, towards = cos * columns + sin * noise, cos * noise - sin * columns
+        columns = x.mT
+        noise = torch.randn(columns.shape, generator=generator, dtype=x.dtype).to(x.device)
+        time = self.times(weights.shape, generator).to(x).clamp(_EARLIEST, 1 - _EARLIEST)
+        angle = _QUARTER_TURN * time.unsqueeze(-2)
+        cos, sin = angle.cos(), angle.sin()
+        here = cos * columns + sin * noise
+        if context is None:
+            columns = _mean_origin(here / cos, columns, weights, sin / cos)
+        towards = (cos * here - columns) / sin
         return (self.net(here, time, context) - towards).square().mean(-2)
 
     def _travel(
@@ -100,6 +108,16 @@ class Continuous(Bijection):
             columns, gained = _step(field, columns, start + k * step, step)
             total = total + gained
         return columns.mT, total
+
+
+def _mean_origin(here: Tensor, columns: Tensor, weights: Tensor, sd: Tensor) -> Tensor:
+    """Mean of the columns (..., d, n) given that one of them, plus noise, is here."""
+    distances = torch.cdist(
+        here.mT, columns.mT, compute_mode="donot_use_mm_for_euclid_dist"
+    )  # as the other mode rounds what is near
+    log_prior = weights.clamp_min(torch.finfo(weights.dtype).tiny).log()
+    logits = log_prior.unsqueeze(-2) - 0.5 * (distances / sd.mT).square()
+    return columns @ logits.softmax(-1).mT
 
 
 def _step(field: Field, columns: Tensor, time: float, step: float) -> tuple[Tensor, Tensor]:
