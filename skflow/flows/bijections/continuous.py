@@ -56,7 +56,7 @@ class Continuous(Bijection):
 
     def __init__(
         self,
-        net: nn.Module,
+        net: VelocityNet,
         n_steps: int,
         times: Times | None = None,
         n_training_steps: int | None = None,
