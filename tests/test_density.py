@@ -14,6 +14,7 @@ from sklearn.datasets import make_moons
 from skflow import NormalizingFlowDensity
 from skflow.flows.families import FAMILIES
 
+CONTINUOUS = ("flow_matching", "diffusion", "cnf")
 FAR_OUT = 2e4  # standard deviations that the grids reach
 
 
@@ -122,7 +123,8 @@ def test_bare_family_gains_over_its_start_on_two_moons(family):
 @pytest.mark.parametrize("d", [1, 2])
 def test_quick_fit_integrates_to_one(quick, family, d):
     estimator = quick(flow=family).fit(bimodal(d))
-    grid = sinh_grid(d)[:: 4 if d == 1 else 1]
+    coarse = 2 if family in CONTINUOUS else 1  # a solver takes its time
+    grid = sinh_grid(d)[:: 4 if d == 1 else coarse]
     assert cell_masses(estimator, grid).sum() == pytest.approx(1, abs=1e-3)
 
 

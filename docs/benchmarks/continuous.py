@@ -58,9 +58,7 @@ def split(name, data):
 def measure(which, rows):
     """Fit and score, in nats a row and seconds."""
     if which in FAMILIES:
-        model = NormalizingFlowDensity(
-            flow=which, effort="fast", safety_net=False, random_state=0
-        )
+        model = NormalizingFlowDensity(flow=which, effort="fast", safety_net=False, random_state=0)
     else:
         model = ZukoCNF()
     start = time.process_time()

@@ -235,4 +235,6 @@ class Flowjax(Standardized):
         return np.concatenate([np.asarray(s, dtype=float) for s in scores])
 
 
-PEERS = {p.__name__: p for p in (KDE, GMM, Vine, ZukoNSF, ZukoCNF, NormflowsNSF, NflowsNSF, Flowjax)}
+PEERS = {
+    p.__name__: p for p in (KDE, GMM, Vine, ZukoNSF, ZukoCNF, NormflowsNSF, NflowsNSF, Flowjax)
+}

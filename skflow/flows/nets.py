@@ -13,29 +13,12 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-_ROOT_2PI = math.sqrt(2 * math.pi)
-
-
-def _slope_of_silu(x: Tensor) -> Tensor:
-    share = x.sigmoid()
-    return share * (1 + x * (1 - share))
-
-
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "elu": functional.elu,
     "gelu": functional.gelu,
     "relu": functional.relu,
     "silu": functional.silu,
     "tanh": torch.tanh,
-}
-
-# their derivatives
-SLOPES: dict[str, Callable[[Tensor], Tensor]] = {
-    "elu": lambda x: x.clamp_max(0).exp(),
-    "gelu": lambda x: torch.special.ndtr(x) + x * (-0.5 * x.square()).exp() / _ROOT_2PI,
-    "relu": lambda x: (x > 0).to(x),
-    "silu": _slope_of_silu,
-    "tanh": lambda x: 1 - x.tanh().square(),
 }
 
 # steps of Adam move all weights of an output at once, by as much as the units are many

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn import functional
 
 from skflow.flows.nets import (
     ACTIVATIONS,
-    SLOPES,
     Dense,
     Dropout,
     dense,
@@ -17,6 +17,7 @@ from skflow.flows.nets import (
     initial_weight,
 )
 
+_ROOT_2PI = math.sqrt(2 * math.pi)
 _OUTPUT_GAIN = 0.25  # as for other networks: Adam moves all weights of an output at once
 _REACH = 8.0  # where the drive of the first layer ends
 _FREQUENCIES = 3  # of the waves by which a layer tells the time
@@ -172,11 +173,45 @@ class Layer(nn.Module):
         """The layer's units, and their derivatives with respect to weight @ units."""
         drive = self.weight @ units + steering
         if self.reach is None:
-            return ACTIVATIONS[self.activation](drive), SLOPES[self.activation](drive)
+            return WITH_SLOPE[self.activation](drive)
         share = (drive / self.reach).tanh()
-        drive = self.reach * share
-        slope = SLOPES[self.activation](drive) * (1 - share.square())
-        return ACTIVATIONS[self.activation](drive), slope
+        value, slope = WITH_SLOPE[self.activation](self.reach * share)
+        return value, slope * (1 - share.square())
+
+
+def _elu(x: Tensor) -> tuple[Tensor, Tensor]:
+    value = functional.elu(x)
+    return value, value.clamp_max(0) + 1
+
+
+def _gelu(x: Tensor) -> tuple[Tensor, Tensor]:
+    share = torch.special.ndtr(x)
+    return x * share, share + x * (-0.5 * x.square()).exp() / _ROOT_2PI
+
+
+def _relu(x: Tensor) -> tuple[Tensor, Tensor]:
+    return functional.relu(x), (x > 0).to(x)
+
+
+def _silu(x: Tensor) -> tuple[Tensor, Tensor]:
+    share = x.sigmoid()
+    value = x * share
+    return value, torch.addcmul(share, value, 1 - share)
+
+
+def _tanh(x: Tensor) -> tuple[Tensor, Tensor]:
+    value = x.tanh()
+    return value, 1 - value.square()
+
+
+# activations and their derivatives, which share most of their work
+WITH_SLOPE: dict[str, Callable[[Tensor], tuple[Tensor, Tensor]]] = {
+    "elu": _elu,
+    "gelu": _gelu,
+    "relu": _relu,
+    "silu": _silu,
+    "tanh": _tanh,
+}
 
 
 def _waves(time: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from scipy.integrate import RK45
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from skflow.flows.bijections.bijection import Bijection
 
@@ -68,10 +68,25 @@ class Continuous(Bijection):
         self.n_training_steps = n_training_steps or n_steps
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        return self._travel(x, context, 0.0, 1.0)
+        return self.travel(x, context, 0.0, 1.0)
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        return self._travel(z, context, 1.0, 0.0)
+        return self.travel(z, context, 1.0, 0.0)
+
+    def travel(
+        self, x: Tensor, context: Tensor | None, start: float, end: float
+    ) -> tuple[Tensor, Tensor]:
+        """Where rows are at the time `end` that were at x at `start`, and log |det|."""
+        n_steps = self.n_training_steps if self.training else self.n_steps
+        n_steps = max(1, math.ceil(n_steps * abs(end - start)))
+        columns = x.mT.contiguous()
+        field = self.net.field(columns, context)
+        step = (end - start) / n_steps
+        total = x.new_zeros(x.shape[:-1])
+        for k in range(n_steps):
+            columns, gained = _step(field, columns, start + k * step, step)
+            total = total + gained
+        return columns.mT, total
 
     def regression_loss(
         self, x: Tensor, weights: Tensor, context: Tensor | None, generator: Generator
@@ -95,19 +110,6 @@ class Continuous(Bijection):
             columns = _mean_origin(here / cos, columns, weights, sin / cos)
         towards = (cos * here - columns) / sin
         return (self.net(here, time, context) - towards).square().mean(-2)
-
-    def _travel(
-        self, x: Tensor, context: Tensor | None, start: float, end: float
-    ) -> tuple[Tensor, Tensor]:
-        n_steps = self.n_training_steps if self.training else self.n_steps
-        columns = x.mT.contiguous()
-        field = self.net.field(columns, context)
-        step = (end - start) / n_steps
-        total = x.new_zeros(x.shape[:-1])
-        for k in range(n_steps):
-            columns, gained = _step(field, columns, start + k * step, step)
-            total = total + gained
-        return columns.mT, total
 
 
 def _mean_origin(here: Tensor, columns: Tensor, weights: Tensor, sd: Tensor) -> Tensor:
