@@ -8,6 +8,7 @@ noise, diffusion does the same with more weight where there is little noise, and
 normalizing flow (cnf) maximises the likelihood, through the solver that follows the wind.
 """
 
+import itertools
 import sys
 import time
 
@@ -52,9 +53,18 @@ def density_at(link, base, rows, when):
         return (base.log_prob(noise) + log_det).exp()
 
 
+def path_of(link, rows, times):
+    """Where rows are at all times, having started at the first."""
+    places = [rows]
+    with torch.no_grad():
+        for before, after in itertools.pairwise(times):
+            places.append(link.travel(places[-1], None, before, after)[0])
+    return torch.stack(places).numpy()
+
+
 noise = torch.randn(120, 2, generator=torch.Generator().manual_seed(0)).double()
-times = np.linspace(1, 0, 41)
-x, y = np.meshgrid(np.linspace(-2.6, 2.6, 120), np.linspace(-2.6, 2.6, 120))
+times = np.linspace(1, 0, 25)
+x, y = np.meshgrid(np.linspace(-2.6, 2.6, 90), np.linspace(-2.6, 2.6, 90))
 grid = torch.from_numpy(np.column_stack([x.ravel(), y.ravel()]))
 snapshots = (1.0, 0.6, 0.3, 0.0)
 
@@ -63,8 +73,7 @@ figure, panels = plt.subplots(
 )
 for row, (name, flow) in zip(panels, flows.items(), strict=True):
     link, base = link_and_base(flow)
-    with torch.no_grad():
-        path = torch.stack([link.travel(noise, None, 1.0, t)[0] for t in times]).numpy()
+    path = path_of(link, noise, times)
     row[0].plot(path[..., 0], path[..., 1], lw=0.5, color="0.6")
     row[0].plot(*path[0].T, ".", ms=3, color="C0", label="noise")
     row[0].plot(*path[-1].T, ".", ms=3, color="C3", label="data")

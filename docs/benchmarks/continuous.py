@@ -39,11 +39,11 @@ def main():
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")
     done = {(r["set"], r["model"]) for r in read(args.out)}
-    for name in args.sets.split(","):
-        rows = split(name, args.data)
-        for which in MODELS:
+    for which in MODELS:
+        for name in args.sets.split(","):
             if (name, which) not in done:
-                append(args.out, {"set": name, "model": which} | measure(which, rows))
+                measured = measure(which, split(name, args.data))
+                append(args.out, {"set": name, "model": which} | measured)
 
 
 def split(name, data):
