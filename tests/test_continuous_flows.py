@@ -42,8 +42,8 @@ def with_steps(density, factor):
 
 def test_gains_over_its_start(bare_fit, more_moons):
     start = bare_fit.validation_scores_[0]
-    assert bare_fit.score(more_moons) > start + 0.5
-    assert bare_fit.best_validation_score_ > start + 0.5
+    assert bare_fit.score(more_moons) > start + 0.35
+    assert bare_fit.best_validation_score_ > start + 0.35
 
 
 def test_twice_as_many_steps_change_log_p_by_less_than_a_thousandth(bare_fit, more_moons):
@@ -87,7 +87,7 @@ def test_travels_in_stages(bare_fit, more_moons):
 @pytest.mark.parametrize("family", BY_REGRESSION)
 def test_the_loss_curve_is_the_velocitys_error_whatever_the_units(quick, moons, family):
     plain, scaled = (quick(flow=family).fit(factor * moons) for factor in (1.0, 1024.0))
-    assert 0.2 < plain.loss_curve_[-1] < plain.loss_curve_[0] < 1.1
+    assert 0 < plain.loss_curve_[-1] < plain.loss_curve_[0] < 1
     np.testing.assert_allclose(scaled.loss_curve_, plain.loss_curve_, rtol=1e-5)
     gap = np.subtract(plain.validation_scores_, scaled.validation_scores_)
     np.testing.assert_allclose(gap, 2 * np.log(1024), rtol=1e-5)
@@ -119,7 +119,7 @@ def test_rows_that_stand_for_several_pull_as_many_targets(quick, moons):
 
 
 def test_a_warm_start_goes_on(quick, moons):
-    estimator = quick(flow="flow_matching", warm_start=True, tol=0).fit(moons)
+    estimator = quick(flow="flow_matching", warm_start=True).fit(moons)
     first = estimator.best_validation_score_
     again = pickle.loads(pickle.dumps(estimator)).fit(moons)
     assert again.best_validation_score_ >= first
@@ -154,8 +154,9 @@ def test_quantiles_and_distribution_function_agree_to_the_solvers_tolerance(regr
 
 def test_a_classifier_tells_the_moons_apart(moons, more_moons):
     upper, new_upper = (X[:, 1] > 0.25 + 0.3 * np.sin(2 * X[:, 0]) for X in (moons, more_moons))
-    classifier = NormalizingFlowClassifier(**{**QUICK, "flow": "flow_matching", "tol": 1e-3})
-    classifier.set_params(max_iter=400, hidden_layer_sizes=16).fit(moons, upper)
+    classifier = NormalizingFlowClassifier(**{**QUICK, "flow": "flow_matching"})
+    classifier.set_params(max_iter="auto", tol=1e-3, hidden_layer_sizes=16, n_estimators=1)
+    classifier.fit(moons, upper)
     assert classifier.score(more_moons, new_upper) > 0.93
     mean = classifier.log_prob(more_moons, new_upper).mean()
     assert mean > classifier.validation_scores_[0] + 0.1
