@@ -9,7 +9,7 @@ from scipy.stats import kstest
 from torch import Generator, nn
 
 from skflow.flows.bases import StandardNormal
-from skflow.flows.bijections import Chain, Continuous, Scale
+from skflow.flows.bijections import Chain, Continuous, Scale, continuous
 from skflow.flows.bijections.continuous import _mean_origin
 from skflow.flows.families import FAMILIES, links_of
 from skflow.flows.flow import Flow
@@ -111,6 +111,16 @@ def test_a_target_is_averaged_over_where_it_may_have_come_from():
         squares = (here[:, i, None] - columns).square().sum(0)
         share = weights * (-0.5 * squares / sd[0, i] ** 2).exp()
         torch.testing.assert_close(mean[:, i], columns @ share / share.sum())
+
+
+def test_a_large_batch_is_averaged_over_in_groups(monkeypatch):
+    monkeypatch.setattr(continuous, "_GROUP", 4)
+    columns, here, weights = normal(2, 6), normal(2, 6, seed=1), normal(6, seed=2).exp()
+    sd = normal(1, 6, seed=3).exp()
+    mean = continuous._mean_origins(here, columns, weights, sd)
+    for some in (slice(0, 4), slice(4, 6)):
+        alone = _mean_origin(here[:, some], columns[:, some], weights[some], sd[:, some])
+        torch.testing.assert_close(mean[:, some], alone)
 
 
 def test_rows_of_no_weight_teach_nothing():
