@@ -18,11 +18,13 @@ BY_REGRESSION = FAMILIES[:2]
 
 @pytest.fixture(scope="module", params=FAMILIES)
 def bare_fit(request, moons):
-    """One member as it comes, trained for as long as it takes, but narrow."""
+    """One member, narrow, and trained until it has learned most of what it can."""
     return NormalizingFlowDensity(
         flow=request.param,
-        effort="fast",
+        n_estimators=1,
         hidden_layer_sizes=(32, 32),
+        max_iter=100 if request.param == "cnf" else 400,
+        tol=0.1,
         safety_net=False,
         random_state=0,
     ).fit(moons)
@@ -42,8 +44,8 @@ def with_steps(density, factor):
 
 def test_gains_over_its_start(bare_fit, more_moons):
     start = bare_fit.validation_scores_[0]
-    assert bare_fit.score(more_moons) > start + 0.35
-    assert bare_fit.best_validation_score_ > start + 0.35
+    assert bare_fit.score(more_moons) > start + 0.2
+    assert bare_fit.best_validation_score_ > start + 0.2
 
 
 def test_twice_as_many_steps_change_log_p_by_less_than_a_thousandth(bare_fit, more_moons):
@@ -130,7 +132,12 @@ def regressors():
     X, y = draw(600)
     return {
         name: NormalizingFlowRegressor(
-            flow=name, effort="fast", hidden_layer_sizes=(32, 32), random_state=0
+            flow=name,
+            n_estimators=1,
+            hidden_layer_sizes=(32, 32),
+            max_iter=400,
+            tol=0.1,
+            random_state=0,
         ).fit(X, y)
         for name in ("flow_matching", "nsf_ar")
     }

@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
+from skflow.flows.bijections.continuous import Field
 from skflow.flows.nets import (
     ACTIVATIONS,
     Dense,
@@ -21,8 +22,6 @@ _ROOT_2PI = math.sqrt(2 * math.pi)
 _OUTPUT_GAIN = 0.25  # as for other networks: Adam moves all weights of an output at once
 _REACH = 8.0  # where the drive of the first layer ends
 _FREQUENCIES = 3  # of the waves by which a layer tells the time
-
-Field = Callable[[Tensor, float], tuple[Tensor, Tensor]]
 
 
 class Velocity(nn.Module):
@@ -45,7 +44,7 @@ class Velocity(nn.Module):
         Draws the initial weights, and later what is dropped.
     """
 
-    hidden: Sequence["Layer"]
+    hidden: Sequence["SteeredLayer"]
 
     def __init__(
         self,
@@ -59,7 +58,7 @@ class Velocity(nn.Module):
         super().__init__()
         sizes = [n_columns, *hidden_layer_sizes]
         layers = [
-            Layer(n_in, n_out, n_context, activation, generator)
+            SteeredLayer(n_in, n_out, n_context, activation, generator)
             for n_in, n_out in itertools.pairwise(sizes)
         ]
         layers[0].reach, layers[0].residual = _REACH, False
@@ -97,7 +96,7 @@ class Velocity(nn.Module):
 
         return velocity
 
-    def _kept(self, layer: "Layer", columns: Tensor) -> Tensor | None:
+    def _kept(self, layer: "SteeredLayer", columns: Tensor) -> Tensor | None:
         """The units that are not dropped, one draw for a whole path."""
         if not self.training or not self.dropout.rate:
             return None
@@ -136,7 +135,7 @@ class Velocity(nn.Module):
         return self.output.gain * (self.output.weight.unsqueeze(-1) * tangents).sum((-3, -2))
 
 
-class Layer(nn.Module):
+class SteeredLayer(nn.Module):
     """Units driven by those below, the time and the context."""
 
     def __init__(

@@ -39,8 +39,8 @@ class Continuous(Bijection):
     Time turns data x into noise ε: y(t) = x cos(πt/2) + ε sin(πt/2). For data of unit
     variance that is the variance-preserving path of Song et al. (2021), and the straight one,
     (1 − s) x + s ε, of Lipman et al. (2023), seen in coordinates in which the variance stays
-    one. Where data are standard normal v is 0: a velocity of 0 is the exact one of a
-    Gaussian, and what there is to learn.
+    one. For standard normal data its velocity is 0 on average, wherever y is: there the
+    network starts, and what it learns is the difference.
 
     Parameters
     ----------
