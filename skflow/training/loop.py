@@ -308,6 +308,6 @@ class _Mean:
             self._steps.clear()
             ok = torch.stack(oks)
             n_rows = ok * torch.tensor(sizes, device=ok.device).unsqueeze(-1)
-            self._sum += (torch.where(ok, torch.stack(losses), 0.0) * n_rows).sum(0)
-            self._n += n_rows.sum(0)
+            self._sum = self._sum + (torch.where(ok, torch.stack(losses), 0.0) * n_rows).sum(0)
+            self._n = self._n + n_rows.sum(0)
         return float((self._sum / torch.as_tensor(self._n)).nanmean())
