@@ -3,7 +3,7 @@ What one layer of each family does
 ==================================
 
 The families differ in the map that one layer can be. Each picture shows one layer, its
-parameters drawn at random, doing its work on a square grid, and in colour log |det| of its
+parameters drawn at random, doing its work on a square grid, and in colour ``log |det|`` of its
 Jacobian: where it stretches, where it shrinks, and where it keeps the volume.
 """
 
