@@ -1,5 +1,6 @@
 """What skflow's estimators share: parameters, arrays in, fitted state, pickling."""
 
+import inspect
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -223,7 +224,7 @@ class FlowEstimator(FlowParameters):
             version = state.pop("_skflow_version")
             if version != __version__:
                 warnings.warn(
-                    f"This {type(self).__name__} was pickled by skflow {version} and is being "
+                    f"This {type(self).__name__} was saved by skflow {version} and is being "
                     f"loaded by skflow {__version__}; check its scores before use.",
                     UserWarning,
                     stacklevel=2,
@@ -232,6 +233,8 @@ class FlowEstimator(FlowParameters):
             state["device_"] = _device_or_cpu(state["device_"])
             flow = from_arrays(state["_blueprint"], arrays)
             state["flow_"] = flow.to(state["device_"], scoring_dtype(state["device_"]))
+        parameters = inspect.signature(type(self)).parameters.values()
+        state = {p.name: p.default for p in parameters} | state  # of an earlier version
         super().__setstate__(state)
 
 

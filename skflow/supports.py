@@ -258,7 +258,7 @@ def _index_of(column: Any, n_columns: int, names: Names) -> int:
             return int(np.flatnonzero(names == column)[0])
         known = "X has no names of columns" if names is None else f"there are {list(names)!r}"
         raise ValueError(f"support has a key {column!r}, and {known}.")
-    if not isinstance(column, Integral) or not 0 <= column < n_columns:
+    if not isinstance(column, Integral) or not 0 <= int(column) < n_columns:
         raise ValueError(f"support has a key {column!r}, and there are {n_columns} columns.")
     return int(column)
 

@@ -2,6 +2,7 @@ import os
 
 os.environ["SCIPY_ARRAY_API"] = "1"  # before scipy is imported, or an estimator check is skipped
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tensors here are too small for threads
+os.environ.setdefault("MPLBACKEND", "Agg")  # pictures without a screen
 
 import pytest
 from sklearn.datasets import make_moons

@@ -1,12 +1,12 @@
 """Draws from any density, and their way back through any transformer."""
 
-import inspect
 import warnings
-from copy import copy
 from functools import singledispatch
 from typing import Any
 
 import numpy as np
+
+from skflow.draws import draw_rows
 
 _ATTEMPTS = 100
 
@@ -18,7 +18,7 @@ def draw(transformer: Any, density: Any, n_samples: int, rng: np.random.RandomSt
     """
     rows = np.empty((0, 0))
     for _ in range(_ATTEMPTS):
-        drawn = _back(transformer, _draw(density, n_samples - len(rows), rng))
+        drawn = _back(transformer, draw_rows(density, n_samples - len(rows), rng))
         finite = drawn[np.isfinite(drawn).all(axis=1)]
         rows = np.concatenate([rows, finite]) if len(rows) else finite
         if len(rows) == n_samples:
@@ -48,14 +48,3 @@ def _back(transformer: Any, Z: np.ndarray) -> np.ndarray:
         # by PowerTransformer, of what is drawn again
         warnings.filterwarnings("ignore", "Some values in column", UserWarning)
         return inverse(transformer, Z)
-
-
-def _draw(density: Any, n_samples: int, rng: np.random.RandomState) -> np.ndarray:
-    seed = int(rng.randint(np.iinfo(np.int32).max))
-    if "random_state" in inspect.signature(density.sample).parameters:
-        drawn = density.sample(n_samples, random_state=seed)
-    else:  # GaussianMixture's takes its seed from the estimator, and returns labels, too
-        seeded = copy(density)
-        seeded.random_state = seed
-        drawn = seeded.sample(n_samples)
-    return np.asarray(drawn[0] if isinstance(drawn, tuple) else drawn)

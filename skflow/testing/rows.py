@@ -1,0 +1,13 @@
+"""Rows to fit where the user gives none."""
+
+import numpy as np
+
+
+def example_rows(n_columns: int, n_rows: int = 200, seed: int = 0) -> np.ndarray:
+    """Two clusters of unequal size, correlated and bent, in unequal units away from zero."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_rows, n_columns))
+    X[:, 0] += np.where(rng.random(n_rows) < 0.75, 1, -3)
+    X[:, 1:] += 0.5 * X[:, :1] + 0.1 * X[:, :1] ** 2
+    j = np.arange(n_columns)
+    return 10 * (-1.0) ** j + 2.0 ** (1 - j % 3) * X
