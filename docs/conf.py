@@ -38,11 +38,14 @@ myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 default_role = "literal"  # in docstrings: `fit` is code, a link is asked for by See Also
 
+smartquotes = False  # "auto" is code more often than speech
+
 # The API's pages
 autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings say it in words
 autodoc_member_order = "bysource"
 maximum_signature_line_length = 88
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False  # the page of a class has its methods below
 numpydoc_class_members_toctree = False
 
