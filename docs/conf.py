@@ -83,7 +83,7 @@ html_static_path = ["_static"]
 html_css_files = ["skflow.css"]
 html_show_sourcelink = False
 html_copy_source = False
-html_sidebars = {"getting_started": [], "faq": [], "changelog": []}
+html_sidebars = {page: [] for page in ("getting_started", "faq", "changelog", "benchmarks/*")}
 html_theme_options = {
     "navbar_align": "left",
     "header_links_before_dropdown": 7,

@@ -55,8 +55,7 @@ compass.set_theta_zero_location("N")
 compass.set_theta_direction(-1)
 compass.hist(np.radians(wind), bins=36, density=True, color="0.85")
 compass.plot(np.radians(angles), p * 180 / np.pi, color="C0")
-compass.set(yticks=[])
-compass.set_title("wind", pad=12)
+compass.set(yticks=[], xlabel="wind")
 
 axes = [figure.add_subplot(1, 3, 2), figure.add_subplot(1, 3, 3)]
 axes[0].scatter(rain, sun, s=2, color="0.75", label="days")
