@@ -48,7 +48,8 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
     n_iter_ : int
         Epochs trained.
     loss_curve_ : list of float
-        The members' mean training loss, −log p(x | y) a row, one entry for each epoch.
+        The members' mean training loss, one entry for each epoch: −log p(x | y) a row, or the
+        velocity's squared error where a flow is trained by regression.
     validation_scores_ : list of float
         The members' mean log-likelihood of their left-out rows, one entry for each check.
     best_validation_score_ : float or None

@@ -42,7 +42,8 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
     n_iter_ : int
         Epochs trained.
     loss_curve_ : list of float
-        The members' mean training loss, −log p a row, one entry for each epoch.
+        The members' mean training loss, one entry for each epoch: −log p a row, or the
+        velocity's squared error where a flow is trained by regression.
     validation_scores_ : list of float
         The members' mean log-likelihood of their left-out rows, one entry for each check,
         the first before training.

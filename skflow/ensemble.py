@@ -196,7 +196,8 @@ class Training:
         """Write the records into the history."""
         for record in records:
             history.n_epochs = record.epoch
-            history.losses = [x - self._seen_log_det for x in record.losses]
+            log_det = 0.0 if self._stacked.by_regression else self._seen_log_det
+            history.losses = [x - log_det for x in record.losses]
             if record.best is not None and record.scores is not None:
                 history.scores.append(float(record.scores.mean()) + self._left_log_det)
                 history.best_score = float(record.best.scores.mean()) + self._left_log_det

@@ -32,6 +32,7 @@ from skflow.recipe import resolve
 from skflow.supports import check_inside, lift, resolve_supports, warn_of_columns
 from skflow.training.batches import effective_size, merge, spread
 from skflow.validation import (
+    check_base,
     check_finite,
     check_layer_sizes,
     check_variance,
@@ -61,6 +62,7 @@ class FlowEstimator(FlowParameters):
         device = resolve_device(self.device)
         check_layer_sizes(self.hidden_layer_sizes)
         supports = resolve_supports(self.support, rows.shape[1], names)
+        check_base(self.base, self.flow)
         earlier = None
         if self.warm_start and hasattr(self, "flow_"):
             earlier = Earlier(self._reals(), self._blueprint)

@@ -4,14 +4,13 @@ The figures behind the choices are in docs/benchmarks.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from skflow.flows.blueprint import Design
-from skflow.flows.families import FAMILIES
+from skflow.flows.families import Family, family_of
 from skflow.flows.registry import Sizes
 from skflow.training.loop import Schedule
 
@@ -88,7 +87,9 @@ def resolve(
     fast = params["effort"] == "fast"
     width_of_row = n_features + n_context
     plenty = min(1.0, max(0.0, math.log10(10 * n_rows / width_of_row / 500)))
-    rate = 2e-3 if callable(params["flow"]) else FAMILIES[params["flow"]].learning_rate
+    family = family_of(params["flow"])
+    training = family.training
+    rate = family.learning_rate
     least = 2.0 if context else 1.0
     rate *= least * (5 / least) ** min(1, 1.5 * plenty)
     smooth = _ROBUST_NOISE * n_rows ** (-1 / (n_features + 4))
@@ -102,7 +103,7 @@ def resolve(
         activation=params["activation"],
         dropout=choose("dropout", (0.15 if context else 0.3) * (1 - plenty)),
     )
-    n_transforms = choose("n_transforms", _n_transforms(params["flow"], n_rows, n_features))
+    n_transforms = choose("n_transforms", _n_transforms(family, n_rows, n_features))
     n_members = choose("n_estimators", _n_members(fast, n_rows))
     n_folds = _n_folds(params, n_members, n_distinct, n_rows)
     batch_size = choose("batch_size", 256 if n_rows < 10_000 else 512)
@@ -110,11 +111,12 @@ def resolve(
     if isinstance(params["max_iter"], str):
         n_steps = 400 if fast else 800 if n_rows < 10_000 else 1500
         n_steps = min(n_steps, _ROBUST_STEPS) if robust else n_steps
+        n_steps = round(n_steps * training.length)
     else:
         n_steps = params["max_iter"] * math.ceil(train_size / batch_size)
     return Recipe(
         design=Design(params["flow"], n_transforms, sizes),
-        base="t" if params["base"] == "auto" else params["base"],
+        base=family.base if params["base"] == "auto" else params["base"],
         marginals=_marginals(params["marginals"], robust),
         n_members=n_members,
         n_folds=n_folds,
@@ -125,9 +127,11 @@ def resolve(
             learning_rate=choose("learning_rate_init", rate),
             alpha=params["alpha"],
             noise=choose("noise", smooth if robust else 0.3 * (1 - plenty)),
-            check_every=10 if n_rows < 1000 else 25,
+            check_every=training.check_every or (10 if n_rows < 1000 else 25),
             patience=params["n_iter_no_change"],
             tol=params["tol"],
+            memory=training.memory,
+            most_left_out=training.most_left_out,
         ),
         context=context,
         robust=robust,
@@ -141,14 +145,11 @@ def _marginals(name: str | None, robust: bool) -> tuple[str, ...]:
     return ("yeo-johnson",) if name == "yeo-johnson" else ("standardize",)
 
 
-def _n_transforms(family: str | Callable, n_rows: float, n_features: int) -> int:
-    if callable(family):
-        return 1
-    default = FAMILIES[family]
+def _n_transforms(family: Family, n_rows: float, n_features: int) -> int:
     few_will_do = n_features > _WIDE or n_rows < _FEW_ROWS
-    if few_will_do and default.n_transforms_least is not None:
-        return default.n_transforms_least
-    return default.n_transforms
+    if few_will_do and family.n_transforms_least is not None:
+        return family.n_transforms_least
+    return family.n_transforms
 
 
 def _n_members(fast: bool, n_rows: float) -> int:

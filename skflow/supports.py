@@ -25,6 +25,7 @@ from skflow.validation import Names, column_name
 _SMALLEST = float(np.nextafter(0.0, 1.0))
 _OFFSETS = 16  # at which the cells of whole numbers are looked at
 _BINS = 36  # of a circle, when looking for its emptiest place
+_TIES = 4  # rows for each value of a column that looks like whole numbers
 _AT_END = 20  # a bound looks like one where this part of the rows is at it
 
 
@@ -396,7 +397,7 @@ def _oddity(column: np.ndarray, n_rows: int, support: Support) -> str:
         return "constant"
     n, most = len(column), int(counts.max())
     share = f"{math.floor(100 * most / n)} % equal to {values[counts.argmax()]:g}"
-    if (values == np.round(values)).all() and n_rows > 2 * len(values):
+    if (values == np.round(values)).all() and n_rows > _TIES * len(values):
         return f"{len(values)} whole numbers, {share}: support 'integer'"
     at_end = [end for end, count in ((0, counts[0]), (-1, counts[-1])) if count > n / _AT_END]
     if at_end and n > 2 * _AT_END and support == Support():

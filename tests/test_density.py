@@ -14,6 +14,7 @@ from sklearn.datasets import make_moons
 from skflow import NormalizingFlowDensity
 from skflow.flows.families import FAMILIES
 
+CONTINUOUS = ("flow_matching", "diffusion", "cnf")
 FAR_OUT = 2e4  # standard deviations that the grids reach
 
 
@@ -34,7 +35,10 @@ def true_bimodal_log_density(X):
 def full_fit(request):
     """Default parameters and budget, on bimodal data, for each family in one and two columns."""
     family, d = request.param
-    return NormalizingFlowDensity(flow=family, random_state=0).fit(bimodal(d))
+    members = 2 if family in CONTINUOUS else "auto"  # a solver takes its time
+    return NormalizingFlowDensity(flow=family, n_estimators=members, random_state=0).fit(
+        bimodal(d)
+    )
 
 
 def sinh_grid(d):
@@ -122,7 +126,8 @@ def test_bare_family_gains_over_its_start_on_two_moons(family):
 @pytest.mark.parametrize("d", [1, 2])
 def test_quick_fit_integrates_to_one(quick, family, d):
     estimator = quick(flow=family).fit(bimodal(d))
-    grid = sinh_grid(d)[:: 4 if d == 1 else 1]
+    coarse = 2 if family in CONTINUOUS else 1  # a solver takes its time
+    grid = sinh_grid(d)[:: 4 if d == 1 else coarse]
     assert cell_masses(estimator, grid).sum() == pytest.approx(1, abs=1e-3)
 
 
@@ -133,12 +138,13 @@ def test_quick_fit_with_its_net_integrates_to_one(quick, d):
 
 
 def assert_round_trips(estimator, X):
+    error, log_error = (1e-4, 1e-2) if estimator.flow in CONTINUOUS else (1e-8, 1e-6)
     rows, _ = estimator.flow_.chain(torch.from_numpy(X))
     for part in estimator.flow_.base.parts:
         z, log_det = part.chain(rows)
         back, log_det_back = part.chain.inverse(z)
-        torch.testing.assert_close(back, rows, rtol=1e-8, atol=1e-8)
-        torch.testing.assert_close(log_det_back, -log_det, rtol=1e-6, atol=1e-6)
+        torch.testing.assert_close(back, rows, rtol=error, atol=error)
+        torch.testing.assert_close(log_det_back, -log_det, rtol=log_error, atol=log_error)
 
 
 @pytest.mark.parametrize("safety_net", [True, False])

@@ -67,6 +67,21 @@ def test_without_left_out_rows_there_is_no_safety_net():
     assert not settings.safety_net
 
 
+@pytest.mark.parametrize(
+    ("flow", "steps", "base", "every"),
+    [
+        ("flow_matching", 4000, "normal", 100),
+        ("diffusion", 4000, "normal", 100),
+        ("cnf", 400, "t", 25),
+    ],
+)
+def test_continuous_flows_train_for_as_long_as_their_steps_are_cheap(flow, steps, base, every):
+    settings = recipe(3000, 2, flow=flow)
+    assert (settings.schedule.n_steps, settings.base) == (steps, base)
+    assert (settings.schedule.check_every, settings.schedule.most_left_out) == (every, 512)
+    assert recipe(3000, 2, flow=flow, max_iter=3).schedule.n_steps == 3 * 11
+
+
 def test_other_families_learn_half_as_fast():
     rate = recipe(5000, 2, flow="nsf").schedule.learning_rate
     assert recipe(5000, 2).schedule.learning_rate == 2 * rate

@@ -32,6 +32,7 @@ DEFAULTS = {
     "dropout": "auto",
     "base": "auto",
     "marginals": "auto",
+    "support": None,
     "n_estimators": "auto",
     "safety_net": True,
     "learning_rate_init": "auto",
@@ -47,6 +48,8 @@ DEFAULTS = {
     "warm_start": False,
     "random_state": None,
     "device": "auto",
+    "dtype": "float64",
+    "compile": False,
     "verbose": 0,
 }
 

@@ -1,6 +1,7 @@
 """What a user would pick instead, each behind fit and score_samples, in the data's own units."""
 
 import copy
+import time
 
 import numpy as np
 
@@ -91,6 +92,7 @@ class TorchLoop(Standardized):
     """
 
     learning_rate, batch_size, patience, epochs = 1e-3, 256, 20, 500
+    seconds = np.inf  # of processor time, after which training stops at the end of an epoch
 
     def log_prob(self, z):
         return self.flow_.log_prob(z)
@@ -98,6 +100,7 @@ class TorchLoop(Standardized):
     def _fit(self, Z):
         import torch
 
+        start = time.process_time()
         torch.manual_seed(0)
         rows = torch.as_tensor(Z, dtype=torch.float32)
         rows = rows[torch.randperm(len(rows))]
@@ -119,7 +122,7 @@ class TorchLoop(Standardized):
             waited = 0 if score < best - 1e-4 else waited + 1
             if waited == 0:
                 best, state = score, copy.deepcopy(self.flow_.state_dict())
-            if waited == self.patience:
+            if waited == self.patience or time.process_time() - start > self.seconds:
                 break
         self.flow_.load_state_dict(state)
         self.flow_.eval()
@@ -139,6 +142,20 @@ class ZukoNSF(TorchLoop):
         import zuko
 
         return zuko.flows.NSF(d, transforms=3, hidden_features=(64, 64))
+
+    def log_prob(self, z):
+        return self.flow_().log_prob(z)
+
+
+class ZukoCNF(TorchLoop):
+    """zuko's continuous flow, through an adaptive solver with an exact trace."""
+
+    seconds = 100
+
+    def build(self, d):
+        import zuko
+
+        return zuko.flows.CNF(d, hidden_features=(64, 64))
 
     def log_prob(self, z):
         return self.flow_().log_prob(z)
@@ -218,4 +235,6 @@ class Flowjax(Standardized):
         return np.concatenate([np.asarray(s, dtype=float) for s in scores])
 
 
-PEERS = {p.__name__: p for p in (KDE, GMM, Vine, ZukoNSF, NormflowsNSF, NflowsNSF, Flowjax)}
+PEERS = {
+    p.__name__: p for p in (KDE, GMM, Vine, ZukoNSF, ZukoCNF, NormflowsNSF, NflowsNSF, Flowjax)
+}

@@ -1,12 +1,36 @@
 """Families of flows by name: from sizes to the links of a chain."""
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from torch import Generator
+import torch
+from torch import Generator, Tensor
 
 from skflow.flows.bijections import Bijection, LULinear, Reverse, Scale
-from skflow.flows.registry import Layer, Sizes, autoregressive, coupling, planar, radial
+from skflow.flows.bijections.continuous import Times
+from skflow.flows.registry import (
+    Layer,
+    Sizes,
+    autoregressive,
+    continuous,
+    coupling,
+    planar,
+    radial,
+)
+
+_STEPS = 4  # of the solver, for what other families call a layer
+_LEAST_NOISE = 1e-2  # that diffusion is trained at
+
+
+@dataclass(frozen=True)
+class Training:
+    """How training a family differs from the usual."""
+
+    length: float = 1.0  # times as many steps
+    memory: float = 0.98  # of the averaged weights
+    check_every: int | None = None  # steps, where a likelihood is dear
+    most_left_out: int | None = None  # rows that a check looks at
 
 
 @dataclass(frozen=True)
@@ -17,6 +41,8 @@ class Family:
     n_transforms: int
     n_transforms_least: int | None = None  # where more are not worth their time
     learning_rate: float = 2e-3  # for few rows; plenty bear five times as much
+    base: str = "t"  # what "auto" is
+    training: Training = Training()
 
 
 def _mixed(layer: Layer) -> Callable[[int, Sizes, Generator], list[Bijection]]:
@@ -72,6 +98,37 @@ def _nice(n_transforms: int, sizes: Sizes, generator: Generator) -> list[Bijecti
     return [*links, Scale(sizes.n_features)]
 
 
+def _continuous(
+    times: Times | None, n_training_steps: int | None = None
+) -> Callable[[int, Sizes, Generator], list[Bijection]]:
+    """A continuous flow alone."""
+
+    def build(n_transforms: int, sizes: Sizes, generator: Generator) -> list[Bijection]:
+        layer = continuous(_STEPS * n_transforms, times, n_training_steps)
+        return [layer(sizes, generator)]
+
+    return build
+
+
+def _evenly(shape: tuple[int, ...], generator: Generator) -> Tensor:
+    """Times between 0 and 1, spread evenly over the rows."""
+    n = shape[-1]
+    start = torch.rand(*shape[:-1], 1, generator=generator)
+    return (start + torch.arange(n) / n) % 1
+
+
+def _by_noise(shape: tuple[int, ...], generator: Generator) -> Tensor:
+    """Times whose noise has a logarithm that is spread evenly, from its least to 0.
+
+    Noise-prediction errors weighted for the likelihood (Song et al. 2021) are errors of the
+    velocity weighted by the cotangent of the angle, and this is the density of such times.
+    """
+    noise = (math.log(_LEAST_NOISE) * _evenly(shape, generator)).exp()
+    return noise.clamp_max(1).asin() * (2 / math.pi)
+
+
+_BY_REGRESSION = Training(length=5, memory=0.99, check_every=100, most_left_out=512)
+
 FAMILIES: dict[str, Family] = {
     "planar": Family(_mixed(planar), 24),
     "radial": Family(_mixed(radial), 24),
@@ -80,7 +137,19 @@ FAMILIES: dict[str, Family] = {
     "maf": Family(_autoregressive("affine"), 5),
     "nsf": Family(_coupled("spline"), 6),
     "nsf_ar": Family(_autoregressive("spline"), 3, 2, learning_rate=4e-3),
+    "flow_matching": Family(_continuous(_evenly), 4, base="normal", training=_BY_REGRESSION),
+    "diffusion": Family(_continuous(_by_noise), 4, base="normal", training=_BY_REGRESSION),
+    "cnf": Family(
+        _continuous(None, n_training_steps=3),
+        4,
+        training=Training(length=0.5, check_every=25, most_left_out=512),
+    ),
 }
+
+
+def family_of(flow: str | Callable[[int, int, Generator], Iterable[Bijection]]) -> Family:
+    """A family by its name, or that of a user's callable."""
+    return Family(_own(flow), 1) if callable(flow) else FAMILIES[flow]
 
 
 def links_of(
@@ -90,7 +159,14 @@ def links_of(
     generator: Generator,
 ) -> list[Bijection]:
     """The trainable links of a family, or those that a user's callable makes."""
-    if callable(family):
-        chain = family(sizes.n_features, sizes.n_context, generator)
+    return family_of(family).build(n_transforms, sizes, generator)
+
+
+def _own(
+    function: Callable[[int, int, Generator], Iterable[Bijection]],
+) -> Callable[[int, Sizes, Generator], list[Bijection]]:
+    def build(n_transforms: int, sizes: Sizes, generator: Generator) -> list[Bijection]:
+        chain = function(sizes.n_features, sizes.n_context, generator)
         return [chain] if isinstance(chain, Bijection) else list(chain)
-    return FAMILIES[family].build(n_transforms, sizes, generator)
+
+    return build

@@ -2,11 +2,12 @@
 
 import copy
 import itertools
+from collections.abc import Callable
 
 import torch
 from torch import Generator, Tensor
 
-from skflow.flows.bijections import Chain
+from skflow.flows.bijections import Chain, Continuous
 from skflow.flows.density import Density
 
 _BLOCK = 4096  # rows mapped at a time: enough for small operations, few enough for the cache
@@ -37,6 +38,18 @@ class Flow(Density):
         context = self._given(context)
         z, log_det = self.chain(x, context)
         return self.base.log_prob(z, context) + log_det
+
+    @property
+    def regression(self) -> Callable[..., Tensor] | None:
+        """The loss of a flow that is trained by regression, else None.
+
+        From x (..., n, d), weights (..., n), a context (..., n, c) or None and a generator to
+        a loss for each row, (..., n).
+        """
+        links = list(self.chain.links)
+        if len(links) == 1 and isinstance(links[0], Continuous) and links[0].times:
+            return links[0].regression_loss
+        return None
 
     def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
         """Draw n rows, (n, d), in the dtype and on the device of the chain."""

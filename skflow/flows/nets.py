@@ -71,7 +71,7 @@ class MLP(nn.Module):
         super().__init__()
         sizes = [n_inputs, *hidden_layer_sizes]
         layers = [
-            Dense(_uniform(n_out, n_in, generator), _uniform_bias(n_out, n_in, generator))
+            Dense(initial_weight(n_out, n_in, generator), initial_bias(n_out, n_in, generator))
             for n_in, n_out in itertools.pairwise(sizes)
         ]
         self.hidden = nn.ModuleList(layers)  # type: ignore[assignment]
@@ -252,11 +252,11 @@ def _degrees(size: int, n_columns: int, n_context: int) -> Tensor:
     return lowest + torch.arange(size) * (n_columns - lowest) // size
 
 
-def _uniform(n_out: int, n_in: int, generator: Generator) -> Tensor:
+def initial_weight(n_out: int, n_in: int, generator: Generator) -> Tensor:
     """Initial weights that keep the size of the units from layer to layer (He et al. 2015)."""
     bound = math.sqrt(6 / max(n_in, 1))
     return torch.rand(n_out, n_in, generator=generator) * (2 * bound) - bound
 
 
-def _uniform_bias(n_out: int, n_in: int, generator: Generator) -> Tensor:
-    return _uniform(n_out, n_in, generator)[:, 0] if n_in else torch.zeros(n_out)
+def initial_bias(n_out: int, n_in: int, generator: Generator) -> Tensor:
+    return initial_weight(n_out, n_in, generator)[:, 0] if n_in else torch.zeros(n_out)

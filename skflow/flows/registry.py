@@ -17,6 +17,7 @@ from skflow.flows.bijections import (
     Autoregressive,
     Bijection,
     ClassWhiten,
+    Continuous,
     Coupling,
     Interpolant,
     LULinear,
@@ -31,7 +32,9 @@ from skflow.flows.bijections import (
     Whiten,
     YeoJohnson,
 )
+from skflow.flows.bijections.continuous import Times
 from skflow.flows.nets import MLP, Constant, MaskedMLP
+from skflow.flows.velocity import Velocity
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,25 @@ def radial(sizes: Sizes, generator: Generator) -> Bijection:
     return Radial(d, _net(sizes.n_context, initial, sizes, generator))
 
 
+def continuous(
+    n_steps: int, times: Times | None = None, n_training_steps: int | None = None
+) -> Layer:
+    """A continuous flow, which is the whole of a chain; trained by regression given times."""
+
+    def build(sizes: Sizes, generator: Generator) -> Bijection:
+        net = Velocity(
+            sizes.n_features,
+            sizes.n_context,
+            sizes.hidden_layer_sizes,
+            sizes.activation,
+            sizes.dropout,
+            generator,
+        )
+        return Continuous(net, n_steps, times, n_training_steps)
+
+    return build
+
+
 def _standardize(sizes: Sizes, generator: Generator) -> Bijection:
     shift, log_scale = torch.randn(2, sizes.n_features, generator=generator, dtype=torch.float64)
     return Standardize(shift, log_scale.exp())
@@ -151,6 +173,7 @@ BIJECTIONS: dict[str, Layer] = {
     "spline autoregressive": autoregressive("spline"),
     "planar": planar,
     "radial": radial,
+    "continuous": continuous(n_steps=24),
     "linear": lambda sizes, generator: LULinear(sizes.n_features),
     "volume-preserving linear": lambda sizes, generator: LULinear(sizes.n_features, True),
     "scale": lambda sizes, generator: Scale(sizes.n_features),

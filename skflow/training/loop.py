@@ -13,7 +13,6 @@ from skflow.training.optimizer import Adam
 from skflow.training.stopping import Best
 
 _CLIP = 3.0  # largest gradient norm of a member
-_MEMORY = 0.98  # of the averaged weights
 _FAILURES = 5  # checks in a row without one finite step before training gives up
 _BLOCK = 4096  # rows scored at a time
 
@@ -31,6 +30,8 @@ class Schedule:
     patience: int = 8  # checks
     tol: float = 2e-3  # nats
     warm_up: int = 30  # steps
+    memory: float = 0.98  # of the averaged weights
+    most_left_out: int | None = None  # rows that a check looks at
 
     def rate(self, step: int) -> float:
         """The learning rate: a linear warm-up, then a cosine down to zero."""
@@ -72,6 +73,7 @@ def train(
     optimizer = Adam(members.values, betas=(0.9, 0.99))
     best = None
     if left_out is not None:
+        left_out = left_out[: schedule.most_left_out]
         best = Best(average, validate(members, left_out), schedule.patience, schedule.tol)
     step = epoch = failures = 0
     slow_down = 1.0
@@ -87,7 +89,7 @@ def train(
                 loss, ok = _step(members, optimizer, batch, schedule, rate, generator)
                 epoch_loss.add(loss, ok, len(batch))
                 finite.append(ok)
-                _average(average, members.values.detach(), step)
+                _average(average, members.values.detach(), step, schedule.memory)
                 step += 1
                 last = step == schedule.n_steps
                 if not last and step % schedule.check_every:
@@ -147,8 +149,8 @@ def _step(
     if schedule.noise:
         draws = torch.randn(columns.shape, generator=generator, dtype=columns.dtype)
         columns = columns + schedule.noise * draws.to(columns.device)
-    log_prob = members.log_prob(columns, batch.context)
-    loss = -(log_prob * batch.weights).mean(-1)
+    losses = members.loss(columns, batch.weights, batch.context, generator)
+    loss = (losses * batch.weights).mean(-1)
     gradients = members.backward(loss)
     with torch.no_grad():
         norm = gradients.norm(dim=1)
@@ -161,9 +163,9 @@ def _step(
     return loss.detach(), ok
 
 
-def _average(average: Tensor, values: Tensor, step: int) -> None:
+def _average(average: Tensor, values: Tensor, step: int, memory: float) -> None:
     """Exponential average of the weights, with a shorter memory at the start."""
-    memory = min(_MEMORY, (1 + step) / (5 + step))
+    memory = min(memory, (1 + step) / (5 + step))
     average.lerp_(values, 1 - memory)
 
 

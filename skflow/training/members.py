@@ -10,7 +10,7 @@ averaging over steps, keeping the best) is one operation on one tensor.
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from skflow.compilation import compiled
 
@@ -61,6 +61,24 @@ class Members:
         # no step, no compiling: what is left out comes in blocks of other sizes
         log_prob = self._log_prob if torch.is_grad_enabled() else self._plain
         return log_prob(columns.mT, None if context is None else context.mT)
+
+    @property
+    def by_regression(self) -> bool:
+        """Whether the loss is that of a regression, and says nothing of log p."""
+        return getattr(self.flow, "regression", None) is not None
+
+    def loss(
+        self, columns: Tensor, weights: Tensor, context: Tensor | None, generator: Generator
+    ) -> Tensor:
+        """What training lowers, (members, d, n) to (members, n).
+
+        It is −log p, unless the flow has a regression, which draws from the generator.
+        """
+        if not self.by_regression:
+            return -self.log_prob(columns, context)
+        regression: Callable[..., Tensor] = self.flow.regression  # type: ignore[assignment]
+        given = None if context is None else context.mT
+        return regression(columns.mT, weights, given, generator)
 
     def backward(self, loss: Tensor) -> Tensor:
         """Each member's gradient of its own loss, (members,) to (members, parameters)."""

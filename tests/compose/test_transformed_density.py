@@ -433,3 +433,12 @@ def test_estimator_checks(estimator, check):
 )
 def test_checks_that_scikit_learn_runs_on_its_own(check):
     never_skipped(check, "TransformedDensity", kernels(StandardScaler()))
+
+
+def test_rows_so_far_out_that_a_power_overflows_have_no_density():
+    X = -np.random.default_rng(0).gamma(1, size=(200, 1))  # left-skewed: a power above 1
+    model = TransformedDensity(PowerTransformer(), GaussianMixture()).fit(X)
+    assert model.transformer_.lambdas_[0] > 1.5
+    scores = model.score_samples([[-1.0], [1e300]])
+    assert np.isfinite(scores[0])
+    assert scores[1] == -np.inf

@@ -13,9 +13,11 @@ from skflow.flows.flow import Flow
 from skflow.flows.registry import Sizes
 
 WIDTHS = [1, 2, 5]
+CONTINUOUS = ("flow_matching", "diffusion", "cnf")  # a transform of them is four steps
 
 
-def build(family, d, n_context=0, n_transforms=2, base=None, dropout=0.0):
+def build(family, d, n_context=0, n_transforms=None, base=None, dropout=0.0):
+    n_transforms = n_transforms or (1 if family in CONTINUOUS else 2)
     sizes = Sizes(d, n_context, hidden_layer_sizes=(16, 16), n_bins=5, dropout=dropout)
     links = links_of(family, n_transforms, sizes, Generator().manual_seed(0))
     return Flow(Chain(links), base or StandardNormal(d))

@@ -91,6 +91,13 @@ def test_best_scores_are_the_highest_of_all_checks():
     assert (records[-1].scores < highest).any()  # the best was not the last
 
 
+def test_checks_look_at_so_many_left_out_rows_at_most():
+    left_out = two_tables(seed=5)
+    start = run(members(), two_tables(), left_out, replace(SCHEDULE, most_left_out=30))[0]
+    torch.testing.assert_close(start.scores, validate(members(), left_out[:30]))
+    assert not torch.allclose(start.scores, validate(members(), left_out))
+
+
 def test_a_record_at_the_start_and_after_every_check():
     rows, left_out = two_tables(), two_tables(seed=5)
     schedule = replace(SCHEDULE, n_steps=23)

@@ -106,6 +106,32 @@ def test_a_member_does_not_feel_the_others_rows():
     assert not torch.equal(gradients[0][1], gradients[1][1])
 
 
+@pytest.mark.parametrize("n_context", [0, 2])
+def test_a_regression_is_each_members_own(n_context):
+    members, x = stack(flows("flow_matching", n_context=n_context, base="normal")), columns()
+    context = columns(d=n_context, seed=5) if n_context else None
+    weights = columns(d=1, seed=7)[:, 0].exp()
+    assert members.by_regression
+    other = x.clone()
+    other[1] += 1
+    gradients, losses = [], []
+    for rows in (x, other):
+        loss = members.loss(rows, weights, context, Generator().manual_seed(0))
+        losses.append(loss)
+        gradients.append(members.backward(loss.mean(-1)).clone())
+    assert losses[0].shape == (3, 20)
+    for one, two in (losses, gradients):
+        assert torch.equal(one[[0, 2]], two[[0, 2]])
+        assert not torch.equal(one[1], two[1])
+
+
+def test_without_a_regression_the_loss_is_the_negative_log_likelihood():
+    members, x = stack(flows("cnf")), columns()
+    loss = members.loss(x, torch.ones(3, 20), None, Generator())
+    assert not members.by_regression
+    assert torch.equal(loss, -members.log_prob(x, None))
+
+
 def test_a_non_finite_loss_stays_with_its_member():
     members, x = stack(flows("nsf_ar")), columns()
     clean = members.backward(-members.log_prob(x, None).mean(-1)).clone()

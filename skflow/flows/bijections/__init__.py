@@ -8,6 +8,7 @@ from skflow.flows.bijections.bijection import Bijection
 from skflow.flows.bijections.bounded import Bounded
 from skflow.flows.bijections.chain import Chain
 from skflow.flows.bijections.class_whiten import ClassWhiten
+from skflow.flows.bijections.continuous import Continuous
 from skflow.flows.bijections.coupling import Coupling
 from skflow.flows.bijections.interpolant import Interpolant
 from skflow.flows.bijections.linear import LULinear
@@ -31,6 +32,7 @@ __all__ = [
     "Bounded",
     "Chain",
     "ClassWhiten",
+    "Continuous",
     "Coupling",
     "Interpolant",
     "LULinear",

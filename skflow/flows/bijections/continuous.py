@@ -1,0 +1,153 @@
+"""Continuous flows: data are carried to noise along a velocity."""
+
+import math
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import torch
+from scipy.integrate import RK45
+from torch import Generator, Tensor
+
+from skflow.flows.bijections.bijection import Bijection
+
+_QUARTER_TURN = math.pi / 2
+_GROUP = 1024  # rows that targets are averaged over
+_EARLIEST = 1e-3  # time at which a velocity can be told from rounding
+
+Field = Callable[[Tensor, float], tuple[Tensor, Tensor]]
+Times = Callable[[tuple[int, ...], Generator], Tensor]
+
+
+class VelocityNet(Protocol):
+    """A network that gives velocities, and along a path their divergence, too."""
+
+    def __call__(self, columns: Tensor, time: Tensor, context: Tensor | None) -> Tensor:
+        """Velocities of columns (..., d, n) at times (..., n)."""
+
+    def field(self, columns: Tensor, context: Tensor | None) -> Field:
+        """Velocities (..., d, n) and divergences (..., n), at one time for all rows."""
+
+
+class Continuous(Bijection):
+    """z = y(1), where y(0) = x and dy/dt = π/2 v(y, t) (Chen et al. 2018).
+
+    The log-determinant is the integral of the velocity's divergence, which is exact at every
+    point. Dormand and Prince's method of order five goes from 0 to 1 in steps of one length,
+    so that no row depends on another, and back in the same steps.
+
+    Time turns data x into noise ε: y(t) = x cos(πt/2) + ε sin(πt/2). For data of unit
+    variance that is the variance-preserving path of Song et al. (2021), and the straight one,
+    (1 − s) x + s ε, of Lipman et al. (2023), seen in coordinates in which the variance stays
+    one. For standard normal data its velocity is 0 on average, wherever y is: there the
+    network starts, and what it learns is the difference.
+
+    Parameters
+    ----------
+    net : Module
+        v, whose output starts at zero.
+    n_steps : int
+        Steps of the solver.
+    times : callable, optional
+        Draws the times at which training by regression looks, from a shape (..., n) and a
+        generator. Without it the flow is trained by its likelihood.
+    n_training_steps : int, optional
+        Steps of the solver in training, by default as many as otherwise.
+    """
+
+    def __init__(
+        self,
+        net: VelocityNet,
+        n_steps: int,
+        times: Times | None = None,
+        n_training_steps: int | None = None,
+    ):
+        super().__init__()
+        self.net = net
+        self.n_steps = n_steps
+        self.times: Times | None = times
+        self.n_training_steps = n_training_steps or n_steps
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return self.travel(x, context, 0.0, 1.0)
+
+    def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return self.travel(z, context, 1.0, 0.0)
+
+    def travel(
+        self, x: Tensor, context: Tensor | None, start: float, end: float
+    ) -> tuple[Tensor, Tensor]:
+        """Where rows are at the time `end` that were at x at `start`, and log |det|."""
+        n_steps = self.n_training_steps if self.training else self.n_steps
+        n_steps = max(1, math.ceil(n_steps * abs(end - start)))
+        columns = x.mT.contiguous()
+        field = self.net.field(columns, context)
+        step = (end - start) / n_steps
+        total = x.new_zeros(x.shape[:-1])
+        for k in range(n_steps):
+            columns, gained = _step(field, columns, start + k * step, step)
+            total = total + gained
+        return columns.mT, total
+
+    def regression_loss(
+        self, x: Tensor, weights: Tensor, context: Tensor | None, generator: Generator
+    ) -> Tensor:
+        """Squared error of the velocity at one time for each row, (..., n, d) to (..., n).
+
+        The regression of dy/dt on y and t has the mean velocity as its optimum, which carries
+        the density of the data to that of the noise (theorem 2 of Lipman et al. 2023). Its
+        target dy/dt has less noise, and the same mean, when the row that y came from is
+        averaged over all rows of the batch that it may have come from (Xu et al. 2023). Given
+        a context, it came from its own row alone.
+        """
+        assert self.times is not None
+        columns = x.mT
+        noise = torch.randn(columns.shape, generator=generator, dtype=x.dtype).to(x.device)
+        time = self.times(weights.shape, generator).to(x).clamp(_EARLIEST, 1 - _EARLIEST)
+        angle = _QUARTER_TURN * time.unsqueeze(-2)
+        cos, sin = angle.cos(), angle.sin()
+        here = cos * columns + sin * noise
+        if context is None:
+            columns = _mean_origins(here / cos, columns, weights, sin / cos)
+        towards = (cos * here - columns) / sin
+        return (self.net(here, time, context) - towards).square().mean(-2)
+
+
+def _mean_origins(here: Tensor, columns: Tensor, weights: Tensor, sd: Tensor) -> Tensor:
+    """As below, group by group, for the work grows with the square of a group."""
+    groups = zip(
+        *(rows.split(_GROUP, dim=-1) for rows in (here, columns, weights, sd)), strict=True
+    )
+    return torch.cat([_mean_origin(*group) for group in groups], dim=-1)
+
+
+def _mean_origin(here: Tensor, columns: Tensor, weights: Tensor, sd: Tensor) -> Tensor:
+    """Mean of the columns (..., d, n) given that one of them, plus noise, is here."""
+    distances = torch.cdist(
+        here.mT, columns.mT, compute_mode="donot_use_mm_for_euclid_dist"
+    )  # as the other mode rounds what is near
+    log_prior = weights.clamp_min(torch.finfo(weights.dtype).tiny).log()
+    logits = log_prior.unsqueeze(-2) - 0.5 * (distances / sd.mT).square()
+    return columns @ logits.softmax(-1).mT
+
+
+def _step(field: Field, columns: Tensor, time: float, step: float) -> tuple[Tensor, Tensor]:
+    """One step of Dormand & Prince (1980): where it ends, and what it adds to log |det|."""
+    reach = _QUARTER_TURN * step
+    velocities: list[Tensor] = []
+    divergences: list[Tensor] = []
+    for stage, at in zip(RK45.A, RK45.C, strict=True):
+        here = _add(columns, reach * stage, velocities)
+        velocity, divergence = field(here, time + at * step)
+        velocities.append(velocity)
+        divergences.append(divergence)
+    weights = reach * RK45.B
+    gained = _add(torch.zeros_like(divergences[0]), weights, divergences)
+    return _add(columns, weights, velocities), gained
+
+
+def _add(total: Tensor, weights: np.ndarray, terms: list[Tensor]) -> Tensor:
+    """The total and Σ w_k term_k, over as many terms as there are."""
+    for weight, term in zip(weights.tolist(), terms, strict=False):
+        total = torch.add(total, term, alpha=weight)
+    return total
