@@ -1,7 +1,9 @@
 """The members of a density: built at their start, trained at once, turned into parts."""
 
 import copy
+import math
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -11,6 +13,7 @@ import numpy as np
 import torch
 from torch import Generator, nn
 
+from skflow.checkpoint import Checkpoint
 from skflow.flows.bijections import Chain
 from skflow.flows.blueprint import Blueprint, Design, Part, make_base
 from skflow.flows.flow import Flow
@@ -20,7 +23,7 @@ from skflow.parts import Choices, Piece
 from skflow.recipe import Recipe
 from skflow.table import Split, Table
 from skflow.training.batches import Rows
-from skflow.training.loop import Record, train
+from skflow.training.loop import Record, Run
 from skflow.training.members import Members
 
 
@@ -36,6 +39,19 @@ class Progress:
 Watch = Callable[[Iterable[Progress]], Iterable[Progress]]
 
 
+@dataclass(frozen=True)
+class Supervision:
+    """Who looks on while members are trained, and when they are to stop.
+
+    `watch` passes the progress on, to show it; `deadline` is a time of the monotonic clock, at
+    which training ends with the best weights so far.
+    """
+
+    watch: Watch = iter
+    checkpoint: Checkpoint = field(default_factory=lambda: Checkpoint(None))
+    deadline: float = math.inf
+
+
 @dataclass
 class History:
     """How training went; log-likelihoods in nats a row, in the user's units."""
@@ -46,6 +62,12 @@ class History:
     best_score: float | None = None
     still_improving: bool = False
     interrupted: bool = False
+    out_of_time: bool = False
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether training did not come to its end by itself."""
+        return self.interrupted or self.out_of_time
 
     def go_on_from(self, n_epochs: int, losses: list[float], scores: list[float]) -> None:
         """Put an earlier history in front."""
@@ -166,16 +188,26 @@ class Training:
             left_out = [s.left_out for s in splits]
             self._left_out, self._left_log_det = self._latent(table, left_out, device)
 
-    def run(self, watch: Watch) -> History:
+    def run(self, supervision: Supervision) -> History:
         """Train; Ctrl-C ends training with the best weights so far, unless in a search."""
         history = History()
-        records = train(
+        training = Run(
             self._stacked, self._seen, self._left_out, self._recipe.schedule, self._generator
         )
+        earlier = supervision.checkpoint.take()
+        if earlier is not None:
+            training.restore(earlier["training"])
+            history.scores = earlier["scores"]
+        records = training.records()
         try:
             with closing(records):
-                for _ in watch(self._noted(records, history)):
-                    pass
+                for _ in supervision.watch(self._noted(records, history)):
+                    supervision.checkpoint.write(
+                        lambda: {"training": training.state(), "scores": history.scores}
+                    )
+                    if time.monotonic() > supervision.deadline:
+                        history.out_of_time = True
+                        break
         except KeyboardInterrupt:
             if _inside_search():
                 raise
@@ -198,8 +230,9 @@ class Training:
             history.n_epochs = record.epoch
             log_det = 0.0 if self._stacked.by_regression else self._seen_log_det
             history.losses = [x - log_det for x in record.losses]
-            if record.best is not None and record.scores is not None:
+            if record.scores is not None:
                 history.scores.append(float(record.scores.mean()) + self._left_log_det)
+            if record.best is not None:
                 history.best_score = float(record.best.scores.mean()) + self._left_log_det
                 history.still_improving = record.best.still_improving
             yield Progress(record.step, record.n_steps, history.best_score)

@@ -1,6 +1,7 @@
 """What skflow's estimators share: parameters, arrays in, fitted state, pickling."""
 
 import inspect
+import time
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,9 +20,10 @@ from sklearn.utils.validation import (
 )
 from tqdm.auto import tqdm
 
+from skflow.checkpoint import Checkpoint
 from skflow.compilation import compiled
 from skflow.device import keep_freed_memory, resolve_device, scoring_dtype
-from skflow.ensemble import Earlier, Progress
+from skflow.ensemble import Earlier, Progress, Supervision
 from skflow.fitting import Fitted, fit_density
 from skflow.flows.blueprint import Blueprint, Design, Part, from_arrays, to_arrays
 from skflow.flows.flow import Flow
@@ -58,8 +60,10 @@ class FlowEstimator(FlowParameters):
         robust: bool = False,
     ) -> Fitted:
         """Fit the density of validated rows (n, d), given a context (n, c) of some kind."""
+        deadline = time.monotonic() + (np.inf if self.max_time is None else self.max_time)
         keep_freed_memory()
         device = resolve_device(self.device)
+        checkpoint = Checkpoint(self.checkpoint)
         check_layer_sizes(self.hidden_layer_sizes)
         supports = resolve_supports(self.support, rows.shape[1], names)
         check_base(self.base, self.flow)
@@ -68,6 +72,7 @@ class FlowEstimator(FlowParameters):
             earlier = Earlier(self._reals(), self._blueprint)
         # a warm start deals the same folds, so that left-out rows stay left out
         seed = self._draw_seed() if earlier is None else self._seed
+        seed = checkpoint.seed(seed, fixed=self.random_state is not None)
         drawn, weights = _at_most(_MOST_ROWS, rows, sample_weight, seed)
         rows, context = np.asarray(rows[drawn]), None if context is None else context[drawn]
         check_variance(rows, names)
@@ -92,7 +97,11 @@ class FlowEstimator(FlowParameters):
             kind,
             robust,
         )
-        fitted = fit_density(lifted, recipe, seed, device, self._watch, earlier)
+        checkpoint.begin(seed, f"{recipe}, {earlier is not None}", lifted.arrays)
+        supervision = Supervision(self._watch, checkpoint, deadline)
+        fitted = fit_density(lifted, recipe, seed, device, supervision, earlier)
+        if not fitted.history.cut_short:
+            checkpoint.remove()
         if earlier is not None:
             fitted.history.go_on_from(self.n_iter_, self.loss_curve_, self.validation_scores_)
         self._keep(fitted, seed, device)
@@ -109,10 +118,11 @@ class FlowEstimator(FlowParameters):
         self.best_validation_score_ = history.best_score
         self._blueprint = fitted.blueprint
         self._seed = seed
-        if history.interrupted:
+        if history.cut_short:
+            cause = "was interrupted" if history.interrupted else f"took max_time={self.max_time}"
             warnings.warn(
-                f"Training was interrupted after {history.n_epochs} epochs; the estimator is "
-                "fitted with the best weights so far.",
+                f"Training {cause} after {history.n_epochs} epochs; the estimator is fitted with "
+                "the best weights so far.",
                 ConvergenceWarning,
                 stacklevel=5,
             )

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from skflow.device import scoring_dtype
-from skflow.ensemble import Earlier, History, Training, Watch, new_members
+from skflow.ensemble import Earlier, History, Supervision, Training, new_members
 from skflow.flows.bijections import Bijection, Chain, Standardize
 from skflow.flows.blueprint import Blueprint, names_of
 from skflow.flows.flow import Flow
@@ -40,7 +40,7 @@ def fit_density(
     recipe: Recipe,
     seed: int,
     device: torch.device,
-    watch: Watch = iter,
+    supervision: Supervision | None = None,
     earlier: Earlier | None = None,
 ) -> Fitted:
     """Fit the members, and the safety net under them.
@@ -55,8 +55,8 @@ def fit_density(
         Fixes every random number.
     device : torch.device
         Where training runs.
-    watch : callable
-        Passes the records of training on, to show them.
+    supervision : Supervision, optional
+        Who looks on while members are trained, and when they are to stop.
     earlier : Earlier, optional
         A fit to go on from.
 
@@ -65,7 +65,7 @@ def fit_density(
     Fitted
     """
     with torch.inference_mode(False), torch.enable_grad():  # whatever the caller is in
-        return _fit(rows, recipe, seed, device, watch, earlier)
+        return _fit(rows, recipe, seed, device, supervision or Supervision(), earlier)
 
 
 def _fit(
@@ -73,7 +73,7 @@ def _fit(
     recipe: Recipe,
     seed: int,
     device: torch.device,
-    watch: Watch,
+    supervision: Supervision,
     earlier: Earlier | None,
 ) -> Fitted:
     rng = np.random.default_rng(seed)
@@ -94,7 +94,7 @@ def _fit(
     else:
         members = earlier.members(recipe.design, len(splits))
     training = Training(members, splits, table, recipe, generator, device)
-    history = training.run(watch)
+    history = training.run(supervision)
     pieces, shares, unseen = {"flow": training.pieces()}, {"flow": 1.0}, None
     if recipe.scores_unseen:
         scored = Unseen.of(pieces["flow"], sides, splits, table)

@@ -1,6 +1,7 @@
 """The parameters that all of skflow's estimators share, and their documentation."""
 
 import inspect
+import os
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, TypeVar
@@ -83,6 +84,9 @@ class FlowParameters(BaseEstimator):
         Rows a minibatch.
     max_iter : "auto" or int, default="auto"
         Epochs at most.
+    max_time : float or None, default=None
+        Seconds after which training ends, with the best weights so far and a warning; what
+        comes before and after training is not cut short.
     alpha : float, default=1e-3
         Decay of the networks' weights.
     noise : "auto" or float, default="auto"
@@ -104,6 +108,11 @@ class FlowParameters(BaseEstimator):
     warm_start : bool, default=False
         Whether `fit` goes on from the earlier fit. Meant for the same data: left-out rows
         of other data may have been trained on before.
+    checkpoint : str, path-like or None, default=None
+        A file in which training's state is kept, every few seconds, until the fit has ended. A
+        fit whose process was killed goes on from there when it is called again with the same
+        rows and parameters, with the same result; with others it raises. One fit a file: not
+        for searches.
     random_state : int, RandomState instance or None, default=None
         Fixes folds, starts, batches and noise. An int gives identical fits.
     device : str, default="auto"
@@ -138,6 +147,7 @@ class FlowParameters(BaseEstimator):
         "learning_rate_init": [_AUTO, Interval(Real, 0, None, closed="neither")],
         "batch_size": [_AUTO, Interval(Integral, 1, None, closed="left")],
         "max_iter": [_AUTO, Interval(Integral, 1, None, closed="left")],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "noise": [_AUTO, Interval(Real, 0, None, closed="left")],
         "effort": [StrOptions({"full", "fast"})],
@@ -146,6 +156,7 @@ class FlowParameters(BaseEstimator):
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "warm_start": ["boolean"],
+        "checkpoint": [str, os.PathLike, None],
         "random_state": ["random_state"],
         "device": [str],
         "dtype": [StrOptions({"float64", "float32"})],
@@ -170,6 +181,7 @@ class FlowParameters(BaseEstimator):
         learning_rate_init: Literal["auto"] | float = "auto",
         batch_size: Literal["auto"] | int = "auto",
         max_iter: Literal["auto"] | int = "auto",
+        max_time: float | None = None,
         alpha: float = 1e-3,
         noise: Literal["auto"] | float = "auto",
         effort: Literal["full", "fast"] = "full",
@@ -178,6 +190,7 @@ class FlowParameters(BaseEstimator):
         n_iter_no_change: int = 8,
         tol: float = 2e-3,
         warm_start: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
         random_state: Seed = None,
         device: str = "auto",
         dtype: Literal["float64", "float32"] = "float64",
@@ -198,6 +211,7 @@ class FlowParameters(BaseEstimator):
         self.learning_rate_init = learning_rate_init
         self.batch_size = batch_size
         self.max_iter = max_iter
+        self.max_time = max_time
         self.alpha = alpha
         self.noise = noise
         self.effort = effort
@@ -206,6 +220,7 @@ class FlowParameters(BaseEstimator):
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.warm_start = warm_start
+        self.checkpoint = checkpoint
         self.random_state = random_state
         self.device = device
         self.dtype = dtype

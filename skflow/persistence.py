@@ -9,8 +9,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,11 +22,10 @@ from skflow.density import NormalizingFlowDensity
 from skflow.encoding import Decoder, Encoder, Records
 from skflow.estimator import FlowEstimator
 from skflow.exceptions import InvalidFileError
+from skflow.files import FilePath, write_whole
 from skflow.outliers import NormalizingFlowOutlierDetector
 from skflow.regression import NormalizingFlowRegressor
 from skflow.tail import LowerTail
-
-FilePath = str | os.PathLike[str]
 
 _FORMAT = 1
 _ESTIMATORS: dict[str, type[FlowEstimator]] = {
@@ -79,8 +76,7 @@ def save(estimator: FlowEstimator, path: FilePath) -> None:
     Examples
     --------
     >>> import tempfile
-    >>> from pathlib import Path
-    >>> import skflow
+    >>>     >>> import skflow
     >>> from sklearn.datasets import load_iris
     >>> X = load_iris().data[:, :2]
     >>> density = skflow.NormalizingFlowDensity(effort="fast", random_state=0).fit(X)
@@ -98,7 +94,7 @@ def save(estimator: FlowEstimator, path: FilePath) -> None:
             "For others, also those that hold one of these, there are skops and pickle."
         )
     check_is_fitted(estimator)
-    _write_whole(Path(os.path.realpath(path)), _to_bytes(estimator))
+    write_whole(path, _to_bytes(estimator))
 
 
 def load(path: FilePath) -> Any:
@@ -143,8 +139,7 @@ def load(path: FilePath) -> Any:
     Examples
     --------
     >>> import tempfile
-    >>> from pathlib import Path
-    >>> import skflow
+    >>>     >>> import skflow
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "notes.txt"
     ...     _ = path.write_text("Some other file.")
@@ -257,17 +252,3 @@ def _score_once(estimator: FlowEstimator, n_stored: int) -> None:
         raise ValueError(f"{n_stored} numbers cannot be a density of {sizes}")
     context = np.zeros((1, sizes.n_context)) if sizes.n_context else None
     estimator._log_prob(np.zeros((1, sizes.n_features)), context)
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is complete when it appears under its name."""
-    beside = path.with_name(f".skflow-{secrets.token_hex(8)}")
-    try:
-        with open(beside, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise

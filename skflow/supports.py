@@ -148,6 +148,12 @@ class Lifted:
         middle = torch.where(whole > 0, x.round(), x)
         return torch.stack([middle - whole / 2, middle + whole / 2])
 
+    @property
+    def arrays(self) -> list[np.ndarray]:
+        """All that a fit sees of the rows."""
+        given = [] if self.context is None else [self.context]
+        return [self.rows, self.weights, *given]
+
     def settle(self, reals: Flow) -> Flow | Supported:
         """The density of the rows as they were."""
         if not self.supports:

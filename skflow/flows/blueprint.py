@@ -53,8 +53,10 @@ class Design:
 
     def __str__(self) -> str:
         sizes = self.sizes
+        family = self.family
+        name = family if isinstance(family, str) else getattr(family, "__qualname__", "callable")
         return (
-            f"{self.family}, {self.n_transforms} layers of {sizes.hidden_layer_sizes} units, "
+            f"{name}, {self.n_transforms} layers of {sizes.hidden_layer_sizes} units, "
             f"{sizes.n_bins} bins, {sizes.n_features} columns, {sizes.activation}, "
             f"dropout {sizes.dropout:.3g}"
         )

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Generator as Iteration
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -51,6 +52,154 @@ class Record:
     best: Best | None
 
 
+class Run:
+    """Training that can be stopped after any check, and gone on with.
+
+    Parameters
+    ----------
+    members : Members
+    rows : Rows
+        To train on.
+    left_out : Rows or None
+        To judge by.
+    schedule : Schedule
+    generator : Generator
+        Draws batches, noise and whatever else training draws.
+    """
+
+    def __init__(
+        self,
+        members: Members,
+        rows: Rows,
+        left_out: Rows | None,
+        schedule: Schedule,
+        generator: Generator,
+    ):
+        self._members, self._rows, self._schedule = members, rows, schedule
+        self._generator = generator
+        self._average = members.values.detach().clone()
+        self._optimizer = Adam(members.values, betas=(0.9, 0.99))
+        self._left_out = None if left_out is None else left_out[: schedule.most_left_out]
+        self._best = None
+        if self._left_out is not None:
+            scores = validate(members, self._left_out)
+            self._best = Best(self._average, scores, schedule.patience, schedule.tol)
+        self._step = self._epoch = self._batch = self._failures = 0
+        self._begun = False
+        self._slow_down = 1.0
+        self._losses: list[float] = []
+        self._epoch_loss = _Mean()
+        self._epoch_start = generator.get_state()
+        self._finite: list[Tensor] = []  # empty after a check
+
+    def records(self) -> Iteration[Record]:
+        """Train, and yield a record at the start and after every check.
+
+        On return `members.values` holds the weights to keep: each member's best on its left-out
+        rows or, where there are none, the weights averaged over the last steps. They are kept
+        too when the generator is closed early.
+
+        Raises
+        ------
+        FloatingPointError
+            When the loss stays non-finite however often training falls back and slows down.
+        """
+        members, best = self._members, self._best
+        try:
+            yield self._record(None if best is None or self._begun else best.scores)
+            while not self._done:
+                yield from self._epoch_records()
+        finally:
+            with torch.no_grad():
+                members.values.copy_(self._average if best is None else best.values)
+
+    def state(self) -> dict[str, Any]:
+        """What it takes to go on from the last check, in tensors, numbers and lists."""
+        return {
+            "values": self._members.values.detach(),
+            "average": self._average,
+            "optimizer": self._optimizer.state(),
+            "best": None if self._best is None else self._best.state(),
+            "counts": [self._step, self._epoch, self._batch, self._failures],
+            "slow_down": self._slow_down,
+            "losses": list(self._losses),
+            "epoch_loss": self._epoch_loss.state(),
+            "generator": [self._epoch_start, self._generator.get_state()],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` returned, in a run of the same members and rows."""
+        self._begun = True
+        with torch.no_grad():
+            self._members.values.copy_(state["values"])
+            self._average.copy_(state["average"])
+        self._optimizer.restore(state["optimizer"])
+        if self._best is not None:
+            self._best.restore(state["best"])
+        self._step, self._epoch, self._batch, self._failures = state["counts"]
+        self._slow_down, self._losses = state["slow_down"], list(state["losses"])
+        device = self._members.values.device
+        self._epoch_loss.restore([torch.as_tensor(s, device=device) for s in state["epoch_loss"]])
+        self._epoch_start, now = state["generator"]
+        self._generator.set_state(now)
+
+    @property
+    def _done(self) -> bool:
+        out_of_patience = self._best is not None and self._best.done
+        return self._step >= self._schedule.n_steps or out_of_patience
+
+    def _epoch_records(self) -> Iteration[Record]:
+        """The rest of an epoch: all of it, unless training goes on from within."""
+        schedule = self._schedule
+        for batch in self._batches()[self._batch :]:
+            rate = schedule.rate(self._step) * self._slow_down
+            loss, ok = _step(
+                self._members, self._optimizer, batch, schedule, rate, self._generator
+            )
+            self._epoch_loss.add(loss, ok, len(batch))
+            self._finite.append(ok)
+            _average(self._average, self._members.values.detach(), self._step, schedule.memory)
+            self._step += 1
+            self._batch += 1
+            if self._step == schedule.n_steps or self._step % schedule.check_every == 0:
+                yield self._record(self._check())
+                if self._done:
+                    return
+        self._losses.append(float(self._epoch_loss))
+        self._epoch_loss, self._batch = _Mean(), 0
+
+    def _batches(self) -> list[Rows]:
+        """The minibatches of an epoch, the same ones again where it has begun."""
+        now = self._generator.get_state()
+        if self._batch == 0:
+            self._epoch += 1
+            self._epoch_start = now
+        self._generator.set_state(self._epoch_start)
+        batches = list(self._rows.minibatches(self._schedule.batch_size, self._generator))
+        if self._batch:
+            self._generator.set_state(now)
+        return batches
+
+    def _check(self) -> Tensor | None:
+        """Fall back where steps failed; the averaged weights' scores on the left-out rows."""
+        failed = ~torch.stack(self._finite).any(0)
+        self._finite.clear()
+        self._failures = self._failures + 1 if failed.any() else 0
+        if self._failures:
+            self._slow_down /= 4
+            _fall_back(self._members, self._average, self._best, failed, self._failures)
+        if self._left_out is None or self._best is None:
+            return None
+        scores = _validate_at(self._members, self._average, self._left_out)
+        self._best.update(self._average, scores)
+        return scores
+
+    def _record(self, scores: Tensor | None) -> Record:
+        begun = [float(self._epoch_loss)] if self._batch else []
+        losses = [*self._losses, *begun]
+        return Record(self._step, self._schedule.n_steps, self._epoch, losses, scores, self._best)
+
+
 def train(
     members: Members,
     rows: Rows,
@@ -58,60 +207,8 @@ def train(
     schedule: Schedule,
     generator: Generator,
 ) -> Iteration[Record]:
-    """Train, and yield a record at the start and after every check.
-
-    On return `members.values` holds the weights to keep: each member's best on its left-out
-    rows or, where there are none, the weights averaged over the last steps. They are kept
-    too when the generator is closed early.
-
-    Raises
-    ------
-    FloatingPointError
-        When the loss stays non-finite however often training falls back and slows down.
-    """
-    average = members.values.detach().clone()
-    optimizer = Adam(members.values, betas=(0.9, 0.99))
-    best = None
-    if left_out is not None:
-        left_out = left_out[: schedule.most_left_out]
-        best = Best(average, validate(members, left_out), schedule.patience, schedule.tol)
-    step = epoch = failures = 0
-    slow_down = 1.0
-    losses: list[float] = []
-    finite: list[Tensor] = []
-    try:
-        yield Record(0, schedule.n_steps, 0, [], None if best is None else best.scores, best)
-        while step < schedule.n_steps:
-            epoch += 1
-            epoch_loss = _Mean()
-            for batch in rows.minibatches(schedule.batch_size, generator):
-                rate = schedule.rate(step) * slow_down
-                loss, ok = _step(members, optimizer, batch, schedule, rate, generator)
-                epoch_loss.add(loss, ok, len(batch))
-                finite.append(ok)
-                _average(average, members.values.detach(), step, schedule.memory)
-                step += 1
-                last = step == schedule.n_steps
-                if not last and step % schedule.check_every:
-                    continue
-                failed = ~torch.stack(finite).any(0)
-                finite.clear()
-                failures = failures + 1 if failed.any() else 0
-                if failures:
-                    slow_down /= 4
-                    _fall_back(members, average, best, failed, failures)
-                scores = None
-                if left_out is not None and best is not None:
-                    scores = _validate_at(members, average, left_out)
-                    best.update(average, scores)
-                known = [*losses, float(epoch_loss)]
-                yield Record(step, schedule.n_steps, epoch, known, scores, best)
-                if last or (best is not None and best.done):
-                    return
-            losses.append(float(epoch_loss))
-    finally:
-        with torch.no_grad():
-            members.values.copy_(average if best is None else best.values)
+    """The records of a run from its beginning to its end."""
+    return Run(members, rows, left_out, schedule, generator).records()
 
 
 def validate(members: Members, rows: Rows) -> Tensor:
@@ -197,12 +294,20 @@ class _Mean:
     def add(self, loss: Tensor, ok: Tensor, n_rows: int) -> None:
         self._steps.append((loss, ok, n_rows))
 
+    def state(self) -> list[Any]:
+        """The sums, in tensors or numbers."""
+        float(self)
+        return [self._sum, self._n]
+
+    def restore(self, state: list[Any]) -> None:
+        self._sum, self._n = state
+
     def __float__(self) -> float:
         if self._steps:
             losses, oks, sizes = zip(*self._steps, strict=True)
             self._steps.clear()
             ok = torch.stack(oks)
             n_rows = ok * torch.tensor(sizes, device=ok.device).unsqueeze(-1)
-            self._sum += (torch.where(ok, torch.stack(losses), 0.0) * n_rows).sum(0)
-            self._n += n_rows.sum(0)
+            self._sum = self._sum + (torch.where(ok, torch.stack(losses), 0.0) * n_rows).sum(0)
+            self._n = self._n + n_rows.sum(0)
         return float((self._sum / torch.as_tensor(self._n)).nanmean())

@@ -25,6 +25,15 @@ class Adam:
         self._mean, self._square = torch.zeros_like(values), torch.zeros_like(values)
         self._step = torch.zeros((), device=values.device)
 
+    def state(self) -> list[Tensor]:
+        """Moments and the number of steps."""
+        return [self._mean, self._square, self._step]
+
+    def restore(self, state: list[Tensor]) -> None:
+        """Go on from what `state` returned."""
+        for own, value in zip(self.state(), state, strict=True):
+            own.copy_(value)
+
     @torch.no_grad()
     def step(self, rate: float) -> None:
         """One step down the gradient."""

@@ -38,6 +38,17 @@ class Best:
         self._waited = torch.where(gained, 0.0, self._waited + 1)
         self._gained_ever |= gained
 
+    def state(self) -> list[Tensor]:
+        """Weights, scores, and how long the members have waited."""
+        return [self.values, self.scores, self._mark, self._waited, self._gained_ever]
+
+    def restore(self, state: list[Tensor]) -> None:
+        """Go on from what `state` returned."""
+        own = self.state()
+        self.values, self.scores, self._mark, self._waited, self._gained_ever = (
+            value.to(mine) for mine, value in zip(own, state, strict=True)
+        )
+
     @property
     def done(self) -> bool:
         """Whether no member has gained for as long as its patience."""
