@@ -1,5 +1,6 @@
 """Sphinx's settings: sphinx-build -W --keep-going -b html docs docs/_build/html"""
 
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -50,18 +51,15 @@ numpydoc_class_members_toctree = False
 # Links
 nitpicky = True
 nitpick_ignore_regex = [
-    # no intersphinx, which needs the network: scikit-learn's classes are linked below
-    (r"py:.*", r"(sklearn|torch|numpy|matplotlib|joblib)\..*"),
-    # pages that benchmarks write, where they have not run yet
-    (r"myst", r"(.*/)?benchmarks/\w+\.md"),
+    (r"myst", r"(.*/)?benchmarks/\w+\.md"),  # written by benchmarks that may not have run yet
 ]
 
 # The gallery
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
-    "filename_pattern": r"plot_",
-    "ignore_pattern": r"quickstart",
+    "filename_pattern": r"/plot_",
+    "ignore_pattern": r"/(?!plot_)[^/]*\.py$",
     "within_subsection_order": "FileNameSortKey",
     "backreferences_dir": "api/generated/examples",
     "doc_module": ("skflow",),
@@ -102,5 +100,12 @@ def link_to_scikit_learn(app, env, node, content):
     return nodes.reference("", "", content, internal=False, refuri=url)
 
 
+def link_to_gallery(app, page, source):
+    """Link to the page of an example where the repository's pages link to its file."""
+    example = r"\(\.\./examples/(plot_\w+\.py)\)"
+    source[0] = re.sub(example, r"(#sphx_glr_auto_examples_\1)", source[0])
+
+
 def setup(app):
+    app.connect("source-read", link_to_gallery)
     app.connect("missing-reference", link_to_scikit_learn)
