@@ -31,7 +31,8 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
     ----------
     flow_ : torch.nn.Module
         The fitted density in the units of X: ``flow_.log_prob(x)`` maps a float64 tensor
-        (n, d) on `device_` to (n,), with gradients with respect to x.
+        (n, d) on `device_` to (n,), with gradients with respect to x. A module whose call is
+        its log_prob, so that torch.export takes it.
     weights_ : dict
         The parts of the density and their weights, by the log-likelihood of rows that none
         of them was fitted on: "flow" (the members together), which is always there, and

@@ -6,7 +6,11 @@ from torch import Generator, Tensor, nn
 
 
 class Density(nn.Module, ABC):
-    """Something with a log-likelihood that can be drawn from."""
+    """Something with a log-likelihood that can be drawn from; called, it is its log_prob."""
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """As `log_prob`: what torch.export takes."""
+        return self.log_prob(x, context)
 
     @abstractmethod
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:

@@ -27,6 +27,7 @@ class Mixture(Density):
         super().__init__()
         self.parts = nn.ModuleList(parts)  # type: ignore[assignment]
         self.register_buffer("weights", weights)
+        self._asked = (weights > 0).tolist()  # here, so that log_prob can be exported
 
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """log p(x | context), (n, d) to (n,), in nats; parts of weight 0 are not asked."""
@@ -34,8 +35,8 @@ class Mixture(Density):
         context = None if context is None else self._in_precision(context)
         terms = [
             part.log_prob(x, context) + weight.log()
-            for part, weight in zip(self.parts, self.weights, strict=True)
-            if weight > 0
+            for part, weight, asked in zip(self.parts, self.weights, self._asked, strict=True)
+            if asked
         ]
         return torch.logsumexp(torch.stack(terms), dim=0)
 

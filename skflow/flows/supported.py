@@ -1,6 +1,7 @@
 """Densities of columns that are bounded, whole numbers or angles."""
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -82,6 +83,7 @@ class Supported(Density):
     def __init__(self, reals: Flow, **supports: Tensor):
         super().__init__()
         self.reals = reals
+        self._circular = supports["period"].isfinite().nonzero().flatten().tolist()
         for field in fields(Supports):
             self.register_buffer(field.name, supports[field.name])
 
@@ -96,7 +98,7 @@ class Supported(Density):
         inside = supports.contain(x)
         x = supports.unrolled(x)
         total = torch.full_like(x[..., 0], -torch.inf)
-        for turned, open_ in _turns(x, supports):
+        for turned, open_ in _turns(x, supports, self._circular):
             for offset in supports.offsets:
                 log_prob = self.reals.log_prob(turned + offset, context)
                 total = torch.logaddexp(total, torch.where(open_, log_prob, -torch.inf))
@@ -112,12 +114,11 @@ class Supported(Density):
         return Supported(self.reals.rounded(dtype), **vars(self.supports))
 
 
-def _turns(x: Tensor, supports: Supports) -> list[tuple[Tensor, Tensor]]:
+def _turns(x: Tensor, supports: Supports, circular: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
     """Every way to unroll the angles of rows, and which rows may be unrolled so.
 
     An angle near the seam is found at both ends of the turn, all others at one place only.
     """
-    circular = supports.circular.nonzero().flatten().tolist()
     ways = []
     for moved in itertools.product([False, True], repeat=len(circular)):
         turned = x
@@ -127,7 +128,7 @@ def _turns(x: Tensor, supports: Supports) -> list[tuple[Tensor, Tensor]]:
             step = torch.where(past < period / 2, period, -period)
             turned = turned.index_add(-1, _index(j, x), step.unsqueeze(-1))
             open_ = open_ & (torch.minimum(past, period - past) < SOFT / 2 * period)
-        if bool(open_.any()):
+        if torch.compiler.is_compiling() or bool(open_.any()):  # no branch where it is exported
             ways.append((turned, open_))
     return ways
 

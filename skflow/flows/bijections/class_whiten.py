@@ -54,7 +54,9 @@ class ClassWhiten(Bijection):
         out = rows
         for k in range(len(self.loc)):
             own = label == k
-            if own.is_meta or own.any():  # mostly all rows are asked about one class at a time
+            if (
+                own.is_meta or torch.compiler.is_compiling() or own.any()
+            ):  # mostly all rows are asked about one class at a time
                 out = torch.where(own.unsqueeze(-1), move(k, rows), out)
         return out
 
