@@ -45,17 +45,17 @@ winds.fit(wind[:, None])
 angles = np.linspace(0, 360, 721)
 p = np.exp(winds.score_samples(angles[:, None]))
 
+# %%
+# The wind, rain and sunshine as they are and as they are drawn, up to their bounds, and the
+# strokes.
+
 figure = plt.figure(figsize=(9, 3.4), layout="constrained")
 compass = figure.add_subplot(1, 3, 1, projection="polar")
 compass.set_theta_zero_location("N")
 compass.set_theta_direction(-1)
 compass.hist(np.radians(wind), bins=36, density=True, color="0.85")
 compass.plot(np.radians(angles), p * 180 / np.pi, color="C0")
-compass.set(yticks=[])
-compass.set_title("wind", pad=12)
-
-# %%
-# Rain and sunshine as they are and as they are drawn, up to their bounds, and the strokes.
+compass.set(yticks=[], xlabel="wind")
 
 axes = [figure.add_subplot(1, 3, 2), figure.add_subplot(1, 3, 3)]
 axes[0].scatter(rain, sun, s=2, color="0.75", label="days")

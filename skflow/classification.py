@@ -56,7 +56,7 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         Mean over the members of each one's best.
     n_features_in_ : int
         Number of columns of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns of X, where it had string names.
 
     See Also

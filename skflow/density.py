@@ -17,7 +17,7 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
     """Density estimation with normalizing flows.
 
     A flow turns data into noise by a chain f of invertible maps, so its density is exact:
-    log p(x) = log p_Z(f(x)) + log |det ∂f/∂x|. Scaling is a link of the chain, so densities
+    ``log p(x) = log p_Z(f(x)) + log |det ∂f/∂x|``. Scaling is a link of the chain, so densities
     are in the units of the columns of X and integrate to 1 there. The fitted density is a
     mixture: a few flows trained on different folds, and under them a safety net of simpler
     densities, weighted by the log-likelihood of rows that none of them was trained on.
@@ -53,7 +53,7 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         left out: the fitted density, their average, is usually better.
     n_features_in_ : int
         Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X had string names.
 
     See Also

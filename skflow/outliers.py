@@ -62,7 +62,7 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         Mean over the members of each one's best.
     n_features_in_ : int
         Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X had string names.
 
     See Also

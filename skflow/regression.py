@@ -55,7 +55,7 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
         Number of columns of y.
     n_features_in_ : int
         Number of columns of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns of X, where it had string names.
 
     See Also

@@ -21,8 +21,8 @@ from skflow.compose.checks import check_square, checked_rows
 def log_abs_det(transformer: Any, X: ArrayLike) -> np.ndarray:
     """Log-determinant of a fitted transformer's Jacobian at each row.
 
-    Where z is what the transformer makes of x, log p(x) = log p(z) + log |det ∂z/∂x|. Known
-    are scikit-learn's StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler,
+    Where z is what the transformer makes of x, ``log p(x) = log p(z) + log |det ∂z/∂x|``.
+    Known are scikit-learn's StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler,
     PowerTransformer, QuantileTransformer, PCA and IncrementalPCA with all components,
     FunctionTransformer with an inverse, and Pipeline and ColumnTransformer of these. A
     subclass counts as its parent. For others, register a function, see the example.
@@ -37,7 +37,7 @@ def log_abs_det(transformer: Any, X: ArrayLike) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_samples,)
-        The values log |det ∂z/∂x| in nats. −inf where no density is left: where a whole
+        The values ``log |det ∂z/∂x|`` in nats. −inf where no density is left: where a whole
         neighbourhood of x is mapped to one value, and outside the transformer's domain.
 
     Raises

@@ -37,7 +37,7 @@ class TransformedDensity(DensityMixin, BaseEstimator):
     is per scaled unit, does not integrate to 1 over the original columns, and is the higher
     the more the scaler shrinks. With z what the transformer makes of x,
 
-        log p(x) = log p(z) + log |det ∂z/∂x|
+        ``log p(x) = log p(z) + log |det ∂z/∂x|``
 
     is the density of the rows as they were, so that transformers can be compared, and
     searched over, by held-out log-likelihood.
@@ -59,7 +59,7 @@ class TransformedDensity(DensityMixin, BaseEstimator):
         The density of the transformed rows.
     n_features_in_ : int
         Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X had string names.
 
     See Also

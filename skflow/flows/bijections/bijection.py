@@ -10,7 +10,7 @@ class Bijection(nn.Module, ABC):
     """An invertible map of ℝ^d onto itself that knows its log-determinant.
 
     ``forward`` goes from data to latent, the direction of training; ``inverse`` from latent
-    to data, the direction of sampling. Both return the image and log |det ∂out/∂in| of the
+    to data, the direction of sampling. Both return the image and ``log |det ∂out/∂in|`` of the
     direction called, so the two log-determinants of a round trip cancel.
 
     Shapes: x and z (..., n, d), context (..., n, c) or None, log_det (..., n). Every map is

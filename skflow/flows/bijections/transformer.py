@@ -9,7 +9,7 @@ class Transformer(ABC):
     """A monotone map of the line, one for every value, given by raw parameters.
 
     Shapes: x and z (..., d, n), one column of the data a row; raw parameters
-    (..., n_parameters, d, n), as a conditioner makes them; the log-slope log |∂out/∂in| has
+    (..., n_parameters, d, n), as a conditioner makes them; the log-slope ``log |∂out/∂in|`` has
     the shape of x. Raw parameters that are all zero give the identity.
     """
 

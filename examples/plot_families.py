@@ -1,0 +1,67 @@
+"""
+What one layer of each family does
+==================================
+
+The families differ in the map that one layer can be. Each picture shows one layer, its
+parameters drawn at random, doing its work on a square grid, and in colour ``log |det|`` of its
+Jacobian: where it stretches, where it shrinks, and where it keeps the volume.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.collections import LineCollection
+from matplotlib.colors import LinearSegmentedColormap
+
+from skflow.flows.registry import BIJECTIONS, Sizes
+
+# %%
+# Layers start near the identity, which would be no picture; so their parameters are moved by
+# noise, with a fixed seed each.
+
+layers = {
+    "planar": ("planar", 0.8, 3),
+    "radial": ("radial", 0.8, 1),
+    "nice: additive coupling": ("additive coupling", 0.35, 0),
+    "realnvp: affine coupling": ("affine coupling", 0.25, 1),
+    "maf: affine autoregressive": ("affine autoregressive", 0.25, 2),
+    "nsf: spline coupling": ("spline coupling", 0.25, 4),
+    "nsf_ar: spline autoregressive": ("spline autoregressive", 0.3, 3),
+}
+
+
+def drawn(kind, spread, seed):
+    generator = torch.Generator().manual_seed(seed)
+    layer = BIJECTIONS[kind](Sizes(2, hidden_layer_sizes=(16, 16)), generator).double()
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+            parameter += spread * noise
+    return layer
+
+
+def lines(spacing=0.25, extent=2.0, n=201):
+    """Lines of a square grid, (lines, n, 2)."""
+    along, across = np.linspace(-extent, extent, n), np.arange(-extent, extent + 0.01, spacing)
+    level = np.stack(np.broadcast_arrays(along, across[:, None]), axis=-1)
+    return np.concatenate([level, level[..., ::-1]])
+
+
+colours_of_volume = LinearSegmentedColormap.from_list("volume", ["C0", "0.7", "C3"])
+figure, panels = plt.subplots(2, 4, figsize=(11, 5.8), layout="constrained")
+panels[0, 0].add_collection(LineCollection(lines(), color="0.6", linewidth=0.8))
+panels[0, 0].set_title("the grid")
+for panel, (title, settings) in zip(panels.flat[1:], layers.items(), strict=True):
+    with torch.no_grad():
+        images, log_det = (t.numpy() for t in drawn(*settings)(torch.from_numpy(lines())))
+    segments = np.stack([images[:, :-1], images[:, 1:]], axis=2).reshape(-1, 2, 2)
+    colours = (log_det[:, :-1] + log_det[:, 1:]).ravel() / 2
+    bent = LineCollection(segments, cmap=colours_of_volume, linewidth=0.9)
+    bent.set(array=colours, clim=(-1.5, 1.5))
+    panel.add_collection(bent)
+    panel.set_title(title)
+for panel in panels.flat:
+    panel.set(aspect="equal", xlim=(-2.9, 2.9), ylim=(-2.9, 2.9), xticks=[], yticks=[])
+figure.colorbar(bent, ax=panels, label="log |det|", shrink=0.6)
+
+plt.show()
