@@ -76,6 +76,10 @@ class FlowParameters(BaseEstimator):
         Rows a minibatch.
     max_iter : "auto" or int, default="auto"
         Epochs at most.
+    max_rows : int, default=1_000_000
+        Rows that a fit looks at, at most. Of a longer table that many are drawn, one from
+        each of as many equal stretches; they, and not the table, have to fit memory. Where
+        `max_iter` is "auto", training ends before it has seen a million rows.
     alpha : float, default=1e-3
         Decay of the networks' weights.
     noise : "auto" or float, default="auto"
@@ -131,6 +135,7 @@ class FlowParameters(BaseEstimator):
         "learning_rate_init": [_AUTO, Interval(Real, 0, None, closed="neither")],
         "batch_size": [_AUTO, Interval(Integral, 1, None, closed="left")],
         "max_iter": [_AUTO, Interval(Integral, 1, None, closed="left")],
+        "max_rows": [Interval(Integral, 2, None, closed="left")],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "noise": [_AUTO, Interval(Real, 0, None, closed="left")],
         "effort": [StrOptions({"full", "fast"})],
@@ -163,6 +168,7 @@ class FlowParameters(BaseEstimator):
         learning_rate_init: Literal["auto"] | float = "auto",
         batch_size: Literal["auto"] | int = "auto",
         max_iter: Literal["auto"] | int = "auto",
+        max_rows: int = 1_000_000,
         alpha: float = 1e-3,
         noise: Literal["auto"] | float = "auto",
         effort: Literal["full", "fast"] = "full",
@@ -191,6 +197,7 @@ class FlowParameters(BaseEstimator):
         self.learning_rate_init = learning_rate_init
         self.batch_size = batch_size
         self.max_iter = max_iter
+        self.max_rows = max_rows
         self.alpha = alpha
         self.noise = noise
         self.effort = effort
