@@ -117,11 +117,7 @@ class ArrowRows(Source):
         return type(schema).from_arrays(zeros, names=schema.column_names)
 
     def _read(self) -> Iterator[np.ndarray]:
-        # little is read ahead, so that memory does not grow with the files
-        batches = self._dataset.to_batches(
-            batch_size=_CHUNK, batch_readahead=1, fragment_readahead=1
-        )
-        for batch in batches:
+        for batch in self._batches():
             if len(batch):
                 yield np.column_stack(
                     [
@@ -129,6 +125,17 @@ class ArrowRows(Source):
                         for column in batch.columns
                     ]
                 )
+
+    def _batches(self) -> Iterator[Any]:
+        """File by file, with little read ahead, so that memory does not grow with the files."""
+        little = {"batch_size": _CHUNK, "batch_readahead": 1}
+        try:
+            files = self._dataset.get_fragments()
+        except ValueError:  # a filtered set gives none
+            yield from self._dataset.to_batches(fragment_readahead=1, **little)
+            return
+        for file in files:
+            yield from file.to_batches(schema=self._dataset.schema, **little)
 
 
 class DaskRows(Source):
