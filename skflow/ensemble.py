@@ -4,13 +4,14 @@ import copy
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType
 
 import numpy as np
 import torch
 from torch import Generator, nn
 
+from skflow.distributed import ALONE, Team
 from skflow.flows.bijections import Chain
 from skflow.flows.blueprint import Blueprint, Design, Part, make_base
 from skflow.flows.flow import Flow
@@ -143,6 +144,8 @@ class Training:
     generator : Generator
         Draws batches, noise and whatever else training draws.
     device : torch.device
+    team : Team
+        Processes that have the same members and table, and train on a stripe of it each.
     """
 
     def __init__(
@@ -153,10 +156,12 @@ class Training:
         recipe: Recipe,
         generator: Generator,
         device: torch.device,
+        team: Team = ALONE,
     ):
-        self._members, self._recipe, self._generator = members, recipe, generator
+        self._members, self._recipe, self._team = members, recipe, team
+        self._generator = generator = team.generator(generator)
         flows: list[nn.Module] = [copy.deepcopy(m.flow).float().to(device) for m in members]
-        self._stacked = Members(flows, recipe.compile)
+        self._stacked = Members(flows, recipe.compile, team)
         for module in self._stacked.flow.modules():
             if isinstance(module, Dropout):
                 module.generator = generator
@@ -169,15 +174,15 @@ class Training:
     def run(self, watch: Watch) -> History:
         """Train; Ctrl-C ends training with the best weights so far, unless in a search."""
         history = History()
-        records = train(
-            self._stacked, self._seen, self._left_out, self._recipe.schedule, self._generator
-        )
+        schedule = self._recipe.schedule
+        schedule = replace(schedule, batch_size=max(1, schedule.batch_size // self._team.size))
+        records = train(self._stacked, self._seen, self._left_out, schedule, self._generator)
         try:
             with closing(records):
                 for _ in watch(self._noted(records, history)):
                     pass
         except KeyboardInterrupt:
-            if _inside_search():
+            if _inside_search() or self._team.size > 1:
                 raise
             history.interrupted = True
         return history
@@ -207,17 +212,21 @@ class Training:
         self, table: Table, index: list[np.ndarray], device: torch.device
     ) -> tuple[Rows, float]:
         """Each member's rows behind its fixed links, and their mean log-determinant so far."""
-        tables = [table.take(rows) for rows in index]
+        tables = [table.take(self._team.stripe(rows)) for rows in index]
         images = [m.fixed(t.x, t.c) for m, t in zip(self._members, tables, strict=True)]
         rows = Rows.stack(
             [z.float() for z, _ in images],
             [t.w.float() for t in tables],
             None if table.c is None else [t.c.float() for t in tables if t.c is not None],
         )
-        means = [
-            t.mean(t.volume + log_det) for t, (_, log_det) in zip(tables, images, strict=True)
-        ]
-        return rows.to(device), float(np.mean(means))
+        totals = torch.stack(
+            [
+                torch.stack([t.w @ (t.volume + log_det), t.w.sum()])
+                for t, (_, log_det) in zip(tables, images, strict=True)
+            ]
+        )
+        log_dets, weights = self._team.sum(totals).T
+        return rows.to(device), float((log_dets / weights).mean())
 
 
 def _inside_search() -> bool:

@@ -20,6 +20,7 @@ from tqdm.auto import tqdm
 
 from skflow.compilation import compiled
 from skflow.device import keep_freed_memory, resolve_device, scoring_dtype
+from skflow.distributed import current_team
 from skflow.ensemble import Earlier, Progress
 from skflow.fitting import Fitted, fit_density
 from skflow.flows.blueprint import Blueprint, Design, Part, from_arrays, to_arrays
@@ -48,27 +49,30 @@ class FlowEstimator(FlowParameters):
 
     def _fit_rows(
         self,
-        rows: np.ndarray | Source,
+        table: np.ndarray | Source,
         sample_weight: ArrayLike | None,
         names: np.ndarray | None = None,
         context: np.ndarray | None = None,
         kind: str | None = None,
         robust: bool = False,
     ) -> Fitted:
-        """Fit the density of validated rows (n, d), given a context (n, c) of some kind."""
+        """Fit the density of a validated table (n, d), given a context (n, c) of some kind."""
         keep_freed_memory()
+        team = current_team()
         device = resolve_device(self.device)
         check_layer_sizes(self.hidden_layer_sizes)
-        supports = resolve_supports(self.support, rows.shape[1], names)
+        supports = resolve_supports(self.support, table.shape[1], names)
         earlier = None
         if self.warm_start and hasattr(self, "flow_"):
             earlier = Earlier(self._reals(), self._blueprint)
         # a warm start deals the same folds, so that left-out rows stay left out
-        seed = self._draw_seed() if earlier is None else self._seed
-        drawn, weights = _at_most(self.max_rows, rows, sample_weight, seed)
-        rows, context = np.asarray(rows[drawn]), None if context is None else context[drawn]
-        check_variance(rows, names)
+        seed = team.decide(self._draw_seed) if earlier is None else self._seed
+        most = -(-self.max_rows * len(table) // team.count(table))
+        drawn, weights = _at_most(most, table, sample_weight, seed)
+        rows, context = np.asarray(table[drawn]), None if context is None else context[drawn]
         check_inside(rows, supports, names, drawn)
+        rows, weights, context = team.pool(rows, weights, context)
+        check_variance(rows, names)
         n_rows = len(rows)
         rows, weights, context = merge(rows, weights, context)
         lifted = lift(
@@ -89,7 +93,7 @@ class FlowEstimator(FlowParameters):
             kind,
             robust,
         )
-        fitted = fit_density(lifted, recipe, seed, device, self._watch, earlier)
+        fitted = fit_density(lifted, recipe, seed, device, self._watch, earlier, team)
         if earlier is not None:
             fitted.history.go_on_from(self.n_iter_, self.loss_curve_, self.validation_scores_)
         self._keep(fitted, seed, device)

@@ -9,6 +9,7 @@ from sklearn.base import OutlierMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skflow.distributed import current_team
 from skflow.estimator import FlowEstimator
 from skflow.parameters import documented, with_parameters
 from skflow.sources import is_lazy, score_lazily
@@ -125,12 +126,13 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
             rows = self._opened(X, reset=True)
             names = getattr(self, "feature_names_in_", None)
             fitted = self._fit_rows(rows, sample_weight, names, robust=True)
-            unseen = fitted.unseen or (self._log_prob(rows), np.ones(len(rows)))
+            pool = current_team().pool
+            unseen = fitted.unseen or pool(self._log_prob(rows), np.ones(len(rows)))
             self._lower_tail = LowerTail.of(*unseen)
             if self.contamination == "auto":
                 self.offset_ = self._lower_tail.end(_FALSE_ALARMS)
             else:
-                scores = self._log_prob(rows)
+                (scores,) = pool(self._log_prob(rows))
                 self.offset_ = float(np.percentile(scores, 100 * self.contamination))
         return self
 

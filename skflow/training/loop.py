@@ -121,7 +121,9 @@ def validate(members: Members, rows: Rows) -> Tensor:
             for block in rows.blocks(_BLOCK)
         ]
     members.flow.train()
-    return torch.stack(sums).sum(0) / rows.weights.sum(-1)
+    totals = torch.stack([torch.stack(sums).sum(0), rows.weights.sum(-1)])
+    score, weight = members.team.sum(totals)
+    return score / weight
 
 
 def _validate_at(members: Members, values: Tensor, rows: Rows) -> Tensor:
@@ -150,6 +152,7 @@ def _step(
     log_prob = members.log_prob(columns, batch.context)
     loss = -(log_prob * batch.weights).mean(-1)
     gradients = members.backward(loss)
+    loss = members.team.mean(loss.detach())
     with torch.no_grad():
         norm = gradients.norm(dim=1)
         ok = (norm + loss).isfinite()
@@ -158,7 +161,7 @@ def _step(
         if schedule.alpha:
             members.values.addcmul_(members.values, members.decays, value=-rate * schedule.alpha)
         optimizer.step(rate)
-    return loss.detach(), ok
+    return loss, ok
 
 
 def _average(average: Tensor, values: Tensor, step: int) -> None:
