@@ -5,7 +5,7 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ class Checkpoint:
         self._path = path
         self._written = -np.inf
         self._identity: dict[str, Any] = {}
-        self._state: dict[str, Any] | None = None
+        self._state: Any = None
         if path is not None and os.path.exists(path):
             self._identity, self._state = _read(path)
 
@@ -75,17 +75,21 @@ class Checkpoint:
                 raise ValueError(self._of_another(what))
         self._identity = identity
 
-    def take(self) -> dict[str, Any] | None:
+    def take(self) -> Any:
         """The state to go on from, if there is one; given once, to be let go of."""
         state, self._state = self._state, None
         return state
 
-    def write(self, state: Callable[[], dict[str, Any]]) -> None:
-        """Keep a state, unless one was kept a moment ago; a warning where that fails."""
-        if self._path is None or time.monotonic() - self._written < _SECONDS:
-            return
+    @property
+    def due(self) -> bool:
+        """Whether it is time to write."""
+        return self._path is not None and time.monotonic() - self._written >= _SECONDS
+
+    def write(self, state: Any) -> None:
+        """Keep a state; a warning, and no more files, where that fails."""
+        assert self._path is not None
         encoder = Encoder({})
-        text = json.dumps(self._identity | {"state": encoder.encode(_plain(state()), "state")})
+        text = json.dumps(self._identity | {"state": encoder.encode(_plain(state), "state")})
         try:
             write_whole(self._path, safetensors.numpy.save(encoder.arrays, metadata={_KEY: text}))
         except OSError as error:
@@ -110,7 +114,7 @@ class Checkpoint:
         )
 
 
-def _read(path: FilePath) -> tuple[dict[str, Any], dict[str, Any]]:
+def _read(path: FilePath) -> tuple[dict[str, Any], Any]:
     """What the fit was of, and its state."""
     try:
         with safe_open(path, framework="numpy") as file:

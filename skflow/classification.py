@@ -9,6 +9,7 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from skflow.distributed import current_team
 from skflow.estimator import FlowEstimator
 from skflow.parameters import Seed, documented, with_parameters
 from skflow.validation import check_count, check_labels, check_priors
@@ -129,11 +130,13 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
             weights = _check_sample_weight(
                 sample_weight, rows, dtype=np.float64, ensure_non_negative=True
             )
-            self.classes_, at = np.unique(labels, return_inverse=True)
-            shares = np.bincount(at, weights) / weights.sum()
+            all_labels, all_weights = current_team().pool(labels, weights)
+            self.classes_, at = np.unique(all_labels, return_inverse=True)
+            shares = np.bincount(at, all_weights) / all_weights.sum()
             self.priors_ = check_priors(self.priors, self.classes_, shares)
             names = getattr(self, "feature_names_in_", None)
-            self._fit_rows(rows, weights, names, self._one_hot(at), "classes")
+            context = self._one_hot(np.searchsorted(self.classes_, labels))
+            self._fit_rows(rows, weights, names, context, "classes")
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:

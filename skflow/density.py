@@ -9,6 +9,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skflow.estimator import FlowEstimator
 from skflow.parameters import Seed, documented
+from skflow.sources import is_lazy, score_lazily
 from skflow.validation import check_count
 
 
@@ -92,8 +93,10 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            At least two rows, finite.
+        X : array-like, path, Dataset or dask collection of shape (n_samples, n_features)
+            At least two rows, finite. A memory map, the path of a Parquet file or folder, a
+            ``pyarrow.dataset.Dataset`` and a dask array or frame are read piece by piece, and
+            need not fit memory: `max_rows` rows do.
         y : None
             Ignored; there for the pipeline's sake.
         sample_weight : array-like of shape (n_samples,), optional
@@ -122,7 +125,7 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
             or Ctrl-C ended it.
         """
         with self._all_or_nothing():
-            rows = self._validate(X, reset=True)
+            rows = self._opened(X, reset=True)
             self._fit_rows(rows, sample_weight, getattr(self, "feature_names_in_", None))
         return self
 
@@ -131,24 +134,27 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows, in the units in which the density was fitted.
+        X : array-like, path, Dataset or dask collection of shape (n_samples, n_features)
+            Rows, in the units in which the density was fitted, in any form that `fit` takes.
 
         Returns
         -------
         ndarray of shape (n_samples,)
             The values log p(x) in nats, float64, for a density over the columns' own units.
-            A row's value does not depend on the rows beside it.
+            A row's value does not depend on the rows beside it. For a dask array or frame a
+            dask array or series, not computed yet.
         """
         check_is_fitted(self)
-        return self._log_prob(self._validate(X, reset=False))
+        if is_lazy(X):
+            return score_lazily(self, X)
+        return self._log_prob(self._opened(X, reset=False))
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Mean log-likelihood a row, in nats.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like, path, Dataset or dask collection of shape (n_samples, n_features)
             Rows, in the units in which the density was fitted.
         y : None
             Ignored.
@@ -161,11 +167,11 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
             The (weighted) mean of ``score_samples(X)``; not the sum, which ``KernelDensity``
             returns.
         """
-        scores = self.score_samples(X)
+        scores = np.asarray(self.score_samples(X))
         weights = (
             None
             if sample_weight is None
-            else _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+            else _check_sample_weight(sample_weight, scores, ensure_non_negative=True)
         )
         return float(np.average(scores, weights=weights))
 

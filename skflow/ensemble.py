@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType
 
 import numpy as np
@@ -14,6 +14,7 @@ import torch
 from torch import Generator, nn
 
 from skflow.checkpoint import Checkpoint
+from skflow.distributed import ALONE, Team
 from skflow.flows.bijections import Chain
 from skflow.flows.blueprint import Blueprint, Design, Part, make_base
 from skflow.flows.flow import Flow
@@ -165,6 +166,8 @@ class Training:
     generator : Generator
         Draws batches, noise and whatever else training draws.
     device : torch.device
+    team : Team
+        Processes that have the same members and table, and train on a stripe of it each.
     """
 
     def __init__(
@@ -175,10 +178,12 @@ class Training:
         recipe: Recipe,
         generator: Generator,
         device: torch.device,
+        team: Team = ALONE,
     ):
-        self._members, self._recipe, self._generator = members, recipe, generator
+        self._members, self._recipe, self._team = members, recipe, team
+        self._generator = generator = team.generator(generator)
         flows: list[nn.Module] = [copy.deepcopy(m.flow).float().to(device) for m in members]
-        self._stacked = Members(flows, recipe.compile)
+        self._stacked = Members(flows, recipe.compile, team)
         for module in self._stacked.flow.modules():
             if isinstance(module, Dropout):
                 module.generator = generator
@@ -191,25 +196,20 @@ class Training:
     def run(self, supervision: Supervision) -> History:
         """Train; Ctrl-C ends training with the best weights so far, unless in a search."""
         history = History()
-        training = Run(
-            self._stacked, self._seen, self._left_out, self._recipe.schedule, self._generator
-        )
-        earlier = supervision.checkpoint.take()
-        if earlier is not None:
-            training.restore(earlier["training"])
-            history.scores = earlier["scores"]
+        schedule = self._recipe.schedule
+        schedule = replace(schedule, batch_size=max(1, schedule.batch_size // self._team.size))
+        training = Run(self._stacked, self._seen, self._left_out, schedule, self._generator)
+        self._go_on(training, history, supervision.checkpoint)
         records = training.records()
         try:
             with closing(records):
                 for _ in supervision.watch(self._noted(records, history)):
-                    supervision.checkpoint.write(
-                        lambda: {"training": training.state(), "scores": history.scores}
-                    )
-                    if time.monotonic() > supervision.deadline:
+                    self._keep(training, history, supervision.checkpoint)
+                    if self._team.decide(lambda: time.monotonic() > supervision.deadline):
                         history.out_of_time = True
                         break
         except KeyboardInterrupt:
-            if _inside_search():
+            if _inside_search() or self._team.size > 1:
                 raise
             history.interrupted = True
         return history
@@ -223,6 +223,21 @@ class Training:
             flow = Flow(chain, member.flow.base).double().eval()
             pieces.append(Piece(flow, Part(member.links, True, self._recipe.base)))
         return pieces
+
+    def _keep(self, training: Run, history: History, checkpoint: Checkpoint) -> None:
+        """Write what it takes to go on, now and then: one file for all processes."""
+        if self._team.decide(lambda: checkpoint.due):
+            state = training.state()
+            generators = self._team.gather(state.pop("generator"))
+            if self._team.rank == 0:
+                checkpoint.write([state, generators, history.scores])
+
+    def _go_on(self, training: Run, history: History, checkpoint: Checkpoint) -> None:
+        """From where an earlier process was, if there was one."""
+        kept = checkpoint.take()
+        if kept is not None:
+            state, generators, history.scores = kept
+            training.restore(state | {"generator": generators[self._team.rank]})
 
     def _noted(self, records: Iterable[Record], history: History) -> Iterator[Progress]:
         """Write the records into the history."""
@@ -241,17 +256,21 @@ class Training:
         self, table: Table, index: list[np.ndarray], device: torch.device
     ) -> tuple[Rows, float]:
         """Each member's rows behind its fixed links, and their mean log-determinant so far."""
-        tables = [table.take(rows) for rows in index]
+        tables = [table.take(self._team.stripe(rows)) for rows in index]
         images = [m.fixed(t.x, t.c) for m, t in zip(self._members, tables, strict=True)]
         rows = Rows.stack(
             [z.float() for z, _ in images],
             [t.w.float() for t in tables],
             None if table.c is None else [t.c.float() for t in tables if t.c is not None],
         )
-        means = [
-            t.mean(t.volume + log_det) for t, (_, log_det) in zip(tables, images, strict=True)
-        ]
-        return rows.to(device), float(np.mean(means))
+        totals = torch.stack(
+            [
+                torch.stack([t.w @ (t.volume + log_det), t.w.sum()])
+                for t, (_, log_det) in zip(tables, images, strict=True)
+            ]
+        )
+        log_dets, weights = self._team.sum(totals).T
+        return rows.to(device), float((log_dets / weights).mean())
 
 
 def _inside_search() -> bool:

@@ -23,6 +23,7 @@ from tqdm.auto import tqdm
 from skflow.checkpoint import Checkpoint
 from skflow.compilation import compiled
 from skflow.device import keep_freed_memory, resolve_device, scoring_dtype
+from skflow.distributed import current_team
 from skflow.ensemble import Earlier, Progress, Supervision
 from skflow.fitting import Fitted, fit_density
 from skflow.flows.blueprint import Blueprint, Design, Part, from_arrays, to_arrays
@@ -31,6 +32,7 @@ from skflow.flows.registry import Sizes
 from skflow.flows.supported import Supported
 from skflow.parameters import FlowParameters, Seed
 from skflow.recipe import resolve
+from skflow.sources import Source, in_blocks, source_of
 from skflow.supports import check_inside, lift, resolve_supports, warn_of_columns
 from skflow.training.batches import effective_size, merge, spread
 from skflow.validation import (
@@ -44,7 +46,6 @@ from skflow.version import __version__
 
 _BLOCK = 2048  # rows scored at a time: memory does not grow with the rows
 _MANY_ROWS = 500_000  # whose scores are worth compiling for
-_MOST_ROWS = 1_000_000  # that a fit looks at; training that is not told otherwise sees fewer
 
 
 class FlowEstimator(FlowParameters):
@@ -52,31 +53,34 @@ class FlowEstimator(FlowParameters):
 
     def _fit_rows(
         self,
-        rows: np.ndarray,
+        table: np.ndarray | Source,
         sample_weight: ArrayLike | None,
         names: np.ndarray | None = None,
         context: np.ndarray | None = None,
         kind: str | None = None,
         robust: bool = False,
     ) -> Fitted:
-        """Fit the density of validated rows (n, d), given a context (n, c) of some kind."""
+        """Fit the density of a validated table (n, d), given a context (n, c) of some kind."""
         deadline = time.monotonic() + (np.inf if self.max_time is None else self.max_time)
         keep_freed_memory()
+        team = current_team()
         device = resolve_device(self.device)
         checkpoint = Checkpoint(self.checkpoint)
         check_layer_sizes(self.hidden_layer_sizes)
-        supports = resolve_supports(self.support, rows.shape[1], names)
+        supports = resolve_supports(self.support, table.shape[1], names)
         check_base(self.base, self.flow)
         earlier = None
         if self.warm_start and hasattr(self, "flow_"):
             earlier = Earlier(self._reals(), self._blueprint)
         # a warm start deals the same folds, so that left-out rows stay left out
-        seed = self._draw_seed() if earlier is None else self._seed
+        seed = team.decide(self._draw_seed) if earlier is None else self._seed
         seed = checkpoint.seed(seed, fixed=self.random_state is not None)
-        drawn, weights = _at_most(_MOST_ROWS, rows, sample_weight, seed)
-        rows, context = np.asarray(rows[drawn]), None if context is None else context[drawn]
-        check_variance(rows, names)
+        most = -(-self.max_rows * len(table) // team.count(table))
+        drawn, weights = _at_most(most, table, sample_weight, seed)
+        rows, context = np.asarray(table[drawn]), None if context is None else context[drawn]
         check_inside(rows, supports, names, drawn)
+        rows, weights, context = team.pool(rows, weights, context)
+        check_variance(rows, names)
         n_rows = len(rows)
         rows, weights, context = merge(rows, weights, context)
         lifted = lift(
@@ -97,10 +101,10 @@ class FlowEstimator(FlowParameters):
             kind,
             robust,
         )
-        checkpoint.begin(seed, f"{recipe}, {earlier is not None}", lifted.arrays)
+        checkpoint.begin(seed, f"{recipe}, {earlier is not None}, {team.size}", lifted.arrays)
         supervision = Supervision(self._watch, checkpoint, deadline)
-        fitted = fit_density(lifted, recipe, seed, device, supervision, earlier)
-        if not fitted.history.cut_short:
+        fitted = fit_density(lifted, recipe, seed, device, supervision, earlier, team)
+        if not fitted.history.cut_short and team.rank == 0:
             checkpoint.remove()
         if earlier is not None:
             fitted.history.go_on_from(self.n_iter_, self.loss_curve_, self.validation_scores_)
@@ -138,6 +142,14 @@ class FlowEstimator(FlowParameters):
     def _draw_seed(self) -> int:
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
+    def _opened(self, X: Any, reset: bool) -> np.ndarray | Source:
+        """Validated rows, or a source of rows, each of which is checked when it is read."""
+        source = source_of(X)
+        if source is None:
+            return self._validate(X, reset)
+        self._validate(source.head(), reset)
+        return source
+
     def _validate(self, X: ArrayLike, reset: bool) -> np.ndarray:
         """X in float64, its width and names checked, free of NaN and inf."""
         with explained_conversion(X):
@@ -154,18 +166,22 @@ class FlowEstimator(FlowParameters):
             check_finite(rows, getattr(self, "feature_names_in_", None))
         return rows
 
-    def _log_prob(self, rows: np.ndarray, context: np.ndarray | None = None) -> np.ndarray:
+    def _log_prob(
+        self, rows: np.ndarray | Source, context: np.ndarray | None = None
+    ) -> np.ndarray:
         """log p of validated rows, block by block."""
         keep_freed_memory()
         out = np.empty(len(rows))
         plain = self._density().log_prob
         fast = compiled(plain, self.compile and len(rows) >= _MANY_ROWS)
+        start = 0
         with torch.no_grad():
-            for start in range(0, len(rows), _BLOCK):
-                block = slice(start, start + _BLOCK)
-                given = None if context is None else self._tensor(context[block])
-                log_prob = fast if start + _BLOCK <= len(rows) else plain
-                out[block] = log_prob(self._tensor(rows[block]), given).cpu().numpy()
+            for block in in_blocks(rows, _BLOCK):
+                at = slice(start, start + len(block))
+                given = None if context is None else self._tensor(context[at])
+                log_prob = fast if len(block) == _BLOCK else plain
+                out[at] = log_prob(self._tensor(block), given).cpu().numpy()
+                start = at.stop
         return out
 
     def _sample(
@@ -251,7 +267,7 @@ class FlowEstimator(FlowParameters):
 
 
 def _at_most(
-    most: int, rows: np.ndarray, sample_weight: ArrayLike | None, seed: int
+    most: int, rows: np.ndarray | Source, sample_weight: ArrayLike | None, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of the rows that a fit looks at, and their weights."""
     rng = np.random.default_rng(seed)

@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from skflow.device import scoring_dtype
+from skflow.distributed import ALONE, Team
 from skflow.ensemble import Earlier, History, Supervision, Training, new_members
 from skflow.flows.bijections import Bijection, Chain, Standardize
 from skflow.flows.blueprint import Blueprint, names_of
@@ -35,6 +36,16 @@ class Fitted:
     unseen: tuple[np.ndarray, np.ndarray] | None = None
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What is settled before training: `sides` has what needs none, fitted to each split."""
+
+    choices: Choices
+    splits: list[Split]
+    sides: list[dict[str, Piece]]
+    seed: int
+
+
 def fit_density(
     rows: Lifted,
     recipe: Recipe,
@@ -42,6 +53,7 @@ def fit_density(
     device: torch.device,
     supervision: Supervision | None = None,
     earlier: Earlier | None = None,
+    team: Team = ALONE,
 ) -> Fitted:
     """Fit the members, and the safety net under them.
 
@@ -59,13 +71,15 @@ def fit_density(
         Who looks on while members are trained, and when they are to stop.
     earlier : Earlier, optional
         A fit to go on from.
+    team : Team, default=ALONE
+        Processes that fit together, and have the same rows.
 
     Returns
     -------
     Fitted
     """
     with torch.inference_mode(False), torch.enable_grad():  # whatever the caller is in
-        return _fit(rows, recipe, seed, device, supervision or Supervision(), earlier)
+        return _fit(rows, recipe, seed, device, supervision or Supervision(), earlier, team)
 
 
 def _fit(
@@ -75,38 +89,57 @@ def _fit(
     device: torch.device,
     supervision: Supervision,
     earlier: Earlier | None,
+    team: Team,
 ) -> Fitted:
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)  # of the first process: it makes all choices
     x, w = torch.from_numpy(rows.rows), torch.from_numpy(rows.weights)
-    units = _fit_units(rows.links, x, w) if earlier is None else earlier.units()
+    units = team.decide(
+        lambda: _fit_units(rows.links, x, w) if earlier is None else earlier.units()
+    )
     x, log_det = units(x)
     context = None if rows.context is None else torch.from_numpy(rows.context)
     cells = None if rows.cells is None else units(rows.cells)[0]
     table = Table(x, w, context, log_det, cells)
-    given = choose_given(table, recipe, rng) if earlier is None else earlier.given()
+    given = team.decide(
+        lambda: choose_given(table, recipe, rng) if earlier is None else earlier.given()
+    )
     table = table.through(given)
-    choices = choose(table, recipe, rng)
-    splits = _deal_splits(len(x), recipe, rng)
-    sides = [side_pieces(table.take(split.seen), choices, recipe) for split in splits]
-    generator = Generator().manual_seed(int(rng.integers(2**31)))
+    plan = team.decide(lambda: _plan(table, recipe, rng))
+    generator = Generator().manual_seed(plan.seed)
     if earlier is None:
-        members = new_members([side["start"] for side in sides], choices, recipe, generator)
+        starts = [side["start"] for side in plan.sides]
+        members = new_members(starts, plan.choices, recipe, generator)
     else:
-        members = earlier.members(recipe.design, len(splits))
-    training = Training(members, splits, table, recipe, generator, device)
+        members = earlier.members(recipe.design, len(plan.splits))
+    training = Training(members, plan.splits, table, recipe, generator, device, team)
     history = training.run(supervision)
-    pieces, shares, unseen = {"flow": training.pieces()}, {"flow": 1.0}, None
-    if recipe.scores_unseen:
-        scored = Unseen.of(pieces["flow"], sides, splits, table)
-        if recipe.safety_net:
-            shares = blend(scored)
-            pieces |= _net(sides, table, choices, recipe)
-        unseen = scored.blended(shares), scored.weights
+    pieces, shares, unseen = team.decide(lambda: _weighed(training.pieces(), plan, table, recipe))
     reals, blueprint = _assemble(pieces, shares, units, given, recipe)
     density = rows.settle(reals)
     blueprint = replace(blueprint, supported=density is not reals)
     density = density.to(device, scoring_dtype(device))
-    return Fitted(density, blueprint, shares, history, unseen)
+    return Fitted(density, blueprint, shares, team.decide(lambda: history), unseen)
+
+
+def _plan(table: Table, recipe: Recipe, rng: np.random.Generator) -> Plan:
+    choices = choose(table, recipe, rng)
+    splits = _deal_splits(len(table.x), recipe, rng)
+    sides = [side_pieces(table.take(split.seen), choices, recipe) for split in splits]
+    return Plan(choices, splits, sides, int(rng.integers(2**31)))
+
+
+def _weighed(
+    flows: list[Piece], plan: Plan, table: Table, recipe: Recipe
+) -> tuple[dict[str, list[Piece]], dict[str, float], tuple[np.ndarray, np.ndarray] | None]:
+    """All pieces by kind, the kinds' shares, and how left-out rows score under them."""
+    pieces, shares, unseen = {"flow": flows}, {"flow": 1.0}, None
+    if recipe.scores_unseen:
+        scored = Unseen.of(flows, plan.sides, plan.splits, table)
+        if recipe.safety_net:
+            shares = blend(scored)
+            pieces |= _net(plan.sides, table, plan.choices, recipe)
+        unseen = scored.blended(shares), scored.weights
+    return pieces, shares, unseen
 
 
 def _assemble(

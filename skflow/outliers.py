@@ -9,8 +9,10 @@ from sklearn.base import OutlierMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skflow.distributed import current_team
 from skflow.estimator import FlowEstimator
 from skflow.parameters import documented, with_parameters
+from skflow.sources import is_lazy, score_lazily
 from skflow.tail import LowerTail
 
 _FALSE_ALARMS = 0.01  # that contamination="auto" allows
@@ -102,8 +104,8 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows, outliers among them, finite.
+        X : array-like, path, Dataset or dask collection of shape (n_samples, n_features)
+            Rows, outliers among them, finite; in any form that `NormalizingFlowDensity` takes.
         y : None
             Ignored.
         sample_weight : array-like of shape (n_samples,), optional
@@ -122,15 +124,16 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
             Where training cannot keep the loss finite.
         """
         with self._all_or_nothing():
-            rows = self._validate(X, reset=True)
+            rows = self._opened(X, reset=True)
             names = getattr(self, "feature_names_in_", None)
             fitted = self._fit_rows(rows, sample_weight, names, robust=True)
-            unseen = fitted.unseen or (self._log_prob(rows), np.ones(len(rows)))
+            pool = current_team().pool
+            unseen = fitted.unseen or pool(self._log_prob(rows), np.ones(len(rows)))
             self._lower_tail = LowerTail.of(*unseen)
             if self.contamination == "auto":
                 self.offset_ = self._lower_tail.end(_FALSE_ALARMS)
             else:
-                scores = self._log_prob(rows)
+                (scores,) = pool(self._log_prob(rows))
                 self.offset_ = float(np.percentile(scores, 100 * self.contamination))
         return self
 
@@ -139,16 +142,18 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like, path, Dataset or dask collection of shape (n_samples, n_features)
             Rows.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            The values log p(x), in nats.
+            The values log p(x), in nats; not computed yet where X is dask's.
         """
         check_is_fitted(self)
-        return self._log_prob(self._validate(X, reset=False))
+        if is_lazy(X):
+            return score_lazily(self, X)
+        return self._log_prob(self._opened(X, reset=False))
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
         """How far the log-likelihood is above the offset; negative for outliers.
@@ -178,7 +183,7 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         ndarray of shape (n_samples,)
             −1 or 1.
         """
-        return np.where(self.decision_function(X) < 0, -1, 1)
+        return np.where(np.asarray(self.decision_function(X)) < 0, -1, 1)
 
     def p_value(self, X: ArrayLike) -> np.ndarray:
         """Share of the training rows that look less likely than each row of X.
@@ -199,5 +204,5 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         ndarray of shape (n_samples,)
             Shares between 0 and 1.
         """
-        scores = self.score_samples(X)
+        scores = np.asarray(self.score_samples(X))
         return self._lower_tail.share_below(scores)

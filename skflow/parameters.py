@@ -84,6 +84,10 @@ class FlowParameters(BaseEstimator):
         Rows a minibatch.
     max_iter : "auto" or int, default="auto"
         Epochs at most.
+    max_rows : int, default=1_000_000
+        Rows that a fit looks at, at most. Of a longer table that many are drawn, one from
+        each of as many equal stretches; they, and not the table, have to fit memory. Where
+        `max_iter` is "auto", training ends before it has seen a million rows.
     max_time : float or None, default=None
         Seconds after which training ends, with the best weights so far and a warning; what
         comes before and after training is not cut short.
@@ -148,6 +152,7 @@ class FlowParameters(BaseEstimator):
         "batch_size": [_AUTO, Interval(Integral, 1, None, closed="left")],
         "max_iter": [_AUTO, Interval(Integral, 1, None, closed="left")],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "max_rows": [Interval(Integral, 2, None, closed="left")],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "noise": [_AUTO, Interval(Real, 0, None, closed="left")],
         "effort": [StrOptions({"full", "fast"})],
@@ -182,6 +187,7 @@ class FlowParameters(BaseEstimator):
         batch_size: Literal["auto"] | int = "auto",
         max_iter: Literal["auto"] | int = "auto",
         max_time: float | None = None,
+        max_rows: int = 1_000_000,
         alpha: float = 1e-3,
         noise: Literal["auto"] | float = "auto",
         effort: Literal["full", "fast"] = "full",
@@ -212,6 +218,7 @@ class FlowParameters(BaseEstimator):
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.max_time = max_time
+        self.max_rows = max_rows
         self.alpha = alpha
         self.noise = noise
         self.effort = effort

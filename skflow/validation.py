@@ -141,17 +141,19 @@ def _first_text(X: Any) -> str:
     return "A density needs numbers."
 
 
-def check_finite(X: np.ndarray, names: Names) -> None:
-    """Raise where X has NaN or inf, naming the column."""
+def check_finite(X: np.ndarray, names: Names, numbers: np.ndarray | range | None = None) -> None:
+    """Raise where X has NaN or inf, naming the column; `numbers` are those of its rows."""
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(X.sum()):  # cheap, and enough for all but overflow
             return
     for bad, what in ((np.isnan(X), "NaN"), (np.isinf(X), "infinity")):
         if bad.any():
             row, column = np.argwhere(bad)[0]
+            first = f"first in row {row if numbers is None else numbers[row]}"
+            in_all = f"; {int(bad.sum())} values in all" if numbers is None else ""
             raise ValueError(
-                f"Input X contains {what} in {column_name(names, column)} (first in row {row}; "
-                f"{int(bad.sum())} values in all), where a density needs finite numbers. Drop "
+                f"Input X contains {what} in {column_name(names, column)} ({first}{in_all}), "
+                "where a density needs finite numbers. Drop "
                 "those rows, or fill them first, for example with sklearn.impute.SimpleImputer."
             )
 

@@ -24,8 +24,9 @@ KILLED = """
     class Killed(skflow.checkpoint.Checkpoint):
         n_written = 0
 
+        due = True
+
         def write(self, state):
-            self._written = -np.inf
             super().write(state)
             Killed.n_written += 1
             if Killed.n_written == {n_written}:

@@ -299,16 +299,15 @@ def test_a_long_table_is_looked_at_in_places_only(quick, more_moons, monkeypatch
     X, y = make_moons(20_000, noise=0.1, random_state=3)
     np.save(tmp_path / "X.npy", X)
     on_disk = np.load(tmp_path / "X.npy", mmap_mode="r")
-    monkeypatch.setattr(estimators, "_MOST_ROWS", 1000)
     looked_at = []
     merge = estimators.merge
     monkeypatch.setattr(
         estimators, "merge", lambda rows, *rest: looked_at.append(rows) or merge(rows, *rest)
     )
-    fitted = quick(safety_net=True).fit(on_disk)
+    fitted = quick(safety_net=True, max_rows=1000).fit(on_disk)
     assert len(looked_at[0]) == 1000
     assert not isinstance(looked_at[0], np.memmap)
     assert fitted.score(more_moons) > -1.3
-    quick().fit(X, sample_weight=y)
+    quick(max_rows=1000).fit(X, sample_weight=y)
     assert len(looked_at[1]) == 1000  # all of them rows that weigh something
     assert {tuple(row) for row in looked_at[1]} <= {tuple(row) for row in X[y == 1]}

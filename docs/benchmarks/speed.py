@@ -266,6 +266,32 @@ def memmap():
             }
 
 
+def parquet():
+    """Fit and scores of a Parquet set of 31 million rows and of one twice as long.
+
+    Peak anonymous memory, of all that is read, and without the scores themselves.
+    """
+    import pyarrow
+    from pyarrow.parquet import write_table
+
+    names = [f"x{j}" for j in range(8)]
+    table = pyarrow.table(dict(zip(names, data(1_000_000, 8).T, strict=True)))
+    with tempfile.TemporaryDirectory() as folder:
+        for n in (31, 62):
+            for k in range(n - 31, n):
+                write_table(table, Path(folder) / f"{k:03}.parquet")
+            with AnonymousMemory() as fitting:
+                model = NormalizingFlowDensity(random_state=0, effort="fast").fit(folder)
+            model.set_params(dtype="float32")
+            with AnonymousMemory() as scoring:
+                result = model.score_samples(folder)
+            yield {
+                "what": f"{n},000,000 × 8",
+                "fit_gb": fitting.peak,
+                "score_gb": scoring.peak - result.nbytes / 1e9,
+            }
+
+
 def startup():
     """Importing skflow over importing what it stands on."""
 
@@ -304,7 +330,7 @@ class AnonymousMemory:
 
 SECTIONS = [
     train, compiled, floor, score, sample, inverse, members, defaults, growth, large, memmap,
-    startup,
+    parquet, startup,
 ]  # fmt: skip
 
 

@@ -220,7 +220,9 @@ def validate(members: Members, rows: Rows) -> Tensor:
             for block in rows.blocks(_BLOCK)
         ]
     members.flow.train()
-    return torch.stack(sums).sum(0) / rows.weights.sum(-1)
+    totals = torch.stack([torch.stack(sums).sum(0), rows.weights.sum(-1)])
+    score, weight = members.team.sum(totals)
+    return score / weight
 
 
 def _validate_at(members: Members, values: Tensor, rows: Rows) -> Tensor:
@@ -249,6 +251,7 @@ def _step(
     losses = members.loss(columns, batch.weights, batch.context, generator)
     loss = (losses * batch.weights).mean(-1)
     gradients = members.backward(loss)
+    loss = members.team.mean(loss.detach())
     with torch.no_grad():
         norm = gradients.norm(dim=1)
         ok = (norm + loss).isfinite()
@@ -257,7 +260,7 @@ def _step(
         if schedule.alpha:
             members.values.addcmul_(members.values, members.decays, value=-rate * schedule.alpha)
         optimizer.step(rate)
-    return loss.detach(), ok
+    return loss, ok
 
 
 def _average(average: Tensor, values: Tensor, step: int, memory: float) -> None:

@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from skflow.compilation import compiled
+from skflow.distributed import ALONE, Team
 
 
 class Members:
@@ -24,6 +25,8 @@ class Members:
         Equal but for the values of their parameters; the first one is taken over.
     compile : bool, default=False
         Whether `log_prob` goes through torch.compile.
+    team : Team, default=ALONE
+        The processes that train them together, each on rows of its own.
 
     Attributes
     ----------
@@ -35,7 +38,8 @@ class Members:
         1 for the entries of weight matrices, 0 for all others.
     """
 
-    def __init__(self, flows: list[nn.Module], compile: bool = False):
+    def __init__(self, flows: list[nn.Module], compile: bool = False, team: Team = ALONE):
+        self.team = team
         self.flow = flows[0]
         self.n_members = len(flows)
         self._shapes = {name: p.shape for name, p in self.flow.named_parameters()}
@@ -81,7 +85,10 @@ class Members:
         return regression(columns.mT, weights, given, generator)
 
     def backward(self, loss: Tensor) -> Tensor:
-        """Each member's gradient of its own loss, (members,) to (members, parameters)."""
+        """Each member's gradient of its own loss, (members,) to (members, parameters).
+
+        Over a team: of the mean of the processes' losses.
+        """
         if not self._parameters:
             return torch.zeros_like(self.values)
         gradients = torch.autograd.grad(loss.sum(), self._parameters, allow_unused=True)
@@ -89,7 +96,7 @@ class Members:
             (torch.zeros_like(p) if g is None else g).reshape(self.n_members, -1)
             for p, g in zip(self._parameters, gradients, strict=True)
         ]
-        return torch.cat(rows, dim=1, out=self.values.grad)
+        return self.team.mean(torch.cat(rows, dim=1, out=self.values.grad))
 
     def state(self, values: Tensor, k: int) -> dict[str, Tensor]:
         """Member k's parameters by name, taken from a matrix like `values`."""

@@ -1,0 +1,63 @@
+"""What torchrun runs in test_shards.py: fit this process's shard, and write down what came.
+
+    fit_shards.py FOLDER ESTIMATOR [FAILURE]
+
+FOLDER has X.npy, y.npy, shards.npy (the number of each row's shard) and gets a file a process.
+"""
+
+import os
+import pickle
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from skflow import (
+    NormalizingFlowClassifier,
+    NormalizingFlowDensity,
+    NormalizingFlowOutlierDetector,
+    NormalizingFlowRegressor,
+)
+from skflow.distributed import shards
+
+QUICK = {
+    "n_transforms": 2,
+    "hidden_layer_sizes": 8,
+    "n_bins": 4,
+    "max_iter": 30,
+    "batch_size": 128,
+    "tol": 10.0,
+    "random_state": 0,
+}
+ESTIMATORS = {
+    "density": NormalizingFlowDensity(**QUICK),
+    "bounded": NormalizingFlowDensity(**QUICK, max_rows=300),
+    "regressor": NormalizingFlowRegressor(**QUICK),
+    "classifier": NormalizingFlowClassifier(**QUICK),
+    "detector": NormalizingFlowOutlierDetector(**QUICK, contamination=0.1),
+}
+
+
+def main(folder, name, failure=None):
+    torch.set_num_threads(1)
+    X, y, shard = (np.load(Path(folder) / f"{part}.npy") for part in ("X", "y", "shards"))
+    estimator = ESTIMATORS[name]
+    with shards(timeout=20) as team:
+        mine = shard == team.rank
+        if failure == "columns" and team.rank == 1:
+            X = X[:, :1]
+        if failure == "nan" and team.rank == 1:
+            X[np.flatnonzero(mine)[7], 1] = np.nan
+        if failure == "silence" and team.rank == 1:
+            time.sleep(120)
+        started = time.perf_counter()
+        estimator.fit(X[mine], y[mine])
+        print(f"{team.rank}: {time.perf_counter() - started:.1f} s", file=sys.stderr)
+    with open(Path(folder) / f"{os.environ['RANK']}.pickle", "wb") as file:
+        pickle.dump(estimator, file)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,99 @@
+"""Searches whose fits run in the worker processes of a dask cluster."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, KFold, cross_val_score
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+GRID = {"n_bins": [3, 6], "flow": ["nsf", "maf"]}
+
+pytestmark = pytest.mark.slow
+
+
+def grid_search(estimator, **params):
+    return GridSearchCV(estimator, GRID, cv=KFold(2), error_score="raise", **params)
+
+
+def halving_search(estimator):
+    return HalvingGridSearchCV(
+        estimator,
+        {"learning_rate_init": [1e-4, 1e-3, 1e-2]},
+        resource="max_iter",
+        min_resources=5,
+        max_resources=15,
+        cv=KFold(2),
+        error_score="raise",
+        random_state=0,
+    )
+
+
+@pytest.mark.parametrize("search", [grid_search, halving_search])
+def test_a_search_finds_the_same_on_workers_to_the_last_bit(
+    search, quick, moons, client, one_thread
+):
+    here = search(quick()).fit(moons)
+    with joblib.parallel_config(backend="dask"):
+        there = search(quick()).fit(moons)
+    for scores in ("split0_test_score", "split1_test_score"):
+        np.testing.assert_array_equal(there.cv_results_[scores], here.cv_results_[scores])
+    assert there.best_params_ == here.best_params_
+    np.testing.assert_array_equal(there.score_samples(moons), here.score_samples(moons))
+
+
+def test_cross_val_score_is_the_same_on_workers(quick, moons, client, one_thread):
+    here = cross_val_score(quick(), moons, cv=KFold(3))
+    with joblib.parallel_config(backend="dask"):
+        there = cross_val_score(quick(), moons, cv=KFold(3))
+    np.testing.assert_array_equal(there, here)
+
+
+def test_a_search_outlives_a_worker_that_is_killed(quick, moons, client, one_thread, tmp_path):
+    killed = tmp_path / "killed"
+
+    def score_but_die_once(estimator, X, y=None):
+        if not killed.exists():
+            killed.write_text(str(os.getpid()))
+            os.kill(os.getpid(), signal.SIGKILL)
+        return estimator.score(X)
+
+    workers = set(client.run(os.getpid).values())
+    with joblib.parallel_config(backend="dask", scatter=[moons]):
+        there = grid_search(quick(), scoring=score_but_die_once).fit(moons)
+    assert int(killed.read_text()) in workers
+    here = grid_search(quick()).fit(moons)
+    np.testing.assert_array_equal(
+        there.cv_results_["mean_test_score"], here.cv_results_["mean_test_score"]
+    )
+
+
+def test_workers_share_the_cores(quick, moons, client):
+    """A worker of one thread computes in one thread."""
+
+    def threads(estimator, X, y=None):
+        return torch.get_num_threads()
+
+    with joblib.parallel_config(backend="dask"):
+        counts = cross_val_score(quick(), moons, scoring=threads, cv=KFold(2))
+    assert counts.tolist() == [1, 1]
+
+
+def test_the_example():
+    out = subprocess.run(
+        [sys.executable, EXAMPLES / "search_on_dask.py"],
+        env={**os.environ, "PYTHONPATH": str(EXAMPLES.parent), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=240,
+    ).stdout
+    assert "2 workers" in out
+    assert "best: " in out
