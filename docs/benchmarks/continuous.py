@@ -95,7 +95,7 @@ def cell(record, best):
     """Log-likelihood, the best one bold, and seconds of the fit."""
     if record is None:
         return "–"
-    value = f"{record['ll']:.2f}"
+    value = f"{record['ll']:.2f}".replace("-", "−")
     value = f"**{value}**" if record["ll"] == best else value
     return f"{value}, {record['fit_s']:.0f} s"
 
