@@ -50,9 +50,6 @@ numpydoc_class_members_toctree = False
 
 # Links
 nitpicky = True
-nitpick_ignore_regex = [
-    (r"myst", r"(.*/)?benchmarks/\w+\.md"),  # written by benchmarks that may not have run yet
-]
 
 # The gallery
 sphinx_gallery_conf = {
