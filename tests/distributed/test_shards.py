@@ -41,24 +41,42 @@ def torchrun(script, *arguments, n=2):
     )
 
 
+def table(name, n_rows, seed):
+    """Two moons and their labels, or something to predict."""
+    X, labels = make_moons(n_rows, noise=0.1, random_state=seed)
+    return X, np.sin(3 * X[:, 1]) + X[:, 0] if name == "regressor" else labels
+
+
+def log_p(estimator, X, y):
+    if hasattr(estimator, "log_prob"):
+        return estimator.log_prob(X, y)
+    return estimator.score_samples(X)
+
+
 @pytest.fixture
 def fit(tmp_path):
-    """Fit an estimator over shards; returns what each process has."""
-    X, y = make_moons(600, noise=0.1, random_state=0)
+    """A run that fits shards of a table in two processes."""
 
-    def run(name, shard):
+    def run(name, shard, *failure):
+        X, y = table(name, 600, 0)
         for part, values in {"X": X, "y": y, "shards": shard}.items():
             np.save(tmp_path / f"{part}.npy", values)
-        done = torchrun(HERE / "fit_shards.py", tmp_path, name)
-        assert done.returncode == 0, done.stderr
-        return [pickle.loads((tmp_path / f"{rank}.pickle").read_bytes()) for rank in range(2)]
+        return torchrun(HERE / "fit_shards.py", tmp_path, name, *failure)
 
-    return X, y, run
+    return run
 
 
 HALVES = np.arange(600) % 2
 SORTED = np.where(np.arange(600) < 100, 0, 1)
-test_rows, test_y = make_moons(2000, noise=0.1, random_state=5)
+
+
+def assert_identical(first, second):
+    one, other = first.__getstate__(), second.__getstate__()
+    arrays, others = one.pop("_arrays"), other.pop("_arrays")
+    assert arrays.keys() == others.keys()
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(array, others[name], err_msg=name)
+    assert repr(one) == repr(other)
 
 
 @pytest.mark.slow
@@ -73,15 +91,14 @@ test_rows, test_y = make_moons(2000, noise=0.1, random_state=5)
         ("detector", HALVES),
     ],
 )
-def test_all_processes_end_with_the_density_of_the_whole_table(name, shard, fit):
-    X, y, run = fit
-    first, second = run(name, shard)
-    assert pickle.dumps(first) == pickle.dumps(second)
+def test_all_processes_end_with_the_density_of_the_whole_table(name, shard, fit, tmp_path):
+    done = fit(name, shard)
+    assert done.returncode == 0, done.stderr
+    first, second = (pickle.loads((tmp_path / f"{k}.pickle").read_bytes()) for k in range(2))
+    assert_identical(first, second)
     assert first.n_iter_ > 0
-    alone = clone(ESTIMATORS[name]).fit(X, y)
-    rows = (test_rows,) if name in ("density", "bounded", "detector") else (test_rows, test_y)
-    log_p = "score_samples" if len(rows) == 1 else "log_prob"
-    theirs, ours = (getattr(e, log_p)(*rows) for e in (first, alone))
+    alone = clone(ESTIMATORS[name]).fit(*table(name, 600, 0))
+    theirs, ours = (log_p(estimator, *table(name, 2000, 5)) for estimator in (first, alone))
     difference = theirs - ours
     error = difference.std() / np.sqrt(len(difference))
     assert difference.any()
@@ -102,10 +119,7 @@ def test_all_processes_end_with_the_density_of_the_whole_table(name, shard, fit)
     ],
 )
 def test_a_process_that_fails_ends_all_with_its_error(failure, message, fit, tmp_path):
-    X, y, _ = fit
-    for part, values in {"X": X, "y": y, "shards": HALVES}.items():
-        np.save(tmp_path / f"{part}.npy", values)
-    done = torchrun(HERE / "fit_shards.py", tmp_path, "density", failure)
+    done = fit("density", HALVES, failure)
     assert done.returncode != 0
     assert re.search(message, done.stderr), done.stderr
     assert not list(tmp_path.glob("*.pickle"))
