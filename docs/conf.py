@@ -28,10 +28,6 @@ extensions = [
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "auto_examples/*.ipynb", "auto_examples/*.py"]
 
-if not (HERE / "distributed.md").exists():  # a chapter that a checkout may not have
-    exclude_patterns.append("distributed.*")
-suppress_warnings = ["toc.excluded"]  # the table of contents names it all the same
-
 # Text
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3

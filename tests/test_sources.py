@@ -228,7 +228,7 @@ def test_importing_skflow_imports_neither_pyarrow_nor_dask():
         "import sys, skflow; print([m for m in ('pyarrow.dataset', 'dask') if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert out.stdout.strip() == "set()"
+    assert out.stdout.strip() == "[]"
 
 
 FIT_AND_SCORE = """
