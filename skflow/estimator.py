@@ -20,7 +20,6 @@ from tqdm.auto import tqdm
 
 from skflow.compilation import compiled
 from skflow.device import keep_freed_memory, resolve_device, scoring_dtype
-from skflow.distributed import current_team
 from skflow.ensemble import Earlier, Progress
 from skflow.fitting import Fitted, fit_density
 from skflow.flows.blueprint import Blueprint, Design, Part, from_arrays, to_arrays
@@ -31,6 +30,7 @@ from skflow.parameters import FlowParameters, Seed
 from skflow.recipe import resolve
 from skflow.sources import Source, in_blocks, source_of
 from skflow.supports import check_inside, lift, resolve_supports, warn_of_columns
+from skflow.team import current_team
 from skflow.training.batches import effective_size, merge, spread
 from skflow.validation import (
     check_finite,
@@ -59,7 +59,7 @@ class FlowEstimator(FlowParameters):
         """Fit the density of a validated table (n, d), given a context (n, c) of some kind."""
         keep_freed_memory()
         team = current_team()
-        device = resolve_device(self.device)
+        device = team.device(resolve_device(self.device))
         check_layer_sizes(self.hidden_layer_sizes)
         supports = resolve_supports(self.support, table.shape[1], names)
         earlier = None
