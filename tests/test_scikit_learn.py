@@ -37,6 +37,7 @@ DEFAULTS = {
     "learning_rate_init": "auto",
     "batch_size": "auto",
     "max_iter": "auto",
+    "max_rows": 1_000_000,
     "alpha": 1e-3,
     "noise": "auto",
     "effort": "full",
