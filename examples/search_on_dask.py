@@ -7,6 +7,7 @@ are started here. Needs `pip install distributed`.
 """
 
 import sys
+from itertools import chain
 
 import joblib
 from dask.distributed import Client
@@ -19,14 +20,15 @@ from skflow.metrics import mean_log_likelihood
 
 def search_on(client):
     X = load_iris().data
+    folds = list(KFold(3, shuffle=True, random_state=0).split(X))
     search = GridSearchCV(
         NormalizingFlowDensity(effort="fast", random_state=0),
         {"flow": ["realnvp", "nsf_ar"]},
         scoring=mean_log_likelihood,
-        cv=KFold(3, shuffle=True, random_state=0),
+        cv=folds,
     )
-    # scatter: every worker gets the rows once, so losing a worker does not lose them
-    with joblib.parallel_config(backend="dask", scatter=[X]):
+    # scatter: every worker gets rows and folds once, so losing a worker does not lose them
+    with joblib.parallel_config(backend="dask", scatter=[X, *chain(*folds)]):
         search.fit(X)
     print(f"{len(search.cv_results_['params']) * 3} fits on {len(client.ncores())} workers")
     for params, score in zip(

@@ -9,9 +9,9 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from skflow.distributed import current_team
 from skflow.estimator import FlowEstimator
 from skflow.parameters import Seed, documented, with_parameters
+from skflow.team import current_team
 from skflow.validation import check_count, check_labels, check_priors
 
 

@@ -1,136 +1,17 @@
-"""One fit over several processes, each with a shard of the rows: torch.distributed, by torchrun.
-
-Every process sees the same rows when something is to be chosen, and a stripe of them in
-training; gradients and validation scores are averages over all.
-"""
+"""One fit over the processes that torchrun has started, each with a shard of the rows."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from contextvars import ContextVar
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, TypeVar
+from itertools import count
 
-import numpy as np
 import torch
 import torch.distributed as dist
-from torch import Generator, Tensor
 
-T = TypeVar("T")
+from skflow.team import Processes, Team, fitting_with
 
-
-class Team:
-    """The processes that fit one density together: a single one.
-
-    Attributes
-    ----------
-    size : int
-        Number of processes.
-    rank : int
-        Number of this one, from 0.
-    """
-
-    size, rank = 1, 0
-
-    def sum(self, values: Tensor) -> Tensor:
-        """The sum of the processes' values, in place."""
-        return values
-
-    def mean(self, values: Tensor) -> Tensor:
-        """The mean of the processes' values, in place."""
-        return values
-
-    def gather(self, value: T) -> list[T]:
-        """The value of every process."""
-        return [value]
-
-    def decide(self, function: Callable[[], T]) -> T:
-        """What the function returns in the first process, for all."""
-        return function()
-
-    def stripe(self, index: np.ndarray) -> np.ndarray:
-        """This process's part of what all have."""
-        return index
-
-    def generator(self, common: Generator) -> Generator:
-        """Random numbers of this process's own, from a generator that is the same in all."""
-        return common
-
-    def pool(self, *tables: Any) -> tuple[Any, ...]:
-        """The rows of all processes, one table below the other; None where a table is None.
-
-        Raises
-        ------
-        ValueError
-            Where the tables have other columns in other processes.
-        """
-        by_table = list(zip(*self.gather(tables), strict=True))
-        for shards in by_table:
-            shapes = [None if shard is None else shard.shape[1:] for shard in shards]
-            if len(set(shapes)) > 1:
-                raise ValueError(
-                    "The shards of a table must have the same columns in all processes, but they "
-                    f"are of these shapes, beside the rows: {shapes}."
-                )
-        return tuple(None if s[0] is None else np.concatenate(s) for s in by_table)
-
-    def count(self, rows: Any) -> int:
-        """The number of rows in all processes."""
-        return sum(self.gather(len(rows)))
-
-
-class Processes(Team):
-    """Those of torch's process group."""
-
-    def __init__(self, timeout: float):
-        self.size, self.rank = dist.get_world_size(), dist.get_rank()
-        self._timeout = timeout
-
-    def sum(self, values: Tensor) -> Tensor:
-        with self._explained():
-            dist.all_reduce(values)
-        return values
-
-    def mean(self, values: Tensor) -> Tensor:
-        return self.sum(values).div_(self.size)
-
-    def gather(self, value: T) -> list[T]:
-        values: list[Any] = [None] * self.size
-        with self._explained():
-            dist.all_gather_object(values, value)
-        return values
-
-    def decide(self, function: Callable[[], T]) -> T:
-        decided: list[Any] = [function() if self.rank == 0 else None]
-        with self._explained():
-            dist.broadcast_object_list(decided, src=0)
-        return decided[0]
-
-    def stripe(self, index: np.ndarray) -> np.ndarray:
-        return index[self.rank :: self.size]
-
-    def generator(self, common: Generator) -> Generator:
-        seeds = np.random.SeedSequence((common.initial_seed(), self.rank)).generate_state(1)
-        return Generator().manual_seed(int(seeds[0]))
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except RuntimeError as error:
-            raise RuntimeError(
-                f"Process {self.rank} of {self.size} has lost the others: one of them has failed, "
-                f"which its own error tells of, or has not answered for {self._timeout:g} s."
-            ) from error
-
-
-ALONE = Team()
-_team: ContextVar[Team] = ContextVar("team", default=ALONE)
-
-
-def current_team() -> Team:
-    """The processes that a fit is spread over here and now."""
-    return _team.get()
+_meetings = count()
 
 
 @contextmanager
@@ -151,10 +32,10 @@ def shards(timeout: float = 600.0) -> Iterator[Team]:
     timeout : float, default=600.0
         Seconds after which a process that does not answer counts as lost.
 
-    Yields
-    ------
-    Team
-        With `size`, the number of processes, and `rank`, that of this one, from 0.
+    Returns
+    -------
+    context manager
+        Of an object with `size`, the number of processes, and `rank`, that of this one, from 0.
 
     Raises
     ------
@@ -179,16 +60,19 @@ def shards(timeout: float = 600.0) -> Iterator[Team]:
             "shards() spreads a fit over processes that torchrun has started, and this one was "
             "started otherwise. Try: torchrun --nproc-per-node 2 script.py"
         )
-    cuda = torch.cuda.is_available()
     if here:
-        backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
-        dist.init_process_group(backend, timeout=timedelta(seconds=timeout))
-    device = torch.cuda.device(int(os.environ.get("LOCAL_RANK", 0))) if cuda else nullcontext()
-    token = _team.set(Processes(timeout))
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        _start(backend, timedelta(seconds=timeout))
     try:
-        with device:
-            yield _team.get()
+        with fitting_with(Processes(timeout)) as team:
+            yield team
     finally:
-        _team.reset(token)
         if here:
             dist.destroy_process_group()
+
+
+def _start(backend: str, timeout: timedelta) -> None:
+    """Meet the other processes, at a place of its own for every time that they meet."""
+    store, rank, size = next(dist.rendezvous("env://", timeout=timeout))
+    place = dist.PrefixStore(f"shards/{next(_meetings)}", store)
+    dist.init_process_group(backend, store=place, rank=rank, world_size=size, timeout=timeout)

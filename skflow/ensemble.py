@@ -14,7 +14,6 @@ import torch
 from torch import Generator, nn
 
 from skflow.checkpoint import Checkpoint
-from skflow.distributed import ALONE, Team
 from skflow.flows.bijections import Chain
 from skflow.flows.blueprint import Blueprint, Design, Part, make_base
 from skflow.flows.flow import Flow
@@ -23,6 +22,7 @@ from skflow.flows.nets import Dropout
 from skflow.parts import Choices, Piece
 from skflow.recipe import Recipe
 from skflow.table import Split, Table
+from skflow.team import ALONE, Team
 from skflow.training.batches import Rows
 from skflow.training.loop import Record, Run
 from skflow.training.members import Members
@@ -256,6 +256,11 @@ class Training:
         self, table: Table, index: list[np.ndarray], device: torch.device
     ) -> tuple[Rows, float]:
         """Each member's rows behind its fixed links, and their mean log-determinant so far."""
+        if any(len(rows) < self._team.size for rows in index):
+            raise ValueError(
+                f"There are too few rows for {self._team.size} processes, which all train on some "
+                f"and leave out others. Fit these {len(table.x)} rows in one process."
+            )
         tables = [table.take(self._team.stripe(rows)) for rows in index]
         images = [m.fixed(t.x, t.c) for m, t in zip(self._members, tables, strict=True)]
         rows = Rows.stack(

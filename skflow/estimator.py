@@ -23,7 +23,6 @@ from tqdm.auto import tqdm
 from skflow.checkpoint import Checkpoint
 from skflow.compilation import compiled
 from skflow.device import keep_freed_memory, resolve_device, scoring_dtype
-from skflow.distributed import current_team
 from skflow.ensemble import Earlier, Progress, Supervision
 from skflow.fitting import Fitted, fit_density
 from skflow.flows.blueprint import Blueprint, Design, Part, from_arrays, to_arrays
@@ -34,6 +33,7 @@ from skflow.parameters import FlowParameters, Seed
 from skflow.recipe import resolve
 from skflow.sources import Source, in_blocks, source_of
 from skflow.supports import check_inside, lift, resolve_supports, warn_of_columns
+from skflow.team import current_team
 from skflow.training.batches import effective_size, merge, spread
 from skflow.validation import (
     check_base,
@@ -64,7 +64,7 @@ class FlowEstimator(FlowParameters):
         deadline = time.monotonic() + (np.inf if self.max_time is None else self.max_time)
         keep_freed_memory()
         team = current_team()
-        device = resolve_device(self.device)
+        device = team.device(resolve_device(self.device))
         checkpoint = Checkpoint(self.checkpoint)
         check_layer_sizes(self.hidden_layer_sizes)
         supports = resolve_supports(self.support, table.shape[1], names)

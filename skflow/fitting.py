@@ -8,7 +8,6 @@ import torch
 from torch import Generator, Tensor
 
 from skflow.device import scoring_dtype
-from skflow.distributed import ALONE, Team
 from skflow.ensemble import Earlier, History, Supervision, Training, new_members
 from skflow.flows.bijections import Bijection, Chain, Standardize
 from skflow.flows.blueprint import Blueprint, names_of
@@ -19,6 +18,7 @@ from skflow.parts import Choices, Piece, Unseen, blend, choose, choose_given, si
 from skflow.recipe import Recipe
 from skflow.supports import Lifted
 from skflow.table import Split, Table
+from skflow.team import ALONE, Team
 from skflow.training.batches import deal_folds
 
 

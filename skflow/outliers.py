@@ -9,11 +9,11 @@ from sklearn.base import OutlierMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skflow.distributed import current_team
 from skflow.estimator import FlowEstimator
 from skflow.parameters import documented, with_parameters
 from skflow.sources import is_lazy, score_lazily
 from skflow.tail import LowerTail
+from skflow.team import current_team
 
 _FALSE_ALARMS = 0.01  # that contamination="auto" allows
 

@@ -21,7 +21,7 @@ _NOT_NUMBERS = (
 
 def column_name(names: Names, j: int) -> str:
     """How an error names a column."""
-    return f"column {j}" if names is None else f"column {names[j]!r}"
+    return f"column {j}" if names is None else f"column {str(names[j])!r}"
 
 
 def check_layer_sizes(sizes: Any) -> None:

@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from skflow.compilation import compiled
-from skflow.distributed import ALONE, Team
+from skflow.team import ALONE, Team
 
 
 class Members:

@@ -44,10 +44,15 @@ def main(folder, name, failure=None):
     torch.set_num_threads(1)
     X, y, shard = (np.load(Path(folder) / f"{part}.npy") for part in ("X", "y", "shards"))
     estimator = ESTIMATORS[name]
+    for k in range(5):  # processes that have met part, and meet again
+        with shards(timeout=20) as team:
+            assert team.gather(team.rank + k) == [k, k + 1]
     with shards(timeout=20) as team:
         mine = shard == team.rank
         if failure == "columns" and team.rank == 1:
             X = X[:, :1]
+        if failure == "few":
+            X = X[np.arange(600) % 3]
         if failure == "nan" and team.rank == 1:
             X[np.flatnonzero(mine)[7], 1] = np.nan
         if failure == "silence" and team.rank == 1:

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 import joblib
@@ -19,8 +21,8 @@ GRID = {"n_bins": [3, 6], "flow": ["nsf", "maf"]}
 pytestmark = pytest.mark.slow
 
 
-def grid_search(estimator, **params):
-    return GridSearchCV(estimator, GRID, cv=KFold(2), error_score="raise", **params)
+def grid_search(estimator, cv=2, **params):
+    return GridSearchCV(estimator, GRID, cv=cv, error_score="raise", **params)
 
 
 def halving_search(estimator):
@@ -60,14 +62,16 @@ def test_a_search_outlives_a_worker_that_is_killed(quick, moons, client, one_thr
     killed = tmp_path / "killed"
 
     def score_but_die_once(estimator, X, y=None):
-        if not killed.exists():
-            killed.write_text(str(os.getpid()))
+        with suppress(FileExistsError), killed.open("x") as file:  # one worker, and no other
+            file.write(str(os.getpid()))
+            file.flush()
             os.kill(os.getpid(), signal.SIGKILL)
         return estimator.score(X)
 
     workers = set(client.run(os.getpid).values())
-    with joblib.parallel_config(backend="dask", scatter=[moons]):
-        there = grid_search(quick(), scoring=score_but_die_once).fit(moons)
+    folds = list(KFold(2).split(moons))
+    with joblib.parallel_config(backend="dask", scatter=[moons, *chain(*folds)]):
+        there = grid_search(quick(), cv=folds, scoring=score_but_die_once).fit(moons)
     assert int(killed.read_text()) in workers
     here = grid_search(quick()).fit(moons)
     np.testing.assert_array_equal(

@@ -13,7 +13,8 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import make_moons
 
-from skflow.distributed import current_team, shards
+from skflow.distributed import shards
+from skflow.team import current_team
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -116,6 +117,7 @@ def test_all_processes_end_with_the_density_of_the_whole_table(name, shard, fit,
         ("nan", r"NaN in column 1 \(first in row 7;"),
         ("columns", r"same columns in all processes.*\[\(2,\), \(1,\)\]"),
         ("silence", "Process 0 of 2 has lost the others"),
+        ("few", "too few rows for 2 processes.*these 3 rows"),
     ],
 )
 def test_a_process_that_fails_ends_all_with_its_error(failure, message, fit, tmp_path):
