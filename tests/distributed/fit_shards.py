@@ -7,6 +7,7 @@ FOLDER has X.npy, y.npy, shards.npy (the number of each row's shard) and gets a 
 
 import os
 import pickle
+import signal
 import sys
 import time
 from pathlib import Path
@@ -14,12 +15,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import skflow.estimator
 from skflow import (
     NormalizingFlowClassifier,
     NormalizingFlowDensity,
     NormalizingFlowOutlierDetector,
     NormalizingFlowRegressor,
 )
+from skflow.checkpoint import Checkpoint
 from skflow.distributed import shards
 
 QUICK = {
@@ -40,10 +43,27 @@ ESTIMATORS = {
 }
 
 
+class Killed(Checkpoint):
+    """Ends the first process when it has written its third state."""
+
+    due = True
+    n_written = 0
+
+    def write(self, state):
+        super().write(state)
+        self.n_written += 1
+        if self.n_written == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
 def main(folder, name, failure=None):
     torch.set_num_threads(1)
     X, y, shard = (np.load(Path(folder) / f"{part}.npy") for part in ("X", "y", "shards"))
     estimator = ESTIMATORS[name]
+    if failure in ("killed", "resumed"):
+        estimator.set_params(checkpoint=Path(folder) / "checkpoint")
+    if failure == "killed":
+        skflow.estimator.Checkpoint = Killed
     for k in range(5):  # processes that have met part, and meet again
         with shards(timeout=20) as team:
             assert team.gather(team.rank + k) == [k, k + 1]

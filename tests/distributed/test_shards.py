@@ -128,6 +128,20 @@ def test_a_process_that_fails_ends_all_with_its_error(failure, message, fit, tmp
 
 
 @pytest.mark.slow
+def test_a_killed_fit_goes_on_from_its_checkpoint(fit, tmp_path):
+    killed = fit("density", HALVES, "killed")
+    assert killed.returncode != 0
+    assert (tmp_path / "checkpoint").exists()
+    assert fit("density", HALVES, "resumed").returncode == 0
+    resumed = [pickle.loads((tmp_path / f"{k}.pickle").read_bytes()) for k in range(2)]
+    assert fit("density", HALVES).returncode == 0
+    whole = pickle.loads((tmp_path / "0.pickle").read_bytes())
+    for estimator in resumed:
+        assert_identical(estimator.set_params(checkpoint=None), whole)
+    assert not (tmp_path / "checkpoint").exists()
+
+
+@pytest.mark.slow
 def test_the_example():
     done = torchrun(ROOT / "examples" / "fit_with_torchrun.py")
     assert done.returncode == 0, done.stderr
