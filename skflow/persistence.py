@@ -76,7 +76,8 @@ def save(estimator: FlowEstimator, path: FilePath) -> None:
     Examples
     --------
     >>> import tempfile
-    >>>     >>> import skflow
+    >>> from pathlib import Path
+    >>> import skflow
     >>> from sklearn.datasets import load_iris
     >>> X = load_iris().data[:, :2]
     >>> density = skflow.NormalizingFlowDensity(effort="fast", random_state=0).fit(X)
@@ -139,7 +140,8 @@ def load(path: FilePath) -> Any:
     Examples
     --------
     >>> import tempfile
-    >>>     >>> import skflow
+    >>> from pathlib import Path
+    >>> import skflow
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "notes.txt"
     ...     _ = path.write_text("Some other file.")

@@ -22,8 +22,10 @@ import skflow
 from skflow import InvalidFileError, NormalizingFlowDensity
 
 X = load_iris().data[:, :3]
+CONTINUOUS = ("flow_matching", "diffusion", "cnf")
 NO_MATTER = {
-    *((flow, "n_bins") for flow in ("planar", "radial", "nice", "realnvp", "maf")),
+    *((flow, "n_bins") for flow in ("planar", "radial", "nice", "realnvp", "maf", *CONTINUOUS)),
+    *((flow, "n_transforms") for flow in CONTINUOUS),  # steps, which take time and no memory
     *((flow, "layers") for flow in ("planar", "radial")),
 }  # what a family has no use for
 
