@@ -20,6 +20,7 @@ from sklearn.utils.validation import (
 )
 from tqdm.auto import tqdm
 
+from skflow.callbacks import TellsCallbacks
 from skflow.checkpoint import Checkpoint
 from skflow.compilation import compiled
 from skflow.device import keep_freed_memory, resolve_device, scoring_dtype
@@ -48,7 +49,7 @@ _BLOCK = 2048  # rows scored at a time: memory does not grow with the rows
 _MANY_ROWS = 500_000  # whose scores are worth compiling for
 
 
-class FlowEstimator(FlowParameters):
+class FlowEstimator(TellsCallbacks, FlowParameters):
     """Base of the estimators: everything but what they estimate."""
 
     def _fit_rows(
@@ -209,7 +210,8 @@ class FlowEstimator(FlowParameters):
         return torch.from_numpy(np.array(values)).to(self.device_, scoring_dtype(self.device_))
 
     def _watch(self, updates: Iterable[Progress]) -> Iterable[Progress]:
-        """Show training's progress where `verbose` asks for it."""
+        """Show training's progress where `verbose` asks for it, and tell callbacks."""
+        updates = self._told(updates)
         if not self.verbose:
             yield from updates
             return
@@ -223,9 +225,11 @@ class FlowEstimator(FlowParameters):
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
+        self._begin_callbacks()
         before = dict(vars(self))
         try:
             yield
+            self._end_callbacks()
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)

@@ -157,8 +157,10 @@ def load(path: FilePath) -> Any:
 
 def _to_bytes(estimator: FlowEstimator) -> bytes:
     encoder = Encoder(_RECORDS)
+    state = dict(estimator.__getstate__())
+    state.pop("_skl_callbacks", None)  # scikit-learn's: they watch fits
     try:
-        state = encoder.encode(estimator.__getstate__(), "")
+        state = encoder.encode(state, "")
     except TypeError as error:
         raise TypeError(
             f"{error} Nothing was written. A random_state can be set to an int with set_params, "
