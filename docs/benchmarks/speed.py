@@ -36,6 +36,14 @@ BARE = {
     "device": "cpu",
     "tol": 0.0,
 }
+SMALL = {  # where memory is measured, not time
+    "effort": "fast",
+    "n_transforms": 1,
+    "hidden_layer_sizes": 16,
+    "safety_net": False,
+    "dtype": "float32",
+    "random_state": 0,
+}
 ROWS = 100_000
 BLOCK = 4096  # rows that peers score at a time
 
@@ -255,8 +263,7 @@ def memmap():
         for n in (31_000_000, 62_000_000):
             X = np.load(path, mmap_mode="r")[:n]
             with AnonymousMemory() as fitting:
-                model = NormalizingFlowDensity(random_state=0, effort="fast").fit(X)
-            model.set_params(dtype="float32")
+                model = NormalizingFlowDensity(**SMALL).fit(X)
             with AnonymousMemory() as scoring:
                 result = model.score_samples(X)
             yield {
@@ -281,8 +288,7 @@ def parquet():
             for k in range(n - 31, n):
                 write_table(table, Path(folder) / f"{k:03}.parquet")
             with AnonymousMemory() as fitting:
-                model = NormalizingFlowDensity(random_state=0, effort="fast").fit(folder)
-            model.set_params(dtype="float32")
+                model = NormalizingFlowDensity(**SMALL).fit(folder)
             with AnonymousMemory() as scoring:
                 result = model.score_samples(folder)
             yield {
