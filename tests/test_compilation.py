@@ -44,10 +44,11 @@ def test_nothing_is_compiled_unasked():
 def test_compiled_fit_and_scores_are_the_plain_ones(quick, moons, more_moons, monkeypatch, family):
     monkeypatch.setattr(estimators, "_MANY_ROWS", 1)
     monkeypatch.setattr(estimators, "_BLOCK", len(more_moons))
-    settings = {"flow": family, "dropout": 0.0, "early_stopping": False}
+    # few steps, for rounding grows from step to step
+    settings = {"flow": family, "dropout": 0.0, "early_stopping": False, "max_iter": 10}
     plain = quick(**settings).fit(moons)
     fast = quick(compile=True, **settings).fit(moons)
     expected = plain.score_samples(more_moons)
-    np.testing.assert_allclose(fast.score_samples(more_moons), expected, rtol=0, atol=1e-2)
+    np.testing.assert_allclose(fast.score_samples(more_moons), expected, rtol=0, atol=1e-3)
     plain.set_params(compile=True)
     np.testing.assert_allclose(plain.score_samples(more_moons), expected, rtol=0, atol=1e-10)
