@@ -49,9 +49,10 @@ BLOCK = 4096  # rows that peers score at a time
 
 
 def data(n, d):
-    """Heavy-tailed, correlated columns."""
+    """Heavy-tailed, correlated columns: more rows of the same distribution for a larger n."""
     rng = np.random.default_rng(0)
-    return np.sinh(0.5 * rng.normal(size=(n, d))) @ (rng.normal(size=(d, d)) / np.sqrt(d))
+    mixing = rng.normal(size=(d, d)) / np.sqrt(d)
+    return np.sinh(0.5 * rng.normal(size=(n, d))) @ mixing
 
 
 def bare(X, **params):
