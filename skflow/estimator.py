@@ -22,6 +22,7 @@ from tqdm.auto import tqdm
 
 from skflow.callbacks import TellsCallbacks
 from skflow.checkpoint import Checkpoint
+from skflow.columns import warn_of_columns
 from skflow.compilation import compiled
 from skflow.device import keep_freed_memory, resolve_device, scoring_dtype
 from skflow.ensemble import Earlier, Progress, Supervision
@@ -33,7 +34,7 @@ from skflow.flows.supported import Supported
 from skflow.parameters import FlowParameters, Seed
 from skflow.recipe import resolve
 from skflow.sources import Source, in_blocks, source_of
-from skflow.supports import check_inside, lift, resolve_supports, warn_of_columns
+from skflow.supports import check_inside, lift, resolve_supports
 from skflow.team import current_team
 from skflow.training.batches import effective_size, merge, spread
 from skflow.validation import (
