@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ class FlowEstimator(TellsCallbacks, FlowParameters):
             earlier = Earlier(self._reals(), self._blueprint)
         # a warm start deals the same folds, so that left-out rows stay left out
         seed = team.decide(self._draw_seed) if earlier is None else self._seed
-        seed = checkpoint.seed(seed, fixed=self.random_state is not None)
+        seed = checkpoint.seed(seed, fixed=isinstance(self.random_state, Integral))
         most = -(-self.max_rows * len(table) // team.count(table))
         drawn, weights = _at_most(most, table, sample_weight, seed)
         rows, context = np.asarray(table[drawn]), None if context is None else context[drawn]
