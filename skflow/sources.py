@@ -1,7 +1,7 @@
 """Tables that need not fit memory: memory maps, Parquet files, Arrow data sets, dask.
 
 A source knows its number of rows and columns, gives out rows by number, and all of them in
-chunks. Rows are real numbers in float64, and are checked when they are read. pyarrow and dask
+chunks, in order or not. Rows are real numbers in float64, and are checked when they are read. pyarrow and dask
 are imported where they are met.
 """
 
@@ -9,13 +9,16 @@ import copy
 import os
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 from sklearn import get_config
 
 from skflow.validation import Names, check_finite
+
+T = TypeVar("T")
 
 _CHUNK = 1 << 16  # rows read at a time
 
@@ -40,28 +43,34 @@ class Source(ABC):
     def __getitem__(self, index: np.ndarray) -> np.ndarray:
         """The rows of the given numbers, which are in order: one reading, start to end."""
         rows = np.empty((len(index), self.shape[1]))
-        start = filled = 0
-        for chunk in self._read():
-            stop = np.searchsorted(index, start + len(chunk))
+        filled = 0
+        for start, chunk in self._read():
+            stop = int(np.searchsorted(index, start + len(chunk)))
             rows[filled:stop] = chunk[index[filled:stop] - start]
-            start, filled = start + len(chunk), int(stop)
+            filled = stop
         return self._checked(rows, index)
 
     def chunks(self) -> Iterator[np.ndarray]:
         """All rows in order, (m, d) at a time."""
-        start = 0
-        for chunk in self._read():
-            stop = start + len(chunk)
-            yield self._checked(chunk, range(start, stop))
-            start = stop
+        for _, chunk in self.numbered():
+            yield chunk
+
+    def numbered(self, rng: np.random.Generator | None = None) -> Iterator[tuple[int, np.ndarray]]:
+        """All rows, (m, d) at a time, with the number of the first of them.
+
+        In order or, given random numbers, in any: chunk by chunk, as far as the table has a way
+        to read it so.
+        """
+        for start, chunk in self._read(rng):
+            yield start, self._checked(chunk, range(start, start + len(chunk)))
 
     @abstractmethod
     def head(self) -> Any:
         """The first two rows, with their columns' names: enough to validate what columns are."""
 
     @abstractmethod
-    def _read(self) -> Iterator[np.ndarray]:
-        """The chunks, as they are."""
+    def _read(self, rng: np.random.Generator | None = None) -> Iterator[tuple[int, np.ndarray]]:
+        """What `numbered` gives, not checked yet."""
 
     def _checked(self, rows: np.ndarray, numbers: np.ndarray | range) -> np.ndarray:
         if not get_config()["assume_finite"]:
@@ -70,9 +79,9 @@ class Source(ABC):
 
 
 class MappedRows(Source):
-    """A memory map of numbers."""
+    """A memory map of numbers, or an array."""
 
-    def __init__(self, X: np.memmap):
+    def __init__(self, X: np.ndarray):
         self._map = X
         self.shape = X.shape
 
@@ -82,9 +91,12 @@ class MappedRows(Source):
     def head(self) -> np.ndarray:
         return np.array(self._map[:2])
 
-    def _read(self) -> Iterator[np.ndarray]:
-        for start in range(0, len(self), _CHUNK):
-            yield np.array(self._map[start : start + _CHUNK], dtype=np.float64, order="C")
+    def _read(self, rng: np.random.Generator | None = None) -> Iterator[tuple[int, np.ndarray]]:
+        for start in _ordered(range(0, len(self), _CHUNK), rng):
+            yield (
+                start,
+                np.array(self._map[start : start + _CHUNK], dtype=np.float64, order="C"),
+            )
 
 
 class ArrowRows(Source):
@@ -116,26 +128,41 @@ class ArrowRows(Source):
         zeros = [np.zeros(min(2, len(self)))] * schema.num_columns
         return type(schema).from_arrays(zeros, names=schema.column_names)
 
-    def _read(self) -> Iterator[np.ndarray]:
-        for batch in self._batches():
-            if len(batch):
-                yield np.column_stack(
-                    [
-                        column.cast("float64", safe=False).to_numpy(zero_copy_only=False)
-                        for column in batch.columns
-                    ]
-                )
+    def _read(self, rng: np.random.Generator | None = None) -> Iterator[tuple[int, np.ndarray]]:
+        start = 0
+        for known_start, batches in self._pieces(rng):
+            start = start if known_start is None else known_start
+            for batch in batches:
+                if len(batch):
+                    yield start, _matrix(batch)
+                    start += len(batch)
 
-    def _batches(self) -> Iterator[Any]:
-        """File by file, with little read ahead, so that memory does not grow with the files."""
+    def _pieces(self, rng: np.random.Generator | None) -> Iterator[tuple[int | None, Any]]:
+        """Batches of rows, and the first one's number where they do not follow the last ones.
+
+        With little read ahead, so that memory does not grow with the files.
+        """
         little = {"batch_size": _CHUNK, "batch_readahead": 1}
         try:
             files = self._dataset.get_fragments()
-        except ValueError:  # a filtered set gives none
-            yield from self._dataset.to_batches(fragment_readahead=1, **little)
+        except ValueError:  # a filtered set gives none, and has no order but its own
+            yield None, self._dataset.to_batches(fragment_readahead=1, **little)
             return
-        for file in files:
-            yield from file.to_batches(schema=self._dataset.schema, **little)
+        pieces = ((None, f) for f in files) if rng is None else _ordered(self._row_groups, rng)
+        for start, piece in pieces:
+            yield start, piece.to_batches(schema=self._dataset.schema, **little)
+
+    @cached_property
+    def _row_groups(self) -> list[tuple[int, Any]]:
+        """What can be read alone, with its first row's number: in Parquet, parts of files."""
+        start, groups = 0, []
+        for file in self._dataset.get_fragments():
+            parquet = hasattr(file, "split_by_row_group")
+            for group in file.split_by_row_group() if parquet else [file]:
+                groups.append((start, group))
+                # a group counts the rows of its whole file
+                start += group.row_groups[0].num_rows if parquet else group.count_rows()
+        return groups
 
 
 class DaskRows(Source):
@@ -157,11 +184,10 @@ class DaskRows(Source):
     def __getitem__(self, index: np.ndarray) -> np.ndarray:
         import dask
 
-        starts = np.concatenate([[0], self._ends[:-1]])
         asked = np.split(index, np.searchsorted(index, self._ends[:-1]))
         taken = (
             dask.delayed(_rows_of)(part, numbers - start)  # no other rows leave the workers
-            for part, start, numbers in zip(self._parts, starts, asked, strict=True)
+            for (start, part), numbers in zip(self._numbered_parts, asked, strict=True)
             if len(numbers)
         )
         rows = np.concatenate([np.empty((0, self.shape[1])), *dask.compute(*taken)])
@@ -172,11 +198,16 @@ class DaskRows(Source):
             return self._table.head(2, npartitions=-1)
         return self[np.arange(min(2, len(self)))]
 
-    def _read(self) -> Iterator[np.ndarray]:
+    def _read(self, rng: np.random.Generator | None = None) -> Iterator[tuple[int, np.ndarray]]:
         import dask
 
-        for part in self._parts:
-            yield dask.delayed(_rows_of)(part).compute()
+        for start, part in _ordered(self._numbered_parts, rng):
+            yield start, dask.delayed(_rows_of)(part).compute()
+
+    @property
+    def _numbered_parts(self) -> list[tuple[int, Any]]:
+        starts = [0, *self._ends[:-1].tolist()]
+        return list(zip(starts, self._parts, strict=True))
 
 
 def source_of(X: Any) -> Source | None:
@@ -243,6 +274,22 @@ def _parquet(path: str | os.PathLike) -> Any:
             f"X={path!r} is read as Parquet, for which pyarrow is needed: pip install pyarrow."
         ) from error
     return dataset(path, format="parquet")
+
+
+def _ordered(items: Sequence[T], rng: np.random.Generator | None) -> Iterator[T]:
+    """The items in order or, given random numbers, in any."""
+    numbers = range(len(items)) if rng is None else rng.permutation(len(items)).tolist()
+    return (items[k] for k in numbers)
+
+
+def _matrix(batch: Any) -> np.ndarray:
+    """The numbers (m, d) of pyarrow's record batch."""
+    return np.column_stack(
+        [
+            column.cast("float64", safe=False).to_numpy(zero_copy_only=False)
+            for column in batch.columns
+        ]
+    )
 
 
 def _parts(X: Any) -> list[Any]:

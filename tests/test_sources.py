@@ -78,6 +78,8 @@ def test_a_source_gives_the_rows_that_are_there(table, moons):
     blocks = list(in_blocks(source, 48))
     assert max(map(len, blocks)) <= 48 < max(map(len, source.chunks()))
     np.testing.assert_array_equal(np.concatenate(blocks), moons)
+    for start, chunk in source.numbered(np.random.default_rng(0)):
+        np.testing.assert_array_equal(chunk, moons[start : start + len(chunk)])
     for some in ([0], [299], [0, 99, 100, 101, 299], range(300), [5, 5, 200]):
         rows = source[np.array(some)]
         np.testing.assert_array_equal(rows, moons[some])
