@@ -1,6 +1,6 @@
 """NormalizingFlowDensity: p(x)."""
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -8,7 +8,7 @@ from sklearn.base import DensityMixin, _fit_context
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skflow.estimator import FlowEstimator
-from skflow.parameters import Seed, documented
+from skflow.parameters import Seed, documented, with_parameters
 from skflow.sources import is_lazy, score_lazily
 from skflow.validation import check_count
 
@@ -26,7 +26,14 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
     "auto" means what suits the number of rows and columns; the settings were chosen on many
     data sets (see the documentation's benchmarks), so a search is rarely worth its time.
 
-    {parameters}
+    Parameters
+    ----------
+    stream : bool, default=False
+        Whether training goes over all rows of a table with more than `max_rows`, read again at
+        every epoch and shuffled `max_rows` at a time, and not over those drawn only. Rows are
+        standardised by the moments of all; marginals, start and safety net come from those
+        drawn, and so do left-out rows. With `max_iter` "auto" training sees every row once, or
+        as often as it takes.
 
     Attributes
     ----------
@@ -87,6 +94,16 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
     (5, 4)
     """
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **FlowEstimator._parameter_constraints,
+        "stream": ["boolean"],
+    }
+
+    @with_parameters
+    def __init__(self, *, stream: bool = False, **shared: Any) -> None:
+        super().__init__(**shared)
+        self.stream = stream
+
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the density of X.
@@ -96,7 +113,7 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         X : array-like, path, Dataset or dask collection of shape (n_samples, n_features)
             At least two rows, finite. A memory map, the path of a Parquet file or folder, a
             ``pyarrow.dataset.Dataset`` and a dask array or frame are read piece by piece, and
-            need not fit memory: `max_rows` rows do.
+            need not fit memory: `max_rows` rows do. With `stream` they are read several times.
         y : None
             Ignored; there for the pipeline's sake.
         sample_weight : array-like of shape (n_samples,), optional
@@ -126,7 +143,8 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         """
         with self._all_or_nothing():
             rows = self._opened(X, reset=True)
-            self._fit_rows(rows, sample_weight, getattr(self, "feature_names_in_", None))
+            names = getattr(self, "feature_names_in_", None)
+            self._fit_rows(rows, sample_weight, names, stream=self.stream)
         return self
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:

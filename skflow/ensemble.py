@@ -26,6 +26,7 @@ from skflow.team import ALONE, Team
 from skflow.training.batches import Rows
 from skflow.training.loop import Record, Run
 from skflow.training.members import Members
+from skflow.training.stream import Stream
 
 
 @dataclass(frozen=True)
@@ -187,11 +188,16 @@ class Training:
         for module in self._stacked.flow.modules():
             if isinstance(module, Dropout):
                 module.generator = generator
+        self._seen: Rows | Stream
         self._seen, self._seen_log_det = self._latent(table, [s.seen for s in splits], device)
         self._left_out, self._left_log_det = None, 0.0
         if recipe.n_folds is not None:
             left_out = [s.left_out for s in splits]
             self._left_out, self._left_log_det = self._latent(table, left_out, device)
+
+    def go_over(self, stream: Stream) -> None:
+        """Train on these rows instead of the table's."""
+        self._seen = stream
 
     def run(self, supervision: Supervision) -> History:
         """Train; Ctrl-C ends training with the best weights so far, unless in a search."""

@@ -34,7 +34,8 @@ from skflow.flows.registry import Sizes
 from skflow.flows.supported import Supported
 from skflow.parameters import FlowParameters, Seed
 from skflow.recipe import resolve
-from skflow.sources import Source, in_blocks, source_of
+from skflow.sources import MappedRows, Source, in_blocks, source_of
+from skflow.streaming import LongTable
 from skflow.supports import check_inside, lift, resolve_supports
 from skflow.team import current_team
 from skflow.training.batches import effective_size, merge, spread
@@ -62,8 +63,12 @@ class FlowEstimator(TellsCallbacks, FlowParameters):
         context: np.ndarray | None = None,
         kind: str | None = None,
         robust: bool = False,
+        stream: bool = False,
     ) -> Fitted:
-        """Fit the density of a validated table (n, d), given a context (n, c) of some kind."""
+        """Fit the density of a validated table (n, d), given a context (n, c) of some kind.
+
+        Where it is to `stream`, an epoch goes over all rows of a table beyond `max_rows`.
+        """
         deadline = time.monotonic() + (np.inf if self.max_time is None else self.max_time)
         keep_freed_memory()
         team = current_team()
@@ -78,8 +83,10 @@ class FlowEstimator(TellsCallbacks, FlowParameters):
         # a warm start deals the same folds, so that left-out rows stay left out
         seed = team.decide(self._draw_seed) if earlier is None else self._seed
         seed = checkpoint.seed(seed, fixed=isinstance(self.random_state, Integral))
-        most = -(-self.max_rows * len(table) // team.count(table))
-        drawn, weights = _at_most(most, table, sample_weight, seed)
+        n_all = team.count(table)
+        most = -(-self.max_rows * len(table) // n_all)
+        all_weights = _checked_weights(table, sample_weight)
+        drawn, weights = _at_most(most, len(table), all_weights, seed)
         rows, context = np.asarray(table[drawn]), None if context is None else context[drawn]
         check_inside(rows, supports, names, drawn)
         rows, weights, context = team.pool(rows, weights, context)
@@ -95,18 +102,23 @@ class FlowEstimator(TellsCallbacks, FlowParameters):
             None if earlier is None else self.flow_,
         )
         warn_of_columns(rows, n_rows, supports, names)
+        long = None
+        if stream and n_all > self.max_rows:
+            source = table if isinstance(table, Source) else MappedRows(table, names)
+            long = LongTable(source, all_weights, drawn, lifted, supports, most)
         recipe = resolve(
             self.get_params(deep=False),
             len(lifted.rows),
-            effective_size(lifted.weights),
+            effective_size(lifted.weights) * (1.0 if long is None else n_all / n_rows),
             rows.shape[1],
             0 if context is None else context.shape[1],
             kind,
             robust,
+            0 if long is None else n_all,
         )
         checkpoint.begin(seed, f"{recipe}, {earlier is not None}, {team.size}", lifted.arrays)
         supervision = Supervision(self._watch, checkpoint, deadline)
-        fitted = fit_density(lifted, recipe, seed, device, supervision, earlier, team)
+        fitted = fit_density(lifted, recipe, seed, device, supervision, earlier, team, long)
         if not fitted.history.cut_short and team.rank == 0:
             checkpoint.remove()
         if earlier is not None:
@@ -272,15 +284,22 @@ class FlowEstimator(TellsCallbacks, FlowParameters):
         super().__setstate__(state)
 
 
-def _at_most(
-    most: int, rows: np.ndarray | Source, sample_weight: ArrayLike | None, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of the rows that a fit looks at, and their weights."""
-    rng = np.random.default_rng(seed)
+def _checked_weights(
+    rows: np.ndarray | Source, sample_weight: ArrayLike | None
+) -> np.ndarray | None:
     if sample_weight is None:
-        drawn = spread(len(rows), most, rng)
+        return None
+    return _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
+
+
+def _at_most(
+    most: int, n_rows: int, weights: np.ndarray | None, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the rows that a fit holds, and their weights."""
+    rng = np.random.default_rng(seed)
+    if weights is None:
+        drawn = spread(n_rows, most, rng)
         return drawn, np.ones(len(drawn))
-    weights = _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
     weighty = np.flatnonzero(weights)
     drawn = weighty[spread(len(weighty), most, rng)]
     return drawn, weights[drawn]

@@ -16,6 +16,7 @@ from skflow.flows.mixture import Mixture
 from skflow.flows.supported import Supported
 from skflow.parts import Choices, Piece, Unseen, blend, choose, choose_given, side_pieces
 from skflow.recipe import Recipe
+from skflow.streaming import LongTable
 from skflow.supports import Lifted
 from skflow.table import Split, Table
 from skflow.team import ALONE, Team
@@ -54,6 +55,7 @@ def fit_density(
     supervision: Supervision | None = None,
     earlier: Earlier | None = None,
     team: Team = ALONE,
+    long: LongTable | None = None,
 ) -> Fitted:
     """Fit the members, and the safety net under them.
 
@@ -73,13 +75,15 @@ def fit_density(
         A fit to go on from.
     team : Team, default=ALONE
         Processes that fit together, and have the same rows.
+    long : LongTable, optional
+        Where training goes over more rows than these.
 
     Returns
     -------
     Fitted
     """
     with torch.inference_mode(False), torch.enable_grad():  # whatever the caller is in
-        return _fit(rows, recipe, seed, device, supervision or Supervision(), earlier, team)
+        return _fit(rows, recipe, seed, device, supervision or Supervision(), earlier, team, long)
 
 
 def _fit(
@@ -90,11 +94,13 @@ def _fit(
     supervision: Supervision,
     earlier: Earlier | None,
     team: Team,
+    long: LongTable | None,
 ) -> Fitted:
     rng = np.random.default_rng(seed)  # of the first process: it makes all choices
     x, w = torch.from_numpy(rows.rows), torch.from_numpy(rows.weights)
+    of_all = None if long is None else long.units(team)  # checks all rows, too
     units = team.decide(
-        lambda: _fit_units(rows.links, x, w) if earlier is None else earlier.units()
+        lambda: _fit_units(rows.links, x, w, of_all) if earlier is None else earlier.units()
     )
     x, log_det = units(x)
     context = None if rows.context is None else torch.from_numpy(rows.context)
@@ -112,6 +118,9 @@ def _fit(
     else:
         members = earlier.members(recipe.design, len(plan.splits))
     training = Training(members, plan.splits, table, recipe, generator, device, team)
+    if long is not None:
+        fixed = [member.fixed for member in members]
+        training.go_over(long.stream(units, fixed, plan.splits, device, team))
     history = training.run(supervision)
     pieces, shares, unseen = team.decide(lambda: _weighed(training.pieces(), plan, table, recipe))
     reals, blueprint = _assemble(pieces, shares, units, given, recipe)
@@ -160,8 +169,12 @@ def _assemble(
     return density, blueprint
 
 
-def _fit_units(links: Sequence[Bijection], x: Tensor, w: Tensor) -> Chain:
+def _fit_units(
+    links: Sequence[Bijection], x: Tensor, w: Tensor, of_all: Chain | None = None
+) -> Chain:
     """What all parts share: links to columns without bounds, which are then standardised."""
+    if of_all is not None:
+        return of_all
     images, _ = Chain(links)(x)
     return Chain([*links, Standardize.fit(images, w)])
 

@@ -85,8 +85,8 @@ class FlowParameters(BaseEstimator):
     max_iter : "auto" or int, default="auto"
         Epochs at most.
     max_rows : int, default=1_000_000
-        Rows that a fit looks at, at most. Of a longer table that many are drawn, one from
-        each of as many equal stretches; they, and not the table, have to fit memory. Where
+        Rows that a fit holds, at most. Of a longer table that many are drawn, one from each
+        of as many equal stretches; they, and not the table, have to fit memory. Where
         `max_iter` is "auto", training ends before it has seen a million rows.
     max_time : float or None, default=None
         Seconds after which training ends, with the best weights so far and a warning; what

@@ -19,6 +19,7 @@ _WIDE = 16  # columns, above which layers are dear
 _FEW_ROWS = 500  # that cannot teach many layers
 _ROBUST_NOISE = 0.7  # over the bandwidth that Scott's rule gives to kernels
 _ROBUST_STEPS = 200  # longer training learns the groups that outliers form
+_CHECKS = 60  # of a long training
 _MANY_ROWS = 2000  # fewer need more members, and larger folds to validate on
 
 
@@ -59,6 +60,7 @@ def resolve(
     n_context: int = 0,
     context: str | None = None,
     robust: bool = False,
+    n_streamed: int = 0,
 ) -> Recipe:
     """The recipe for an estimator's parameters.
 
@@ -78,6 +80,8 @@ def resolve(
         What the context is.
     robust : bool, default=False
         Whether the density is to look for outliers among its own rows.
+    n_streamed : int, default=0
+        Number of rows that an epoch reads, where it reads more than are held.
 
     Returns
     -------
@@ -111,12 +115,17 @@ def resolve(
     n_folds = _n_folds(params, n_members, n_distinct, n_rows)
     batch_size = choose("batch_size", 256 if n_rows < 10_000 else 512)
     train_size = n_distinct if n_folds is None else n_distinct - n_distinct // n_folds
+    check_every = training.check_every or (10 if n_rows < 1000 else 25)
+    epoch = n_streamed // batch_size or math.ceil(train_size / batch_size)
     if isinstance(params["max_iter"], str):
         n_steps = 400 if fast else 800 if n_rows < 10_000 else 1500
         n_steps = min(n_steps, _ROBUST_STEPS) if robust else n_steps
         n_steps = round(n_steps * training.length)
+        n_steps = max(n_steps, epoch) if n_streamed else n_steps
     else:
-        n_steps = params["max_iter"] * math.ceil(train_size / batch_size)
+        n_steps = params["max_iter"] * epoch
+    if n_streamed:  # long training, whose patience is as long
+        check_every = max(check_every, n_steps // _CHECKS)
     return Recipe(
         design=Design(params["flow"], n_transforms, sizes),
         base=family.base if params["base"] == "auto" else params["base"],
@@ -130,7 +139,7 @@ def resolve(
             learning_rate=choose("learning_rate_init", rate),
             alpha=params["alpha"],
             noise=choose("noise", smooth if robust else 0.3 * (1 - plenty)),
-            check_every=training.check_every or (10 if n_rows < 1000 else 25),
+            check_every=check_every,
             patience=params["n_iter_no_change"],
             tol=params["tol"],
             memory=training.memory,

@@ -1,8 +1,8 @@
 """Tables that need not fit memory: memory maps, Parquet files, Arrow data sets, dask.
 
 A source knows its number of rows and columns, gives out rows by number, and all of them in
-chunks, in order or not. Rows are real numbers in float64, and are checked when they are read. pyarrow and dask
-are imported where they are met.
+chunks, in order or not. Rows are real numbers in float64, and are checked when they are read.
+pyarrow and dask are imported where they are met.
 """
 
 import copy
@@ -44,7 +44,7 @@ class Source(ABC):
         """The rows of the given numbers, which are in order: one reading, start to end."""
         rows = np.empty((len(index), self.shape[1]))
         filled = 0
-        for start, chunk in self._read():
+        for start, chunk in self._read(None, _CHUNK):
             stop = int(np.searchsorted(index, start + len(chunk)))
             rows[filled:stop] = chunk[index[filled:stop] - start]
             filled = stop
@@ -55,13 +55,15 @@ class Source(ABC):
         for _, chunk in self.numbered():
             yield chunk
 
-    def numbered(self, rng: np.random.Generator | None = None) -> Iterator[tuple[int, np.ndarray]]:
+    def numbered(
+        self, rng: np.random.Generator | None = None, size: int | None = None
+    ) -> Iterator[tuple[int, np.ndarray]]:
         """All rows, (m, d) at a time, with the number of the first of them.
 
-        In order or, given random numbers, in any: chunk by chunk, as far as the table has a way
-        to read it so.
+        In order or, given random numbers, in any: chunk by chunk, of the size that is asked for,
+        as far as the table has a way to be read so.
         """
-        for start, chunk in self._read(rng):
+        for start, chunk in self._read(rng, min(size or _CHUNK, _CHUNK)):
             yield start, self._checked(chunk, range(start, start + len(chunk)))
 
     @abstractmethod
@@ -69,7 +71,9 @@ class Source(ABC):
         """The first two rows, with their columns' names: enough to validate what columns are."""
 
     @abstractmethod
-    def _read(self, rng: np.random.Generator | None = None) -> Iterator[tuple[int, np.ndarray]]:
+    def _read(
+        self, rng: np.random.Generator | None, size: int
+    ) -> Iterator[tuple[int, np.ndarray]]:
         """What `numbered` gives, not checked yet."""
 
     def _checked(self, rows: np.ndarray, numbers: np.ndarray | range) -> np.ndarray:
@@ -81,9 +85,10 @@ class Source(ABC):
 class MappedRows(Source):
     """A memory map of numbers, or an array."""
 
-    def __init__(self, X: np.ndarray):
+    def __init__(self, X: np.ndarray, names: Names = None):
         self._map = X
         self.shape = X.shape
+        self.names = names
 
     def __getitem__(self, index: np.ndarray) -> np.ndarray:
         return self._checked(np.array(self._map[index], dtype=np.float64), index)
@@ -91,12 +96,12 @@ class MappedRows(Source):
     def head(self) -> np.ndarray:
         return np.array(self._map[:2])
 
-    def _read(self, rng: np.random.Generator | None = None) -> Iterator[tuple[int, np.ndarray]]:
-        for start in _ordered(range(0, len(self), _CHUNK), rng):
-            yield (
-                start,
-                np.array(self._map[start : start + _CHUNK], dtype=np.float64, order="C"),
-            )
+    def _read(
+        self, rng: np.random.Generator | None, size: int
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        for start in _ordered(range(0, len(self), size), rng):
+            rows = self._map[start : start + size]
+            yield start, np.array(rows, dtype=np.float64, order="C")
 
 
 class ArrowRows(Source):
@@ -128,7 +133,9 @@ class ArrowRows(Source):
         zeros = [np.zeros(min(2, len(self)))] * schema.num_columns
         return type(schema).from_arrays(zeros, names=schema.column_names)
 
-    def _read(self, rng: np.random.Generator | None = None) -> Iterator[tuple[int, np.ndarray]]:
+    def _read(
+        self, rng: np.random.Generator | None, size: int
+    ) -> Iterator[tuple[int, np.ndarray]]:
         start = 0
         for known_start, batches in self._pieces(rng):
             start = start if known_start is None else known_start
@@ -198,7 +205,9 @@ class DaskRows(Source):
             return self._table.head(2, npartitions=-1)
         return self[np.arange(min(2, len(self)))]
 
-    def _read(self, rng: np.random.Generator | None = None) -> Iterator[tuple[int, np.ndarray]]:
+    def _read(
+        self, rng: np.random.Generator | None, size: int
+    ) -> Iterator[tuple[int, np.ndarray]]:
         import dask
 
         for start, part in _ordered(self._numbered_parts, rng):

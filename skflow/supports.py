@@ -125,9 +125,10 @@ def check_inside(
 class Lifted:
     """Rows of real numbers, their weights and context, and the way back.
 
-    `links` lead from them to columns without bounds.
+    `values` are what the rows were, `links` lead from the rows to columns without bounds.
     """
 
+    values: np.ndarray
     rows: np.ndarray
     weights: np.ndarray
     context: np.ndarray | None
@@ -143,6 +144,17 @@ class Lifted:
         x = torch.from_numpy(self.rows)
         middle = torch.where(whole > 0, x.round(), x)
         return torch.stack([middle - whole / 2, middle + whole / 2])
+
+    @property
+    def counted(self) -> bool:
+        """Whether all columns are of whole numbers, so that equal rows are counts."""
+        return bool(self.supports) and bool(self.supports["whole"].all())
+
+    def like(self, values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Other rows, made real numbers as these were."""
+        if not self.supports:
+            return values
+        return _reals(values, {name: t.numpy() for name, t in self.supports.items()}, rng)
 
     @property
     def arrays(self) -> list[np.ndarray]:
@@ -174,26 +186,33 @@ def lift(
     if earlier is not None:
         _check_same(before, supports)
     if all(support == Support() for support in supports):
-        return Lifted(rows, weights, context, {}, [])
+        return Lifted(rows, rows, weights, context, {}, [])
     whole = np.array([s.whole for s in supports])
     if whole.all():  # equal rows are counts then, and not the same row again
         copies = repetitions(weights)
         rows, weights = np.repeat(rows, copies, axis=0), np.repeat(weights / copies, copies)
         context = None if context is None else np.repeat(context, copies, axis=0)
     record = before or _record(rows, weights, supports)
-    at_low, at_high, seam, period = (
-        record[name] for name in ("at_low", "at_high", "seam", "period")
-    )
-    real = np.clip(rows, at_low, at_high) + _spread_over_cells(len(rows), whole, rng)
-    for j in np.flatnonzero(np.isfinite(period)):
-        real[:, j] = _unrolled(real[:, j], seam[j], period[j], rng)
+    real = _reals(rows, record, rng)
     return Lifted(
+        rows,
         real,
         weights,
         context,
         {name: torch.from_numpy(value) for name, value in record.items()},
         _links(record, torch.from_numpy(real), torch.from_numpy(weights)),
     )
+
+
+def _reals(
+    rows: np.ndarray, record: dict[str, np.ndarray], rng: np.random.Generator
+) -> np.ndarray:
+    whole, seam, period = record["whole"] > 0, record["seam"], record["period"]
+    real = np.clip(rows, record["at_low"], record["at_high"])
+    real += _spread_over_cells(len(rows), whole, rng)
+    for j in np.flatnonzero(np.isfinite(period)):
+        real[:, j] = _unrolled(real[:, j], seam[j], period[j], rng)
+    return real
 
 
 def _record(

@@ -164,7 +164,20 @@ def check_variance(X: np.ndarray, names: Names) -> None:
         overflown = ~np.isfinite(X.var(axis=0) * len(X))
     if overflown.any():
         j = int(np.flatnonzero(overflown)[0])
-        raise ValueError(
-            f"The variance of {column_name(names, j)} overflows float64 (largest absolute value "
-            f"{np.abs(X[:, j]).max():.3g}). Rescale the column, or drop its extreme rows."
-        )
+        raise _too_wide(j, names, f"largest absolute value {np.abs(X[:, j]).max():.3g}")
+
+
+def check_deviations(deviations: np.ndarray, names: Names) -> None:
+    """Raise where a column's standard deviation is beyond what can be squared, naming it."""
+    with np.errstate(over="ignore"):
+        overflown = ~np.isfinite(np.square(deviations))
+    if overflown.any():
+        j = int(np.flatnonzero(overflown)[0])
+        raise _too_wide(j, names, f"standard deviation {deviations[j]:.3g}")
+
+
+def _too_wide(j: int, names: Names, extent: str) -> ValueError:
+    return ValueError(
+        f"The variance of {column_name(names, j)} overflows float64 ({extent}). Rescale the "
+        "column, or drop its extreme rows."
+    )

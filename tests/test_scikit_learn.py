@@ -136,6 +136,7 @@ def test_read_only_input_stays_as_it_is(estimator):
 
 
 OWN = {
+    NormalizingFlowDensity: {"stream": False},
     NormalizingFlowClassifier: {"priors": None},
     NormalizingFlowOutlierDetector: {"contamination": "auto"},
 }
@@ -179,7 +180,7 @@ def test_an_unknown_parameter_is_an_error():
 def test_types_of_the_defaults():
     params = NormalizingFlowDensity().get_params()
     assert {name: type(value) for name, value in params.items()} == {
-        name: type(value) for name, value in DEFAULTS.items()
+        name: type(value) for name, value in (DEFAULTS | OWN[NormalizingFlowDensity]).items()
     }
 
 

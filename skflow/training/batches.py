@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -112,6 +113,16 @@ class Rows:
             None if context is None else columns_of(context),
         )
 
+    @classmethod
+    def joined(cls, parts: "list[Rows]") -> "Rows":
+        """The rows of all parts, one after the other."""
+        context = [part.context for part in parts if part.context is not None]
+        return cls(
+            torch.cat([part.columns for part in parts], -1),
+            torch.cat([part.weights for part in parts], -1),
+            torch.cat(context, -1) if context else None,
+        )
+
     def to(self, device: torch.device) -> "Rows":
         """The same rows on a device."""
         context = None if self.context is None else self.context.to(device)
@@ -145,14 +156,24 @@ class Rows:
         for start in range(0, len(self), size):
             yield self[start : start + size]
 
-    def minibatches(self, size: int, generator: Generator) -> Iterator["Rows"]:
-        """One epoch: every row once, in random order, in batches of nearly equal size."""
+    def batches(self, size: int) -> Iterator["Rows"]:
+        """The rows in order, in parts of nearly equal size, at most `size`."""
+        n_batches = -(-len(self) // size)
+        ends = [k * len(self) // n_batches for k in range(n_batches + 1)]
+        return (self[start:stop] for start, stop in pairwise(ends))
+
+    def shuffled(self, generator: Generator) -> "Rows":
+        """The rows in random order, another one for each member."""
         n_members, n_rows = self.weights.shape
-        n_batches = -(-n_rows // size)
         draws = [torch.randperm(n_rows, generator=generator) for _ in range(n_members)]
-        shuffled = self.take(torch.stack(draws).to(self.weights.device))
-        for k in range(n_batches):
-            yield shuffled[k * n_rows // n_batches : (k + 1) * n_rows // n_batches]
+        return self.take(torch.stack(draws).to(self.weights.device))
+
+    def minibatches(self, size: int, generator: Generator) -> Iterator["Rows"]:
+        """One epoch: every row once, in random order, in batches of nearly equal size.
+
+        What it takes of the generator, it takes at once.
+        """
+        return self.shuffled(generator).batches(size)
 
 
 def _filled(table: Tensor, length: int, value: float | None = None) -> Tensor:

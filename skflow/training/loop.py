@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Generator as Iteration
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
@@ -12,6 +14,7 @@ from skflow.training.batches import Rows
 from skflow.training.members import Members
 from skflow.training.optimizer import Adam
 from skflow.training.stopping import Best
+from skflow.training.stream import Stream
 
 _CLIP = 3.0  # largest gradient norm of a member
 _FAILURES = 5  # checks in a row without one finite step before training gives up
@@ -58,7 +61,7 @@ class Run:
     Parameters
     ----------
     members : Members
-    rows : Rows
+    rows : Rows or Stream
         To train on.
     left_out : Rows or None
         To judge by.
@@ -70,7 +73,7 @@ class Run:
     def __init__(
         self,
         members: Members,
-        rows: Rows,
+        rows: Rows | Stream,
         left_out: Rows | None,
         schedule: Schedule,
         generator: Generator,
@@ -151,7 +154,7 @@ class Run:
     def _epoch_records(self) -> Iteration[Record]:
         """The rest of an epoch: all of it, unless training goes on from within."""
         schedule = self._schedule
-        for batch in self._batches()[self._batch :]:
+        for batch in self._batches():
             rate = schedule.rate(self._step) * self._slow_down
             loss, ok = _step(
                 self._members, self._optimizer, batch, schedule, rate, self._generator
@@ -168,17 +171,17 @@ class Run:
         self._losses.append(float(self._epoch_loss))
         self._epoch_loss, self._batch = _Mean(), 0
 
-    def _batches(self) -> list[Rows]:
-        """The minibatches of an epoch, the same ones again where it has begun."""
+    def _batches(self) -> Iterator[Rows]:
+        """The minibatches of an epoch; where it has begun, those still to come."""
         now = self._generator.get_state()
         if self._batch == 0:
             self._epoch += 1
             self._epoch_start = now
         self._generator.set_state(self._epoch_start)
-        batches = list(self._rows.minibatches(self._schedule.batch_size, self._generator))
+        batches = self._rows.minibatches(self._schedule.batch_size, self._generator)
         if self._batch:
             self._generator.set_state(now)
-        return batches
+        return islice(batches, self._batch, None)
 
     def _check(self) -> Tensor | None:
         """Fall back where steps failed; the averaged weights' scores on the left-out rows."""
