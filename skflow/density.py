@@ -34,6 +34,8 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         standardised by the moments of all; marginals, start and safety net come from those
         drawn, and so do left-out rows. With `max_iter` "auto" training sees every row once, or
         as often as it takes.
+    **shared : dict
+        The parameters that all of skflow's estimators share.
 
     Attributes
     ----------
