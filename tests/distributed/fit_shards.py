@@ -37,6 +37,7 @@ QUICK = {
 ESTIMATORS = {
     "density": NormalizingFlowDensity(**QUICK),
     "bounded": NormalizingFlowDensity(**QUICK, max_rows=300),
+    "streamed": NormalizingFlowDensity(**QUICK, max_rows=300, stream=True),
     "regressor": NormalizingFlowRegressor(**QUICK),
     "classifier": NormalizingFlowClassifier(**QUICK),
     "detector": NormalizingFlowOutlierDetector(**QUICK, contamination=0.1),

@@ -87,6 +87,8 @@ def assert_identical(first, second):
         ("density", HALVES),
         ("density", SORTED),
         ("bounded", SORTED),
+        ("streamed", HALVES),
+        ("streamed", SORTED),
         ("regressor", HALVES),
         ("classifier", SORTED),
         ("detector", HALVES),
