@@ -48,10 +48,11 @@ ROWS = 100_000
 BLOCK = 4096  # rows that peers score at a time
 
 
-def data(n, d):
+def data(n, d, seed=None):
     """Heavy-tailed, correlated columns: more rows of the same distribution for a larger n."""
     rng = np.random.default_rng(0)
     mixing = rng.normal(size=(d, d)) / np.sqrt(d)
+    rng = rng if seed is None else np.random.default_rng((0, seed))
     return np.sinh(0.5 * rng.normal(size=(n, d))) @ mixing
 
 
