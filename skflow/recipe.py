@@ -19,6 +19,7 @@ _WIDE = 16  # columns, above which layers are dear
 _FEW_ROWS = 500  # that cannot teach many layers
 _ROBUST_NOISE = 0.7  # over the bandwidth that Scott's rule gives to kernels
 _ROBUST_STEPS = 200  # longer training learns the groups that outliers form
+_CHECKED_ROWS = 20_000  # left-out rows that a check looks at: more would take longer than training
 _CHECKS = 60  # of a long training
 _MANY_ROWS = 2000  # fewer need more members, and larger folds to validate on
 
@@ -143,7 +144,7 @@ def resolve(
             patience=params["n_iter_no_change"],
             tol=params["tol"],
             memory=training.memory,
-            most_left_out=training.most_left_out,
+            most_left_out=training.most_left_out or _CHECKED_ROWS,
         ),
         context=context,
         robust=robust,
