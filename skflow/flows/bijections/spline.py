@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.nn.functional import pad, softplus
+from torch.nn.functional import softplus
 
 from skflow.flows.bijections.rational_quadratic import climb, coordinate
 from skflow.flows.bijections.transformer import Transformer
@@ -135,12 +135,12 @@ def _bins_at(
     lower = shares.narrow(_BINS, 0, n_bins - 1)
     inner_knots = lower.detach().select(_PAIR, int(by_height)).cumsum(_BINS)
     below = _ones(torch.ge, position.detach().unsqueeze(_BINS), inner_knots)
-    at = below.sum(_BINS, dtype=torch.long)
+    at = below.sum(_BINS).long()
     sizes = shares.gather(_BINS, _for_both(at)).squeeze(_BINS)
     edges = (lower * below.unsqueeze(_PAIR)).sum(_BINS)
     knots = torch.stack([at, at + 1], dim=_BINS)
-    # raw slopes at the ends of the interval are 0
-    raw_slopes = pad(inner_slopes, (0, 0, 0, 0, 1, 1)).gather(_BINS, knots).add_(_UNIT)
+    end = torch.zeros_like(position).unsqueeze(_BINS)
+    raw_slopes = torch.cat([end, inner_slopes, end], dim=_BINS).gather(_BINS, knots).add_(_UNIT)
     slopes = softplus(raw_slopes).add_(_LEAST_SLOPE)
     return _Bins(sizes, edges, slopes, raw_slopes, knots, below, probabilities)
 
