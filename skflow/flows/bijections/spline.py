@@ -182,9 +182,7 @@ def _share_gradients(
     at = bins.knots.narrow(_BINS, 0, 1)
     mean = torch.sub(bins.edges, at, alpha=least).mul_(g_edges)
     above = mean.addcmul_(g_sizes, bins.sizes).sub_(g_sizes, alpha=least).neg_().unsqueeze(_BINS)
-    lower, last = out.split([n_bins - 1, 1], dim=_BINS)
-    below, g_edges = bins.below.unsqueeze(_PAIR), g_edges.unsqueeze(_BINS)
-    torch.addcmul(above, below, g_edges, value=free, out=lower)
-    last.copy_(above)
+    lower = out.copy_(above).narrow(_BINS, 0, n_bins - 1)  # copied: compiling refuses out= here
+    lower.addcmul_(bins.below.unsqueeze(_PAIR), g_edges.unsqueeze(_BINS), value=free)
     within = torch.add(above, g_sizes.unsqueeze(_BINS), alpha=free)
     out.scatter_(_BINS, _for_both(at.squeeze(_BINS)), within).mul_(bins.probabilities)
