@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from skflow.flows.bijections import Chain, Continuous
 from skflow.flows.density import Density
 
-_BLOCK = 4096  # rows mapped at a time: enough for small operations, few enough for the cache
+_BLOCK = 65_536  # values mapped at a time: enough for small operations, few enough for the cache
 
 
 class Flow(Density):
@@ -56,8 +56,9 @@ class Flow(Density):
         context = self._given(context)
         z = self.base.sample(n, generator, context).to(self._like())
         x = torch.empty_like(z)
-        for start in range(0, n, _BLOCK):
-            rows = slice(start, start + _BLOCK)
+        block = max(1, _BLOCK // z.shape[-1])
+        for start in range(0, n, block):
+            rows = slice(start, start + block)
             given = None if context is None else context[rows]
             x[rows] = self.chain.inverse(z[rows], given)[0]
         return x

@@ -81,7 +81,7 @@ class MLP(nn.Module):
         self.dropout = Dropout(dropout, generator)
 
     def forward(self, columns: Tensor) -> Tensor:
-        units = columns.clamp(-_REACH, _REACH)
+        units = functional.hardtanh(columns, -_REACH, _REACH)
         for layer in self.hidden:
             units = self._residual(units, layer(units), first=layer is self.hidden[0])
         return self.output(units)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from skflow.flows.bijections.bijection import Bijection
@@ -17,15 +18,15 @@ class Chain(Bijection):
         self.links = nn.ModuleList(links)  # type: ignore[assignment]
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        total = x.new_zeros(x.shape[:-1])
+        log_dets = [x.new_zeros(x.shape[:-1])]
         for link in self.links:
             x, log_det = link(x, context)
-            total = total + log_det
-        return x, total
+            log_dets.append(log_det)
+        return x, torch.stack(log_dets).sum(0)
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        total = z.new_zeros(z.shape[:-1])
+        log_dets = [z.new_zeros(z.shape[:-1])]
         for link in reversed(self.links):
             z, log_det = link.inverse(z, context)
-            total = total + log_det
-        return z, total
+            log_dets.append(log_det)
+        return z, torch.stack(log_dets).sum(0)

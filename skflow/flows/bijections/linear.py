@@ -23,8 +23,9 @@ class LULinear(Bijection):
         self.log_diagonal = None if volume_preserving else nn.Parameter(torch.zeros(n_features))
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        mixing = _Product.apply(self.triangles, self._log_diagonal())
-        return (mixing @ x.mT).mT, for_every_row(self._log_diagonal().sum(-1), x)
+        log_diagonal = self._log_diagonal()
+        z = _Mix.apply(x, self.triangles, log_diagonal)
+        return z, for_every_row(log_diagonal.sum(-1), x)
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         lower, upper = self.triangles.tril(-1), self.triangles.triu(1)
@@ -39,21 +40,27 @@ class LULinear(Bijection):
         return self.log_diagonal
 
 
-class _Product(torch.autograd.Function):
-    """L U, its gradients in closed form: on small matrices autograd's notes cost the most."""
+class _Mix(torch.autograd.Function):
+    """L U x, its gradients in closed form: on small matrices autograd's notes cost the most."""
 
     @staticmethod
-    def forward(ctx: Any, triangles: Tensor, log_diagonal: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, triangles: Tensor, log_diagonal: Tensor) -> Tensor:
         lower, upper = triangles.tril(-1), triangles.triu(1)
         upper.diagonal(dim1=-2, dim2=-1).copy_(log_diagonal).exp_()
-        ctx.save_for_backward(lower, upper)
-        return torch.matmul(lower, upper).add_(upper)
+        mixing = torch.matmul(lower, upper).add_(upper)
+        ctx.save_for_backward(x, lower, upper, mixing)
+        return (mixing @ x.mT).mT
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        lower, upper = ctx.saved_tensors
+    def backward(ctx: Any, g_z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x, lower, upper, mixing = ctx.saved_tensors
+        gradient = (g_z.mT @ x).sum_to_size(lower.shape)
         g_lower = gradient @ upper.mT
         g_upper = torch.matmul(lower.mT, gradient).add_(gradient)
-        both = (g_upper * upper).diagonal(dim1=-2, dim2=-1)
-        return g_lower.tril_(-1).add_(g_upper.triu_(1)), both.clone()
+        g_log_diagonal = (g_upper * upper).diagonal(dim1=-2, dim2=-1).clone()
+        return (
+            (mixing.mT @ g_z.mT).mT,
+            g_lower.tril_(-1).add_(g_upper.triu_(1)),
+            g_log_diagonal,
+        )
