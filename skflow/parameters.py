@@ -131,7 +131,7 @@ class FlowParameters(BaseEstimator):
         Whether training steps, and scores of many rows, go through torch.compile. Compiling
         takes some ten seconds a fit, and needs a C++ compiler; where it does not work, a
         warning says so, and the fit goes on without. It pays for long fits with small
-        batches: docs/benchmarks has figures. Training by regression is not compiled.
+        batches: docs/benchmarks has figures.
     verbose : int, default=0
         Above 0, a progress bar with the validation log-likelihood.
     """

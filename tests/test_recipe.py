@@ -71,6 +71,7 @@ def test_without_left_out_rows_there_is_no_safety_net():
     ("flow", "steps", "base", "every"),
     [
         ("flow_matching", 4000, "normal", 100),
+        ("flow_matching_ot", 4000, "normal", 100),
         ("diffusion", 4000, "normal", 100),
         ("cnf", 400, "t", 25),
     ],
