@@ -83,6 +83,22 @@ def test_continuous_flows_train_for_as_long_as_their_steps_are_cheap(flow, steps
     assert recipe(3000, 2, flow=flow, max_iter=3).schedule.n_steps == 3 * 11
 
 
+def test_regressions_on_few_rows_are_short_and_fast():
+    """Unless columns are many, or steps or rate are given."""
+    full = recipe(3000, 2, flow="flow_matching", effort="fast").schedule
+    few = recipe(218, 2, flow="flow_matching", effort="fast").schedule
+    assert (full.n_steps, few.n_steps) == (2000, 400)
+    plain = recipe(218, 2, flow="flow_matching", max_iter=7).schedule
+    assert few.learning_rate == pytest.approx(5 * plain.learning_rate)
+    assert plain.n_steps == 7
+    wide = recipe(218, 30, flow="flow_matching", effort="fast").schedule
+    assert wide.n_steps == 2000
+    own = recipe(218, 2, flow="flow_matching", learning_rate_init=1e-3, effort="fast").schedule
+    assert (own.n_steps, own.learning_rate) == (2000, 1e-3)
+    assert recipe(600, 2, flow="diffusion").schedule.learning_rate <= 2e-2
+    assert recipe(218, 2, flow="cnf").schedule.n_steps == recipe(218, 9, flow="cnf").schedule.n_steps
+
+
 def test_other_families_learn_half_as_fast():
     rate = recipe(5000, 2, flow="nsf").schedule.learning_rate
     assert recipe(5000, 2).schedule.learning_rate == 2 * rate
