@@ -100,6 +100,7 @@ def resolve(
     rate *= least * (5 / least) ** min(1, 1.5 * plenty)
     smooth = _ROBUST_NOISE * n_rows ** (-1 / (n_features + 4))
     haste = _haste(params, family, n_rows, width_of_row)
+    rate = min(haste * rate, max(rate, _MOST_RATE))
     width = 64 if n_rows < _MANY_ROWS else 128
     hidden = choose("hidden_layer_sizes", (width, width))
     sizes = Sizes(
@@ -131,7 +132,7 @@ def resolve(
         schedule=Schedule(
             n_steps=n_steps,
             batch_size=batch_size,
-            learning_rate=choose("learning_rate_init", rate if haste == 1 else min(haste * rate, _MOST_RATE)),
+            learning_rate=choose("learning_rate_init", rate),
             alpha=params["alpha"],
             noise=choose("noise", smooth if robust else 0.3 * (1 - plenty)),
             check_every=training.check_every or (10 if n_rows < 1000 else 25),

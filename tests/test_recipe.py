@@ -88,15 +88,17 @@ def test_regressions_on_few_rows_are_short_and_fast():
     full = recipe(3000, 2, flow="flow_matching", effort="fast").schedule
     few = recipe(218, 2, flow="flow_matching", effort="fast").schedule
     assert (full.n_steps, few.n_steps) == (2000, 400)
-    plain = recipe(218, 2, flow="flow_matching", max_iter=7).schedule
-    assert few.learning_rate == pytest.approx(5 * plain.learning_rate)
-    assert plain.n_steps == 7
+    assert few.learning_rate == 2e-2
+    half = recipe(1000, 9, flow="flow_matching", effort="fast").schedule
+    plain = recipe(1000, 9, flow="flow_matching", max_iter=7).schedule
+    assert half.learning_rate == pytest.approx(2 * plain.learning_rate)
+    assert (half.n_steps, plain.n_steps) == (1000, 7 * 4)
     wide = recipe(218, 30, flow="flow_matching", effort="fast").schedule
     assert wide.n_steps == 2000
     own = recipe(218, 2, flow="flow_matching", learning_rate_init=1e-3, effort="fast").schedule
     assert (own.n_steps, own.learning_rate) == (2000, 1e-3)
     assert recipe(600, 2, flow="diffusion").schedule.learning_rate <= 2e-2
-    assert recipe(218, 2, flow="cnf").schedule.n_steps == recipe(218, 9, flow="cnf").schedule.n_steps
+    assert recipe(218, 2, flow="cnf").schedule.n_steps == 400
 
 
 def test_other_families_learn_half_as_fast():

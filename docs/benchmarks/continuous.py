@@ -1,4 +1,4 @@
-"""Continuous flows beside splines and beside zuko's CNF: log-likelihood and fit seconds.
+"""Continuous flows beside splines, zuko's CNF and torchcfm: log-likelihood and fit seconds.
 
     OMP_NUM_THREADS=1 taskset -c 0 python docs/benchmarks/continuous.py DATA --out results.jsonl
     python docs/benchmarks/continuous.py --page results.jsonl > docs/benchmarks/continuous.md
@@ -13,14 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from peers import ZukoCNF
+from peers import TorchCFM, TorchCFMOT, ZukoCNF
 from quality import append, read
 from tables import Split, final_split, synthetic
 
 from skflow import NormalizingFlowDensity
 
-FAMILIES = ("flow_matching", "diffusion", "cnf", "nsf_ar")
-MODELS = (*FAMILIES, "zuko CNF")
+FAMILIES = ("flow_matching", "flow_matching_ot", "diffusion", "cnf", "nsf_ar")
+PEERS = {"zuko CNF": ZukoCNF, "torchcfm": TorchCFM, "torchcfm OT": TorchCFMOT}
+MODELS = (*FAMILIES, *PEERS)
 SYNTHETIC = ("two_moons", "checkerboard", "gmm8")
 REAL = ("faithful", "wine_red_rnade", "power_head_maf", "protein")
 MOST_TRAIN = 2000
@@ -60,7 +61,7 @@ def measure(which, rows):
     if which in FAMILIES:
         model = NormalizingFlowDensity(flow=which, effort="fast", safety_net=False, random_state=0)
     else:
-        model = ZukoCNF()
+        model = PEERS[which]()
     start = time.process_time()
     model.fit(rows.train)
     fitted = time.process_time()

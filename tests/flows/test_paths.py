@@ -151,12 +151,8 @@ def test_every_row_and_every_noise_is_used_once():
 
 def test_rows_come_in_proportion_to_their_weights():
     weights = torch.tensor([[1.0, 0, 2, 0.5, 1.5], [1.0, 1, 1, 1, 1]], dtype=torch.float64)
-    counts = torch.stack(
-        [
-            torch.stack([d.bincount(minlength=5) for d in paths._in_proportion(weights, seeded(k))])
-            for k in range(2000)
-        ]
-    )
+    dealt = [paths._in_proportion(weights, seeded(k)) for k in range(2000)]
+    counts = torch.stack([torch.stack([d.bincount(minlength=5) for d in two]) for two in dealt])
     assert (counts[:, 1] == 1).all()
     assert (counts[:, 0, [0, 1, 2]] == torch.tensor([1, 0, 2])).all()
     assert ((counts[:, 0] - weights[0]).abs() < 1).all()

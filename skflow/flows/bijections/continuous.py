@@ -19,7 +19,7 @@ Field = Callable[[Tensor, float], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class Lesson:
-    """What a velocity is to learn: where `here` (..., d, n) leads `towards` at a `time` (..., n)."""
+    """What a velocity is to learn: `towards`, at `here`, both (..., d, n), and `time` (..., n)."""
 
     here: Tensor
     time: Tensor
