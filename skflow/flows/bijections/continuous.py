@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
 import torch
 from scipy.integrate import RK45
 from torch import Generator, Tensor
@@ -13,6 +12,9 @@ from torch import Generator, Tensor
 from skflow.flows.bijections.bijection import Bijection
 
 QUARTER_TURN = math.pi / 2
+
+_STAGES: list[tuple[list[float], float]] = list(zip(RK45.A.tolist(), RK45.C.tolist(), strict=True))
+_WEIGHTS: list[float] = RK45.B.tolist()
 
 Field = Callable[[Tensor, float], tuple[Tensor, Tensor]]
 
@@ -92,6 +94,7 @@ class Continuous(Bijection):
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         return self.travel(z, context, 1.0, 0.0)
 
+    @torch.compiler.disable  # whose compiling takes minutes: it unrolls all stages of all steps
     def travel(
         self, x: Tensor, context: Tensor | None, start: float, end: float
     ) -> tuple[Tensor, Tensor]:
@@ -123,18 +126,18 @@ def _step(field: Field, columns: Tensor, time: float, step: float) -> tuple[Tens
     reach = QUARTER_TURN * step
     velocities: list[Tensor] = []
     divergences: list[Tensor] = []
-    for stage, at in zip(RK45.A, RK45.C, strict=True):
-        here = _add(columns, reach * stage, velocities)
+    for stage, at in _STAGES:
+        here = _add(columns, [reach * share for share in stage], velocities)
         velocity, divergence = field(here, time + at * step)
         velocities.append(velocity)
         divergences.append(divergence)
-    weights = reach * RK45.B
+    weights = [reach * weight for weight in _WEIGHTS]
     gained = _add(torch.zeros_like(divergences[0]), weights, divergences)
     return _add(columns, weights, velocities), gained
 
 
-def _add(total: Tensor, weights: np.ndarray, terms: list[Tensor]) -> Tensor:
+def _add(total: Tensor, weights: list[float], terms: list[Tensor]) -> Tensor:
     """The total and Σ w_k term_k, over as many terms as there are."""
-    for weight, term in zip(weights.tolist(), terms, strict=False):
+    for weight, term in zip(weights, terms, strict=False):
         total = torch.add(total, term, alpha=weight)
     return total
