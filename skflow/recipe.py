@@ -22,6 +22,9 @@ _ROBUST_STEPS = 200  # longer training learns the groups that outliers form
 _CHECKED_ROWS = 20_000  # left-out rows that a check looks at: more would take longer than training
 _CHECKS = 60  # of a long training
 _MANY_ROWS = 2000  # fewer need more members, and larger folds to validate on
+_MOST_HASTE = 5.0  # with which few rows are regressed on: so many times as fast, and as short
+_MOST_RATE = 2e-2  # of learning, however much the haste
+_ROWS_A_COLUMN = 20  # a unit of haste: many columns need all steps
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,8 @@ def resolve(
     least = 2.0 if context else 1.0
     rate *= least * (5 / least) ** min(1, 1.5 * plenty)
     smooth = _ROBUST_NOISE * n_rows ** (-1 / (n_features + 4))
+    haste = _haste(params, family, n_rows, width_of_row)
+    rate = min(haste * rate, max(rate, _MOST_RATE))
     width = 64 if n_rows < _MANY_ROWS else 128
     hidden = choose("hidden_layer_sizes", (width, width))
     sizes = Sizes(
@@ -121,7 +126,7 @@ def resolve(
     if isinstance(params["max_iter"], str):
         n_steps = 400 if fast else 800 if n_rows < 10_000 else 1500
         n_steps = min(n_steps, _ROBUST_STEPS) if robust else n_steps
-        n_steps = round(n_steps * training.length)
+        n_steps = round(n_steps * training.length / haste)
         n_steps = max(n_steps, epoch) if n_streamed else n_steps
     else:
         n_steps = params["max_iter"] * epoch
@@ -150,6 +155,16 @@ def resolve(
         robust=robust,
         compile=params["compile"],
     )
+
+
+def _haste(params: dict, family: Family, n_rows: float, width: int) -> float:
+    """By how much a regression on few rows learns faster, for as many times fewer steps."""
+    left_to_us = isinstance(params["max_iter"], str) and isinstance(
+        params["learning_rate_init"], str
+    )
+    if family.training.length <= 1 or not left_to_us:
+        return 1.0
+    return max(1.0, min(_MOST_HASTE, _MANY_ROWS / n_rows, n_rows / width / _ROWS_A_COLUMN))
 
 
 def _marginals(name: str | None, robust: bool) -> tuple[str, ...]:

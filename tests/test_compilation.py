@@ -40,7 +40,7 @@ def test_nothing_is_compiled_unasked():
 
 @pytest.mark.slow
 @torchs_own_warnings
-@pytest.mark.parametrize("family", ["nsf_ar", "realnvp"])
+@pytest.mark.parametrize("family", ["nsf_ar", "realnvp", "flow_matching", "flow_matching_ot"])
 def test_compiled_fit_and_scores_are_the_plain_ones(quick, moons, more_moons, monkeypatch, family):
     monkeypatch.setattr(estimators, "_MANY_ROWS", 1)
     monkeypatch.setattr(estimators, "_BLOCK", len(more_moons))

@@ -14,7 +14,7 @@ from sklearn.datasets import make_moons
 from skflow import NormalizingFlowDensity
 from skflow.flows.families import FAMILIES
 
-CONTINUOUS = ("flow_matching", "diffusion", "cnf")
+CONTINUOUS = ("flow_matching", "flow_matching_ot", "diffusion", "cnf")
 FAR_OUT = 2e4  # standard deviations that the grids reach
 
 

@@ -22,7 +22,7 @@ import skflow
 from skflow import InvalidFileError, NormalizingFlowDensity
 
 X = load_iris().data[:, :3]
-CONTINUOUS = ("flow_matching", "diffusion", "cnf")
+CONTINUOUS = ("flow_matching", "flow_matching_ot", "diffusion", "cnf")
 NO_MATTER = {
     *((flow, "n_bins") for flow in ("planar", "radial", "nice", "realnvp", "maf", *CONTINUOUS)),
     *((flow, "n_transforms") for flow in CONTINUOUS),  # steps, which take time and no memory

@@ -71,6 +71,7 @@ def test_without_left_out_rows_there_is_no_safety_net():
     ("flow", "steps", "base", "every"),
     [
         ("flow_matching", 4000, "normal", 100),
+        ("flow_matching_ot", 4000, "normal", 100),
         ("diffusion", 4000, "normal", 100),
         ("cnf", 400, "t", 25),
     ],
@@ -80,6 +81,24 @@ def test_continuous_flows_train_for_as_long_as_their_steps_are_cheap(flow, steps
     assert (settings.schedule.n_steps, settings.base) == (steps, base)
     assert (settings.schedule.check_every, settings.schedule.most_left_out) == (every, 512)
     assert recipe(3000, 2, flow=flow, max_iter=3).schedule.n_steps == 3 * 11
+
+
+def test_regressions_on_few_rows_are_short_and_fast():
+    """Unless columns are many, or steps or rate are given."""
+    full = recipe(3000, 2, flow="flow_matching", effort="fast").schedule
+    few = recipe(218, 2, flow="flow_matching", effort="fast").schedule
+    assert (full.n_steps, few.n_steps) == (2000, 400)
+    assert few.learning_rate == 2e-2
+    half = recipe(1000, 9, flow="flow_matching", effort="fast").schedule
+    plain = recipe(1000, 9, flow="flow_matching", max_iter=7).schedule
+    assert half.learning_rate == pytest.approx(2 * plain.learning_rate)
+    assert (half.n_steps, plain.n_steps) == (1000, 7 * 4)
+    wide = recipe(218, 30, flow="flow_matching", effort="fast").schedule
+    assert wide.n_steps == 2000
+    own = recipe(218, 2, flow="flow_matching", learning_rate_init=1e-3, effort="fast").schedule
+    assert (own.n_steps, own.learning_rate) == (2000, 1e-3)
+    assert recipe(600, 2, flow="diffusion").schedule.learning_rate <= 2e-2
+    assert recipe(218, 2, flow="cnf").schedule.n_steps == 400
 
 
 def test_other_families_learn_half_as_fast():

@@ -102,6 +102,13 @@ def test_estimator_checks_of_the_other_estimators(estimator, check):
 
 @pytest.mark.slow
 @degenerate_data
+@parametrize_with_checks([shrunk("flow_matching", estimator) for estimator in ESTIMATORS[1:]])
+def test_estimator_checks_of_the_other_estimators_on_continuous_flows(estimator, check):
+    never_skipped(check, estimator)
+
+
+@pytest.mark.slow
+@degenerate_data
 @parametrize_with_checks([estimator() for estimator in ESTIMATORS])
 def test_estimator_checks_of_the_defaults(estimator, check):
     never_skipped(check, estimator)
@@ -109,7 +116,8 @@ def test_estimator_checks_of_the_defaults(estimator, check):
 
 def test_the_checks_cover_every_family_that_was_promised():
     layered = {"planar", "radial", "nice", "realnvp", "maf", "nsf", "nsf_ar"}
-    assert set(FAMILIES) >= layered | {"flow_matching", "diffusion", "cnf"}
+    continuous = {"flow_matching", "flow_matching_ot", "diffusion", "cnf"}
+    assert set(FAMILIES) >= layered | continuous
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)

@@ -1,14 +1,13 @@
 """Families of flows by name: from sizes to the links of a chain."""
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import torch
-from torch import Generator, Tensor
+from torch import Generator
 
 from skflow.flows.bijections import Bijection, LULinear, Reverse, Scale
-from skflow.flows.bijections.continuous import Times
+from skflow.flows.bijections.continuous import Path
+from skflow.flows.paths import Coupled, Independent, by_noise, evenly
 from skflow.flows.registry import (
     Layer,
     Sizes,
@@ -20,7 +19,6 @@ from skflow.flows.registry import (
 )
 
 _STEPS = 4  # of the solver, for what other families call a layer
-_LEAST_NOISE = 1e-2  # that diffusion is trained at
 
 
 @dataclass(frozen=True)
@@ -99,35 +97,22 @@ def _nice(n_transforms: int, sizes: Sizes, generator: Generator) -> list[Bijecti
 
 
 def _continuous(
-    times: Times | None, n_training_steps: int | None = None
+    path: Path | None, n_training_steps: int | None = None
 ) -> Callable[[int, Sizes, Generator], list[Bijection]]:
     """A continuous flow alone."""
 
     def build(n_transforms: int, sizes: Sizes, generator: Generator) -> list[Bijection]:
-        layer = continuous(_STEPS * n_transforms, times, n_training_steps)
+        layer = continuous(_STEPS * n_transforms, path, n_training_steps)
         return [layer(sizes, generator)]
 
     return build
 
 
-def _evenly(shape: tuple[int, ...], generator: Generator) -> Tensor:
-    """Times between 0 and 1, spread evenly over the rows."""
-    n = shape[-1]
-    start = torch.rand(*shape[:-1], 1, generator=generator)
-    return (start + torch.arange(n) / n) % 1
+def _regressed(path: Path, n_transforms: int) -> Family:
+    """A continuous flow that learns its velocity from examples on a path."""
+    training = Training(length=5, memory=0.99, check_every=100, most_left_out=512)
+    return Family(_continuous(path), n_transforms, base="normal", training=training)
 
-
-def _by_noise(shape: tuple[int, ...], generator: Generator) -> Tensor:
-    """Times whose noise has a logarithm that is spread evenly, from its least to 0.
-
-    Noise-prediction errors weighted for the likelihood (Song et al. 2021) are errors of the
-    velocity weighted by the cotangent of the angle, and this is the density of such times.
-    """
-    noise = (math.log(_LEAST_NOISE) * _evenly(shape, generator)).exp()
-    return noise.clamp_max(1).asin() * (2 / math.pi)
-
-
-_BY_REGRESSION = Training(length=5, memory=0.99, check_every=100, most_left_out=512)
 
 FAMILIES: dict[str, Family] = {
     "planar": Family(_mixed(planar), 24),
@@ -137,8 +122,9 @@ FAMILIES: dict[str, Family] = {
     "maf": Family(_autoregressive("affine"), 5),
     "nsf": Family(_coupled("spline"), 6),
     "nsf_ar": Family(_autoregressive("spline"), 3, 2, learning_rate=4e-3),
-    "flow_matching": Family(_continuous(_evenly), 4, base="normal", training=_BY_REGRESSION),
-    "diffusion": Family(_continuous(_by_noise), 4, base="normal", training=_BY_REGRESSION),
+    "flow_matching": _regressed(Independent(evenly), 4),
+    "flow_matching_ot": _regressed(Coupled(), 2),  # straighter paths take fewer steps
+    "diffusion": _regressed(Independent(by_noise), 4),
     "cnf": Family(
         _continuous(None, n_training_steps=3),
         4,

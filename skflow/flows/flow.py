@@ -2,7 +2,6 @@
 
 import copy
 import itertools
-from collections.abc import Callable
 
 import torch
 from torch import Generator, Tensor
@@ -40,15 +39,11 @@ class Flow(Density):
         return self.base.log_prob(z, context) + log_det
 
     @property
-    def regression(self) -> Callable[..., Tensor] | None:
-        """The loss of a flow that is trained by regression, else None.
-
-        From x (..., n, d), weights (..., n), a context (..., n, c) or None and a generator to
-        a loss for each row, (..., n).
-        """
+    def by_regression(self) -> Continuous | None:
+        """The link that is trained by regression, where there is one."""
         links = list(self.chain.links)
-        if len(links) == 1 and isinstance(links[0], Continuous) and links[0].times:
-            return links[0].regression_loss
+        if len(links) == 1 and isinstance(links[0], Continuous) and links[0].path:
+            return links[0]
         return None
 
     def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:

@@ -32,7 +32,7 @@ from skflow.flows.bijections import (
     Whiten,
     YeoJohnson,
 )
-from skflow.flows.bijections.continuous import Times
+from skflow.flows.bijections.continuous import Path
 from skflow.flows.nets import MLP, Constant, MaskedMLP
 from skflow.flows.velocity import Velocity
 
@@ -106,9 +106,9 @@ def radial(sizes: Sizes, generator: Generator) -> Bijection:
 
 
 def continuous(
-    n_steps: int, times: Times | None = None, n_training_steps: int | None = None
+    n_steps: int, path: Path | None = None, n_training_steps: int | None = None
 ) -> Layer:
-    """A continuous flow, which is the whole of a chain; trained by regression given times."""
+    """A continuous flow, which is the whole of a chain; trained by regression given a path."""
 
     def build(sizes: Sizes, generator: Generator) -> Bijection:
         net = Velocity(
@@ -119,7 +119,7 @@ def continuous(
             sizes.dropout,
             generator,
         )
-        return Continuous(net, n_steps, times, n_training_steps)
+        return Continuous(net, n_steps, path, n_training_steps)
 
     return build
 

@@ -251,8 +251,7 @@ def _step(
     if schedule.noise:
         draws = torch.randn(columns.shape, generator=generator, dtype=columns.dtype)
         columns = columns + schedule.noise * draws.to(columns.device)
-    losses = members.loss(columns, batch.weights, batch.context, generator)
-    loss = (losses * batch.weights).mean(-1)
+    loss = members.loss(columns, batch.weights, batch.context, generator)
     gradients = members.backward(loss)
     loss = members.team.mean(loss.detach())
     with torch.no_grad():

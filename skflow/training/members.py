@@ -8,6 +8,7 @@ averaging over steps, keeping the best) is one operation on one tensor.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -24,7 +25,7 @@ class Members:
     flows : list of Module
         Equal but for the values of their parameters; the first one is taken over.
     compile : bool, default=False
-        Whether `log_prob` goes through torch.compile.
+        Whether what training lowers goes through torch.compile.
     team : Team, default=ALONE
         The processes that train them together, each on rows of its own.
 
@@ -58,6 +59,9 @@ class Members:
             self.flow.get_submodule(owner)._parameters[key] = nn.Parameter(value)
         self._plain: Callable[..., Tensor] = self.flow.log_prob  # type: ignore[assignment]
         self._log_prob = compiled(self._plain, compile)
+        self._regression: Any = getattr(self.flow, "by_regression", None)
+        if self._regression is not None:
+            self._squared_error = compiled(self._regression.squared_error, compile)
         self._parameters = list(self.flow.parameters())
 
     def log_prob(self, columns: Tensor, context: Tensor | None) -> Tensor:
@@ -69,20 +73,22 @@ class Members:
     @property
     def by_regression(self) -> bool:
         """Whether the loss is that of a regression, and says nothing of log p."""
-        return getattr(self.flow, "regression", None) is not None
+        return self._regression is not None
 
     def loss(
         self, columns: Tensor, weights: Tensor, context: Tensor | None, generator: Generator
     ) -> Tensor:
-        """What training lowers, (members, d, n) to (members, n).
+        """What training lowers, a weighted mean over the rows, (members, d, n) to (members,).
 
-        It is −log p, unless the flow has a regression, which draws from the generator.
+        It is that of −log p, unless the flow is trained by regression: then, that of squared
+        errors on examples that are drawn from the generator.
         """
-        if not self.by_regression:
-            return -self.log_prob(columns, context)
-        regression: Callable[..., Tensor] = self.flow.regression  # type: ignore[assignment]
+        if self._regression is None:
+            return -(self.log_prob(columns, context) * weights).mean(-1)
         given = None if context is None else context.mT
-        return regression(columns.mT, weights, given, generator)
+        lesson = self._regression.path.lesson(columns, weights, given, generator)
+        errors = self._squared_error(lesson.here, lesson.time, lesson.towards, lesson.context)
+        return (errors * lesson.weights).mean(-1)
 
     def backward(self, loss: Tensor) -> Tensor:
         """Each member's gradient of its own loss, (members,) to (members, parameters).

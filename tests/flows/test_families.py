@@ -13,7 +13,8 @@ from skflow.flows.flow import Flow
 from skflow.flows.registry import Sizes
 
 WIDTHS = [1, 2, 5]
-CONTINUOUS = ("flow_matching", "diffusion", "cnf")  # a transform of them is four steps
+# a transform of them is four steps
+CONTINUOUS = ("flow_matching", "flow_matching_ot", "diffusion", "cnf")
 
 
 def build(family, d, n_context=0, n_transforms=None, base=None, dropout=0.0):

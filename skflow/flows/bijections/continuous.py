@@ -2,21 +2,41 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
 import torch
 from scipy.integrate import RK45
 from torch import Generator, Tensor
 
 from skflow.flows.bijections.bijection import Bijection
 
-_QUARTER_TURN = math.pi / 2
-_GROUP = 1024  # rows that targets are averaged over
-_EARLIEST = 1e-3  # time at which a velocity can be told from rounding
+QUARTER_TURN = math.pi / 2
+
+_STAGES: list[tuple[list[float], float]] = list(zip(RK45.A.tolist(), RK45.C.tolist(), strict=True))
+_WEIGHTS: list[float] = RK45.B.tolist()
 
 Field = Callable[[Tensor, float], tuple[Tensor, Tensor]]
-Times = Callable[[tuple[int, ...], Generator], Tensor]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a velocity is to learn: `towards`, at `here`, both (..., d, n), and `time` (..., n)."""
+
+    here: Tensor
+    time: Tensor
+    towards: Tensor
+    weights: Tensor  # (..., n)
+    context: Tensor | None = None  # (..., n, c)
+
+
+class Path(Protocol):
+    """How rows become noise, which a velocity learns from examples."""
+
+    def lesson(
+        self, columns: Tensor, weights: Tensor, context: Tensor | None, generator: Generator
+    ) -> Lesson:
+        """Examples from columns (..., d, n), weights (..., n), a context (..., n, c) or None."""
 
 
 class VelocityNet(Protocol):
@@ -48,9 +68,9 @@ class Continuous(Bijection):
         v, whose output starts at zero.
     n_steps : int
         Steps of the solver.
-    times : callable, optional
-        Draws the times at which training by regression looks, from a shape (..., n) and a
-        generator. Without it the flow is trained by its likelihood.
+    path : Path, optional
+        From data to noise, where training by regression looks. Without it the flow is trained
+        by its likelihood.
     n_training_steps : int, optional
         Steps of the solver in training, by default as many as otherwise.
     """
@@ -59,13 +79,13 @@ class Continuous(Bijection):
         self,
         net: VelocityNet,
         n_steps: int,
-        times: Times | None = None,
+        path: Path | None = None,
         n_training_steps: int | None = None,
     ):
         super().__init__()
         self.net = net
         self.n_steps = n_steps
-        self.times: Times | None = times
+        self.path = path
         self.n_training_steps = n_training_steps or n_steps
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -74,6 +94,7 @@ class Continuous(Bijection):
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         return self.travel(z, context, 1.0, 0.0)
 
+    @torch.compiler.disable  # whose compiling takes minutes: it unrolls all stages of all steps
     def travel(
         self, x: Tensor, context: Tensor | None, start: float, end: float
     ) -> tuple[Tensor, Tensor]:
@@ -89,65 +110,34 @@ class Continuous(Bijection):
             total = total + gained
         return columns.mT, total
 
-    def regression_loss(
-        self, x: Tensor, weights: Tensor, context: Tensor | None, generator: Generator
+    def squared_error(
+        self, here: Tensor, time: Tensor, towards: Tensor, context: Tensor | None
     ) -> Tensor:
-        """Squared error of the velocity at one time for each row, (..., n, d) to (..., n).
+        """Of the velocity, for each row of a lesson, (..., d, n) to (..., n).
 
-        The regression of dy/dt on y and t has the mean velocity as its optimum, which carries
-        the density of the data to that of the noise (theorem 2 of Lipman et al. 2023). Its
-        target dy/dt has less noise, and the same mean, when the row that y came from is
-        averaged over all rows of the batch that it may have come from (Xu et al. 2023). Given
-        a context, it came from its own row alone.
+        The mean of `towards`, given where it is, is the optimum of this regression, and carries
+        the density of the data to that of the noise (theorem 2 of Lipman et al. 2023).
         """
-        assert self.times is not None
-        columns = x.mT
-        noise = torch.randn(columns.shape, generator=generator, dtype=x.dtype).to(x.device)
-        time = self.times(weights.shape, generator).to(x).clamp(_EARLIEST, 1 - _EARLIEST)
-        angle = _QUARTER_TURN * time.unsqueeze(-2)
-        cos, sin = angle.cos(), angle.sin()
-        here = cos * columns + sin * noise
-        if context is None:
-            columns = _mean_origins(here / cos, columns, weights, sin / cos)
-        towards = (cos * here - columns) / sin
         return (self.net(here, time, context) - towards).square().mean(-2)
-
-
-def _mean_origins(here: Tensor, columns: Tensor, weights: Tensor, sd: Tensor) -> Tensor:
-    """As below, group by group, for the work grows with the square of a group."""
-    groups = zip(
-        *(rows.split(_GROUP, dim=-1) for rows in (here, columns, weights, sd)), strict=True
-    )
-    return torch.cat([_mean_origin(*group) for group in groups], dim=-1)
-
-
-def _mean_origin(here: Tensor, columns: Tensor, weights: Tensor, sd: Tensor) -> Tensor:
-    """Mean of the columns (..., d, n) given that one of them, plus noise, is here."""
-    distances = torch.cdist(
-        here.mT, columns.mT, compute_mode="donot_use_mm_for_euclid_dist"
-    )  # as the other mode rounds what is near
-    log_prior = weights.clamp_min(torch.finfo(weights.dtype).tiny).log()
-    logits = log_prior.unsqueeze(-2) - 0.5 * (distances / sd.mT).square()
-    return columns @ logits.softmax(-1).mT
 
 
 def _step(field: Field, columns: Tensor, time: float, step: float) -> tuple[Tensor, Tensor]:
     """One step of Dormand & Prince (1980): where it ends, and what it adds to log |det|."""
-    reach = _QUARTER_TURN * step
+    reach = QUARTER_TURN * step
     velocities: list[Tensor] = []
     divergences: list[Tensor] = []
-    for stage, at in zip(RK45.A, RK45.C, strict=True):
-        here = _add(columns, reach * stage, velocities)
+    for stage, at in _STAGES:
+        here = _add(columns, [reach * share for share in stage], velocities)
         velocity, divergence = field(here, time + at * step)
         velocities.append(velocity)
         divergences.append(divergence)
-    weights = reach * RK45.B
+    weights = [reach * weight for weight in _WEIGHTS]
     gained = _add(torch.zeros_like(divergences[0]), weights, divergences)
     return _add(columns, weights, velocities), gained
 
 
-def _add(total: Tensor, weights: np.ndarray, terms: list[Tensor]) -> Tensor:
+def _add(total: Tensor, weights: list[float], terms: list[Tensor]) -> Tensor:
     """The total and Σ w_k term_k, over as many terms as there are."""
-    for weight, term in zip(weights.tolist(), terms, strict=False):
+    for weight, term in zip(weights, terms, strict=False):
         total = torch.add(total, term, alpha=weight)
     return total
