@@ -4,7 +4,12 @@ import warnings
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+
+def is_compilable(flow: nn.Module) -> bool:
+    """Whether all maps of a flow can be compiled in good time: none says `compilable = False`."""
+    return all(getattr(part, "compilable", True) for part in flow.modules())
 
 
 def compiled(function: Callable[..., Tensor], wanted: bool) -> Callable[..., Tensor]:

@@ -24,7 +24,7 @@ from tqdm.auto import tqdm
 from skflow.callbacks import TellsCallbacks
 from skflow.checkpoint import Checkpoint
 from skflow.columns import warn_of_columns
-from skflow.compilation import compiled
+from skflow.compilation import compiled, is_compilable
 from skflow.device import keep_freed_memory, resolve_device, scoring_dtype
 from skflow.ensemble import Earlier, Progress, Supervision
 from skflow.fitting import Fitted, fit_density
@@ -187,8 +187,9 @@ class FlowEstimator(TellsCallbacks, FlowParameters):
         """log p of validated rows, block by block."""
         keep_freed_memory()
         out = np.empty(len(rows))
-        plain = self._density().log_prob
-        fast = compiled(plain, self.compile and len(rows) >= _MANY_ROWS)
+        density = self._density()
+        plain, many = density.log_prob, len(rows) >= _MANY_ROWS
+        fast = compiled(plain, self.compile and many and is_compilable(density))
         start = 0
         with torch.no_grad():
             for block in in_blocks(rows, _BLOCK):

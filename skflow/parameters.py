@@ -133,8 +133,8 @@ class FlowParameters(BaseEstimator):
         Whether training steps, and scores of many rows, go through torch.compile. Compiling
         takes some ten seconds a fit, and needs a C++ compiler; where it does not work, a
         warning says so, and the fit goes on without. It pays for long fits with small
-        batches: docs/benchmarks has figures. The solver's steps of continuous flows are not
-        compiled, so it helps "cnf", and their scores, hardly at all.
+        batches: docs/benchmarks has figures. The solver of continuous flows is not compiled, so
+        it helps their regressions, and neither "cnf" nor their scores.
     verbose : int, default=0
         Above 0, a progress bar with the validation log-likelihood.
     """

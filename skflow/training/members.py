@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from skflow.compilation import compiled
+from skflow.compilation import compiled, is_compilable
 from skflow.team import ALONE, Team
 
 
@@ -58,7 +58,7 @@ class Members:
             owner, _, key = name.rpartition(".")
             self.flow.get_submodule(owner)._parameters[key] = nn.Parameter(value)
         self._plain: Callable[..., Tensor] = self.flow.log_prob  # type: ignore[assignment]
-        self._log_prob = compiled(self._plain, compile)
+        self._log_prob = compiled(self._plain, compile and is_compilable(self.flow))
         self._regression: Any = getattr(self.flow, "by_regression", None)
         if self._regression is not None:
             self._squared_error = compiled(self._regression.squared_error, compile)

@@ -75,6 +75,8 @@ class Continuous(Bijection):
         Steps of the solver in training, by default as many as otherwise.
     """
 
+    compilable = False  # in good time: all stages of all steps would be unrolled, for minutes
+
     def __init__(
         self,
         net: VelocityNet,
@@ -94,7 +96,6 @@ class Continuous(Bijection):
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         return self.travel(z, context, 1.0, 0.0)
 
-    @torch.compiler.disable  # whose compiling takes minutes: it unrolls all stages of all steps
     def travel(
         self, x: Tensor, context: Tensor | None, start: float, end: float
     ) -> tuple[Tensor, Tensor]:
