@@ -9,7 +9,8 @@ from torch import Generator, Tensor
 from skflow.flows.bijections import Chain, Continuous
 from skflow.flows.density import Density
 
-_BLOCK = 65_536  # values mapped at a time: enough for small operations, few enough for the cache
+# What is mapped at a time: enough for small operations, few enough for the cache.
+_MOST_VALUES, _MOST_ROWS = 65_536, 8192
 
 
 class Flow(Density):
@@ -51,7 +52,7 @@ class Flow(Density):
         context = self._given(context)
         z = self.base.sample(n, generator, context).to(self._like())
         x = torch.empty_like(z)
-        block = max(1, _BLOCK // z.shape[-1])
+        block = min(_MOST_ROWS, max(1, _MOST_VALUES // z.shape[-1]))
         for start in range(0, n, block):
             rows = slice(start, start + block)
             given = None if context is None else context[rows]
