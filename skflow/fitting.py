@@ -99,9 +99,13 @@ def _fit(
     rng = np.random.default_rng(seed)  # of the first process: it makes all choices
     x, w = torch.from_numpy(rows.rows), torch.from_numpy(rows.weights)
     of_all = None if long is None else long.units(team)  # checks all rows, too
-    units = team.decide(
-        lambda: _fit_units(rows.links, x, w, of_all) if earlier is None else earlier.units()
-    )
+
+    def choose_units() -> Chain:
+        if earlier is not None:
+            return earlier.units()
+        return _fit_units(rows.links, x, w) if of_all is None else of_all
+
+    units = team.decide(choose_units)
     x, log_det = units(x)
     context = None if rows.context is None else torch.from_numpy(rows.context)
     cells = None if rows.cells is None else units(rows.cells)[0]
@@ -169,12 +173,8 @@ def _assemble(
     return density, blueprint
 
 
-def _fit_units(
-    links: Sequence[Bijection], x: Tensor, w: Tensor, of_all: Chain | None = None
-) -> Chain:
+def _fit_units(links: Sequence[Bijection], x: Tensor, w: Tensor) -> Chain:
     """What all parts share: links to columns without bounds, which are then standardised."""
-    if of_all is not None:
-        return of_all
     images, _ = Chain(links)(x)
     return Chain([*links, Standardize.fit(images, w)])
 
