@@ -1,7 +1,6 @@
 """The scalar map that bends: monotone rational-quadratic splines."""
 
 import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -117,12 +116,21 @@ class _Bins(NamedTuple):
 def _position(x: Tensor, bound: float) -> tuple[Tensor, Tensor]:
     """Where in the interval, from 0 to its length, and 1 for what is inside."""
     inner = x.clamp(-bound, bound)
-    return inner + bound, _ones(torch.eq, inner.detach(), x.detach())
+    return inner + bound, _where_equal(inner.detach(), x.detach())
 
 
-def _ones(compare: Callable[..., Tensor], x: Tensor, y: Tensor) -> Tensor:
-    """1 where the comparison holds and 0 elsewhere, in the type of y and of its shape."""
-    return compare(x, y, out=torch.empty_like(y))
+def _where_equal(x: Tensor, y: Tensor) -> Tensor:
+    """1 where x = y and 0 elsewhere, in the type and of the shape of y."""
+    if torch.compiler.is_compiling():  # compiled code is slow at storing conditions
+        return 1 - (x - y).sign().abs()
+    return torch.eq(x, y, out=torch.empty_like(y))
+
+
+def _where_reached(x: Tensor, y: Tensor) -> Tensor:
+    """1 where x ≥ y and 0 elsewhere, in the type and of the shape of y."""
+    if torch.compiler.is_compiling():
+        return ((x - y).sign() + 1).clamp_max(1)
+    return torch.ge(x, y, out=torch.empty_like(y))
 
 
 def _bins_at(
@@ -134,7 +142,7 @@ def _bins_at(
     shares = torch.rsub(probabilities, least, alpha=-free)
     lower = shares.narrow(_BINS, 0, n_bins - 1)
     inner_knots = lower.detach().select(_PAIR, int(by_height)).cumsum(_BINS)
-    below = _ones(torch.ge, position.detach().unsqueeze(_BINS), inner_knots)
+    below = _where_reached(position.detach().unsqueeze(_BINS), inner_knots)
     at = below.sum(_BINS).long()
     sizes = shares.gather(_BINS, _for_both(at)).squeeze(_BINS)
     edges = (lower * below.unsqueeze(_PAIR)).sum(_BINS)
