@@ -13,6 +13,8 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
+from skflow.flows.products import add_product
+
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "elu": functional.elu,
     "gelu": functional.gelu,
@@ -156,13 +158,14 @@ class MaskedMLP(MLP):
                 start, stop = (self._reach[k][j - 1] if j else 0), self._reach[k][j]
                 if stop > start:
                     weight = weights[k][..., start:stop, : below.shape[-2]]
-                    drive = dense(weight, layer.bias[..., start:stop], below, layer.gain)
+                    bias = layer.bias[..., start:stop, None]
+                    drive = add_product(bias, weight, below, layer.gain)
                     residual = k > 0 and layer.weight.shape[-1] == layer.weight.shape[-2]
                     before = below[..., start:stop, :] if residual else drive
                     units[k].add(self._residual(before, drive, first=not residual))
                 below = units[k].rows
             weight = output[..., j, : below.shape[-2]]
-            return dense(weight, output_bias[..., j], below, self.output.gain)
+            return add_product(output_bias[..., j, None], weight, below, self.output.gain)
 
         return next_column
 
@@ -208,17 +211,7 @@ class Dense(nn.Module):
         return self.weight if self._mask is None else self.weight * self._mask
 
     def forward(self, columns: Tensor) -> Tensor:
-        return dense(self.masked_weight(), self.bias, columns, self.gain)
-
-
-def dense(weight: Tensor, bias: Tensor, columns: Tensor, gain: float = 1.0) -> Tensor:
-    """gain · weight @ columns + bias, fused where the shapes allow it."""
-    bias = bias.unsqueeze(-1)
-    if columns.dim() == weight.dim() == 2:
-        return torch.addmm(bias, weight, columns, alpha=gain)
-    if columns.dim() == weight.dim() == 3:
-        return torch.baddbmm(bias, weight, columns, alpha=gain)
-    return gain * (weight @ columns) + bias
+        return add_product(self.bias.unsqueeze(-1), self.masked_weight(), columns, self.gain)
 
 
 class Dropout(nn.Module):

@@ -13,10 +13,10 @@ from skflow.flows.nets import (
     ACTIVATIONS,
     Dense,
     Dropout,
-    dense,
     initial_bias,
     initial_weight,
 )
+from skflow.flows.products import add_product
 
 _ROOT_2PI = math.sqrt(2 * math.pi)
 _OUTPUT_GAIN = 0.25  # as for other networks: Adam moves all weights of an output at once
@@ -160,7 +160,7 @@ class SteeredLayer(nn.Module):
         """The context's part of the drive, and the bias."""
         if context is None or self.context_weight is None:
             return self.bias.unsqueeze(-1)
-        return dense(self.context_weight, self.bias, context.mT)
+        return add_product(self.bias.unsqueeze(-1), self.context_weight, context.mT)
 
     def forward(self, units: Tensor, steering: Tensor) -> Tensor:
         drive = self.weight @ units + steering

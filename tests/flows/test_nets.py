@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Generator
 
-from skflow.flows.nets import ACTIVATIONS, MLP, Constant, Dense, Dropout, MaskedMLP, dense
+from skflow.flows.nets import ACTIVATIONS, MLP, Constant, Dense, Dropout, MaskedMLP
 
 SIZES = [  # columns, context, hidden layers
     (1, 2, (8,)),
@@ -116,9 +116,8 @@ def test_dense_uses_only_the_weights_allowed():
 
 
 def test_dense_without_inputs_is_its_bias():
-    bias = torch.tensor([1.0, 2.0])
-    result = dense(torch.zeros(2, 0), bias, torch.zeros(0, 5))
-    assert torch.equal(result, bias[:, None].expand(2, 5))
+    layer = Dense(torch.zeros(2, 0), torch.tensor([1.0, 2.0]))
+    assert layer(torch.zeros(0, 5)).tolist() == [[1.0] * 5, [2.0] * 5]
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

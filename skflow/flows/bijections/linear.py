@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from skflow.flows.bijections.bijection import Bijection, for_every_row
+from skflow.flows.products import add_product, product
 
 
 class LULinear(Bijection):
@@ -47,20 +48,20 @@ class _Mix(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, triangles: Tensor, log_diagonal: Tensor) -> Tensor:
         lower, upper = triangles.tril(-1), triangles.triu(1)
         upper.diagonal(dim1=-2, dim2=-1).copy_(log_diagonal).exp_()
-        mixing = torch.matmul(lower, upper).add_(upper)
+        mixing = add_product(upper, lower, upper)
         ctx.save_for_backward(x, lower, upper, mixing)
-        return (mixing @ x.mT).mT
+        return product(mixing, x.mT).mT
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, g_z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, lower, upper, mixing = ctx.saved_tensors
-        gradient = (g_z.mT @ x).sum_to_size(lower.shape)
-        g_lower = gradient @ upper.mT
-        g_upper = torch.matmul(lower.mT, gradient).add_(gradient)
+        gradient = product(g_z.mT, x).sum_to_size(lower.shape)
+        g_lower = product(gradient, upper.mT)
+        g_upper = add_product(gradient, lower.mT, gradient)
         g_log_diagonal = (g_upper * upper).diagonal(dim1=-2, dim2=-1).clone()
         return (
-            (mixing.mT @ g_z.mT).mT,
+            product(mixing.mT, g_z.mT).mT,
             g_lower.tril_(-1).add_(g_upper.triu_(1)),
             g_log_diagonal,
         )

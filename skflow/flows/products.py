@@ -1,0 +1,21 @@
+"""Matrix products, of one matrix or of one for each member.
+
+torch's matmul takes longer to find its way to the same kernels than small products take.
+"""
+
+import torch
+from torch import Tensor
+
+
+def product(a: Tensor, b: Tensor) -> Tensor:
+    """Return a b, (..., i, j) and (..., j, k) to (..., i, k)."""
+    return torch.bmm(a, b) if a.dim() == b.dim() == 3 else a @ b
+
+
+def add_product(c: Tensor, a: Tensor, b: Tensor, gain: float = 1.0) -> Tensor:
+    """Return c + gain · a b, fused where the shapes allow it."""
+    if a.dim() == b.dim() == 2:
+        return torch.addmm(c, a, b, alpha=gain)
+    if a.dim() == b.dim() == 3:
+        return torch.baddbmm(c, a, b, alpha=gain)
+    return c + gain * (a @ b)
