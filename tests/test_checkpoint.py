@@ -1,10 +1,6 @@
 """Fits that go on where a killed one was, and fits that end in time."""
 
 import os
-import signal
-import subprocess
-import sys
-import textwrap
 import warnings
 
 import numpy as np
@@ -14,29 +10,8 @@ from sklearn.exceptions import ConvergenceWarning
 import skflow.checkpoint
 import skflow.training.loop
 from skflow import InvalidFileError, NormalizingFlowDensity, NormalizingFlowRegressor
+from tests.killing import kill
 
-KILLED = """
-    import os, signal
-    import numpy as np
-    import skflow.checkpoint
-    from skflow import {estimator}
-
-    class Killed(skflow.checkpoint.Checkpoint):
-        n_written = 0
-
-        due = True
-
-        def write(self, state):
-            super().write(state)
-            Killed.n_written += 1
-            if Killed.n_written == {n_written}:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    import skflow.estimator
-    skflow.estimator.Checkpoint = Killed
-    X = np.load({rows!r})
-    {estimator}(**{params!r}).fit({arguments})
-"""
 PARAMS = {
     "n_transforms": 2,
     "hidden_layer_sizes": 8,
@@ -48,26 +23,9 @@ PARAMS = {
 }
 
 
-def kill(tmp_path, X, n_written, estimator="NormalizingFlowDensity", arguments="X", **params):
-    """Fit in another process, which kills itself at the n-th checkpoint."""
-    np.save(tmp_path / "rows.npy", X)
-    params = PARAMS | {"checkpoint": str(tmp_path / "checkpoint")} | params
-    script = textwrap.dedent(KILLED).format(
-        estimator=estimator,
-        n_written=n_written,
-        rows=str(tmp_path / "rows.npy"),
-        params=params,
-        arguments=arguments,
-    )
-    process = subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=False)
-    assert process.returncode == -signal.SIGKILL
-    assert (tmp_path / "checkpoint").exists()
-    return params
-
-
 @pytest.mark.parametrize("n_written", [1, 4, 7])
 def test_a_killed_fit_goes_on_to_the_same_end(tmp_path, moons, n_written):
-    params = kill(tmp_path, moons, n_written)
+    params = kill(tmp_path, moons, n_written, PARAMS)
     resumed = NormalizingFlowDensity(**params)
     batches = []
     plain_step = skflow.training.loop._step
@@ -89,7 +47,7 @@ def test_a_killed_fit_goes_on_to_the_same_end(tmp_path, moons, n_written):
 
 
 def test_without_a_seed_the_fit_keeps_its_own(tmp_path, moons):
-    params = kill(tmp_path, moons, 3, random_state=None)
+    params = kill(tmp_path, moons, 3, PARAMS | {"random_state": None})
     record, _ = skflow.checkpoint._read(tmp_path / "checkpoint")
     resumed = NormalizingFlowDensity(**params).fit(moons)
     assert resumed._seed == record["seed"]
@@ -106,19 +64,18 @@ def test_without_a_seed_the_fit_keeps_its_own(tmp_path, moons):
     ],
 )
 def test_other_fits_go_on_as_well(tmp_path, moons, estimator, arguments, params):
-    kill(tmp_path, moons, 3, estimator, arguments, **params)
-    path = str(tmp_path / "checkpoint")
+    params = kill(tmp_path, moons, 3, PARAMS | params, estimator, arguments)
     kind = {c.__name__: c for c in (NormalizingFlowDensity, NormalizingFlowRegressor)}[estimator]
     rows = (moons[:, :1], moons[:, 1]) if kind is NormalizingFlowRegressor else (moons,)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        resumed = kind(**PARAMS | params, checkpoint=path).fit(*rows)
-        whole = kind(**PARAMS | params).fit(*rows)
+        resumed = kind(**params).fit(*rows)
+        whole = kind(**params | {"checkpoint": None}).fit(*rows)
     assert resumed.loss_curve_ == whole.loss_curve_
 
 
 def test_other_rows_settings_and_seeds_are_refused(tmp_path, moons, more_moons):
-    params = kill(tmp_path, moons, 2)
+    params = kill(tmp_path, moons, 2, PARAMS)
     for change, rows, what in (
         ({}, more_moons, "rows"),
         ({"alpha": 0.5}, moons, "settings"),
@@ -131,7 +88,7 @@ def test_other_rows_settings_and_seeds_are_refused(tmp_path, moons, more_moons):
 
 @pytest.mark.parametrize("damage", [lambda b: b[:-9], lambda b: b"", lambda b: b"notes" * 99])
 def test_a_damaged_file_is_refused(tmp_path, moons, damage):
-    params = kill(tmp_path, moons, 2)
+    params = kill(tmp_path, moons, 2, PARAMS)
     path = tmp_path / "checkpoint"
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(InvalidFileError, match="no checkpoint, or damaged"):

@@ -1,8 +1,6 @@
 """Fits that go over more rows than they hold."""
 
 import math
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -22,6 +20,7 @@ from skflow.streaming import LongTable, Moments
 from skflow.supports import lift, resolve_supports
 from skflow.table import Split
 from skflow.team import ALONE
+from tests.killing import kill
 
 CPU = torch.device("cpu")
 N = 3000
@@ -250,34 +249,9 @@ def test_a_warm_start_goes_on_streaming(quick, long_moons):
     assert density.score(long_moons) > first - 0.05
 
 
-KILLED = """
-import os, signal, sys
-import numpy as np
-import skflow.checkpoint, skflow.estimator, skflow.sources
-from skflow import NormalizingFlowDensity
-
-class Killed(skflow.checkpoint.Checkpoint):
-    n_written = 0
-    due = True
-
-    def write(self, state):
-        super().write(state)
-        Killed.n_written += 1
-        if Killed.n_written == 4:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-skflow.sources._CHUNK = 200
-skflow.estimator.Checkpoint = Killed
-NormalizingFlowDensity(**eval(sys.argv[2])).fit(np.load(sys.argv[1]))
-"""
-
-
 def test_a_killed_fit_goes_on_in_the_middle_of_an_epoch(quick, long_moons, tmp_path):
-    params = quick(**LONG, dropout=0.1, noise=0.1, checkpoint=str(tmp_path / "kept")).get_params()
-    np.save(tmp_path / "X.npy", long_moons)
-    command = [sys.executable, "-W", "ignore", "-c", KILLED, tmp_path / "X.npy", repr(params)]
-    assert subprocess.run(command, check=False).returncode == -9
-    assert (tmp_path / "kept").exists()
+    params = quick(**LONG, dropout=0.1, noise=0.1).get_params()
+    params = kill(tmp_path, long_moons, 4, params, chunk=200)
     resumed = NormalizingFlowDensity(**params).fit(long_moons)
     whole = NormalizingFlowDensity(**params | {"checkpoint": None}).fit(long_moons)
     assert resumed.loss_curve_ == whole.loss_curve_
