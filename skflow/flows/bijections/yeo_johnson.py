@@ -66,10 +66,14 @@ def _power(x: Tensor, lam: Tensor) -> tuple[Tensor, Tensor]:
     """The transform and the logarithm of its slope."""
     size, sign, power = _side(x, lam)
     log_size = size.log1p()
+    return sign * _grown(log_size, power), (power - 1) * log_size
+
+
+def _grown(log_size: Tensor, power: Tensor) -> Tensor:
+    """(size^power − 1) / power, the logarithm for power 0."""
     straight = power == 0
     safe = torch.where(straight, 1.0, power)
-    image = torch.where(straight, log_size, (safe * log_size).expm1() / safe)
-    return sign * image, (power - 1) * log_size
+    return torch.where(straight, log_size, (safe * log_size).expm1() / safe)
 
 
 def _root(z: Tensor, lam: Tensor) -> Tensor:
@@ -101,10 +105,13 @@ def _best_power(column: Tensor, weights: Tensor) -> float:
     if bool((column == column[0]).all()):
         return 1.0
     share = weights / weights.sum()
+    size, sign, _ = _side(column, column.new_tensor(1.0))
+    log_size, positive = size.log1p(), sign > 0  # once, and not for every power
 
     def loss(lam: float) -> float:
-        z, log_slope = _power(column, column.new_tensor(lam))
+        power = torch.where(positive, column.new_tensor(lam), 2 - lam)
+        z = sign * _grown(log_size, power)
         variance = share @ (z - share @ z).square()
-        return float(0.5 * variance.log() - share @ log_slope)
+        return float(0.5 * variance.log() - share @ ((power - 1) * log_size))
 
     return float(minimize_scalar(loss, bounds=_LAMBDAS, method="bounded").x)
