@@ -46,6 +46,7 @@ SMALL = {  # where memory is measured, not time
 }
 ROWS = 100_000
 BLOCK = 4096  # rows that peers score at a time
+ROUNDS = 3
 
 
 def data(n, d, seed=None):
@@ -105,13 +106,27 @@ def peer_step_seconds(peer, d, batch):
     return seconds(step, n=40, warm_up=8)
 
 
+def in_rounds(times):
+    """Medians of our seconds and of ratios, each within one of several rounds.
+
+    `times` gives seconds by name, ours first. A machine's speed changes within minutes.
+    """
+    rounds = [times() for _ in range(ROUNDS)]
+    ours, *peers = rounds[0]
+    ratios = {p: float(np.median([r[p] / r[ours] for r in rounds])) for p in peers}
+    return {"seconds": float(np.median([r[ours] for r in rounds])), "ratios": ratios}
+
+
 def train():
     """A training step."""
     for d, batch in ((2, 256), (8, 256), (8, 1024), (32, 1024)):
-        ours = step_seconds(d, batch)
-        peers = {name: peer_step_seconds(p, d, batch) / ours for name, p in torch_peers(d).items()}
-        peers["flowjax"] = flowjax_times(data(batch, d))[0] / ours
-        yield {"what": f"{d} × {batch:,}", "seconds": ours, "ratios": peers}
+
+        def times(d=d, batch=batch):
+            peers = {p: peer_step_seconds(flow, d, batch) for p, flow in torch_peers(d).items()}
+            flowjax = flowjax_times(data(batch, d))[0]
+            return {"skflow": step_seconds(d, batch)} | peers | {"flowjax": flowjax}
+
+        yield {"what": f"{d} × {batch:,}"} | in_rounds(times)
 
 
 def compiled():
@@ -121,17 +136,15 @@ def compiled():
         start = time.perf_counter()
         bare(X, max_iter=1, batch_size=batch, compile=True)
         compiling = time.perf_counter() - start
-        fast = step_seconds(d, batch, compile=True)
-        ratios = {
-            "without": step_seconds(d, batch) / fast,
-            "flowjax": flowjax_times(data(batch, d))[0] / fast,
-        }
-        yield {
-            "what": f"{d} × {batch:,}",
-            "seconds": fast,
-            "compiling": compiling,
-            "ratios": ratios,
-        }
+
+        def times(d=d, batch=batch):
+            return {
+                "compiled": step_seconds(d, batch, compile=True),
+                "without": step_seconds(d, batch),
+                "flowjax": flowjax_times(data(batch, d))[0],
+            }
+
+        yield {"what": f"{d} × {batch:,}", "compiling": compiling} | in_rounds(times)
 
 
 def floor():

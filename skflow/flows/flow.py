@@ -6,11 +6,12 @@ import itertools
 import torch
 from torch import Generator, Tensor
 
-from skflow.flows.bijections import Chain, Continuous
+from skflow.flows.bijections import Autoregressive, Chain, Continuous
 from skflow.flows.density import Density
 
 # What is mapped at a time: enough for small operations, few enough for the cache.
 _MOST_VALUES, _MOST_ROWS = 65_536, 8192
+_MOST_SWEPT_ROWS = 16_384  # where columns are mapped one by one
 
 
 class Flow(Density):
@@ -52,12 +53,17 @@ class Flow(Density):
         context = self._given(context)
         z = self.base.sample(n, generator, context).to(self._like())
         x = torch.empty_like(z)
-        block = min(_MOST_ROWS, max(1, _MOST_VALUES // z.shape[-1]))
+        block = self._rows_at_a_time(z.shape[-1])
         for start in range(0, n, block):
             rows = slice(start, start + block)
             given = None if context is None else context[rows]
             x[rows] = self.chain.inverse(z[rows], given)[0]
         return x
+
+    def _rows_at_a_time(self, n_columns: int) -> int:
+        if any(isinstance(link, Autoregressive) for link in self.chain.links):
+            return _MOST_SWEPT_ROWS
+        return min(_MOST_ROWS, max(1, _MOST_VALUES // n_columns))
 
     def rounded(self, dtype: torch.dtype) -> "Flow":
         """The same density with its base, by far the most of the work, in another precision.
