@@ -1,4 +1,4 @@
-"""Writes speed.md and its figure from the records in results/speed.jsonl.
+"""Writes speed.md and its figure from the records in results/speed.jsonl and fits.jsonl.
 
 python docs/benchmarks/speed_page.py
 """
@@ -18,6 +18,7 @@ def main():
     records = read(HERE / "results" / "speed.jsonl")
     sections = list(dict.fromkeys(r["section"] for r in records))
     tables = {s: section_table([r for r in records if r["section"] == s]) for s in sections}
+    tables["fits"] = fits_table(read(HERE / "results" / "fits.jsonl"))
     rate = next(r["gflops"] for r in records if "gflops" in r)
     page = (HERE / "speed.md.in").read_text().format(gflops=f"{rate:.0f}", **tables)
     (HERE / "speed.md").write_text(page)
@@ -37,6 +38,23 @@ def section_table(records):
         for r in records
     ]
     return table(["", *(NAMES[key] for key in measured), *ratios], rows)
+
+
+def fits_table(records):
+    """Seconds and log-likelihoods of default fits, and what they add up to."""
+    models = ("skflow", "skflow fast", "NormflowsNSF")
+    fits = {(r["set"], r["model"]): r for r in records}
+    sets = [name for name, model in fits if model == models[-1] and "ll" in fits[name, model]]
+    seconds = {name: [fits[name, m]["fit_s"] for m in models] for name in sets}
+    rows = [
+        [name, *(f"{s:.1f}" for s in seconds[name]), *(cell(fits[name, m]["ll"]) for m in models)]
+        for name in sets
+    ]
+    sums = [sum(column) for column in zip(*seconds.values(), strict=True)]
+    rows.append(["all", *map(cell, sums), "–", "–", "–"])
+    rows.append(["over normflows", *(cell(s / sums[-1]) for s in sums), "–", "–", "–"])
+    names = ["skflow", "fast", "normflows"]
+    return table(["", *(f"{n}, s" for n in names), *(f"{n}, nats" for n in names)], rows)
 
 
 def cell(value):
