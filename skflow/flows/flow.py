@@ -6,12 +6,12 @@ import itertools
 import torch
 from torch import Generator, Tensor
 
-from skflow.flows.bijections import Autoregressive, Chain, Continuous
+from skflow.flows.bijections import Chain, Continuous
 from skflow.flows.density import Density
 
 # What is mapped at a time: enough for small operations, few enough for the cache.
 _MOST_VALUES, _MOST_ROWS = 65_536, 8192
-_MOST_SWEPT_ROWS = 16_384  # where columns are mapped one by one
+_MOST_ROWS_BY_COLUMN = 16_384
 
 
 class Flow(Density):
@@ -61,8 +61,8 @@ class Flow(Density):
         return x
 
     def _rows_at_a_time(self, n_columns: int) -> int:
-        if any(isinstance(link, Autoregressive) for link in self.chain.links):
-            return _MOST_SWEPT_ROWS
+        if any(getattr(part, "inverse_by_column", False) for part in self.chain.modules()):
+            return _MOST_ROWS_BY_COLUMN
         return min(_MOST_ROWS, max(1, _MOST_VALUES // n_columns))
 
     def rounded(self, dtype: torch.dtype) -> "Flow":

@@ -36,6 +36,8 @@ class Autoregressive(Bijection):
         parameters, (..., n_parameters * d, n), those of column j free of columns j and later.
     """
 
+    inverse_by_column = True
+
     def __init__(self, transformer: Transformer, net: Sweeping):
         super().__init__()
         self.transformer = transformer

@@ -18,6 +18,8 @@ class Bijection(nn.Module, ABC):
     slice per member of an ensemble, the same code maps all members at once.
     """
 
+    inverse_by_column = False  # whether it goes column by column, and wants many rows at a time
+
     @abstractmethod
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Map data to latent."""
