@@ -131,10 +131,10 @@ class FlowParameters(BaseEstimator):
         standard deviations scores fall no further. On "mps" it is all there is.
     compile : bool, default=False
         Whether training steps, and scores of many rows, go through torch.compile. Compiling
-        takes some ten seconds a fit, and needs a C++ compiler; where it does not work, a
-        warning says so, and the fit goes on without. It pays for long fits with small
-        batches: docs/benchmarks has figures. The solver of continuous flows is not compiled, so
-        it helps their regressions, and neither "cnf" nor their scores.
+        takes some ten seconds a fit, up to a minute the first time, and needs a C++ compiler;
+        where it does not work, a warning says so, and the fit goes on without. It pays for long
+        fits: docs/benchmarks has figures. The solver of continuous flows is not compiled, so it
+        helps their regressions, and neither "cnf" nor their scores.
     verbose : int, default=0
         Above 0, a progress bar with the validation log-likelihood.
     """

@@ -39,7 +39,7 @@ def kill(
     arguments="X",
     chunk=1 << 16,
 ):
-    """Die at the n-th checkpoint; the parameters, with the checkpoint's path, that go on."""
+    """Fit until the n-th checkpoint; returns the parameters of a fit that goes on from there."""
     rows = folder / "rows.npy"
     np.save(rows, X)
     params = params | {"checkpoint": str(folder / "checkpoint")}

@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python docs/benchmarks/classes.py DATA --out FILE
 
-Thirty splits, 80 to 20, or three, of 6,000 rows at most, above 2,000 rows. QDA gets standardised
-columns, and as little `reg_param` of 0, 1e-4, 1e-3 and 1e-2 as it can do with.
+Thirty splits, 80 to 20; three, of 6,000 rows at most, where there are more than 2,000. QDA gets
+standardised columns, and as little `reg_param` of 0, 1e-4, 1e-3 and 1e-2 as it can do with.
 """
 
 import argparse
