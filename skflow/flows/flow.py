@@ -10,7 +10,7 @@ from skflow.flows.bijections import Chain, Continuous
 from skflow.flows.density import Density
 
 # What is mapped at a time: enough for small operations, few enough for the cache.
-_MOST_VALUES, _MOST_ROWS = 65_536, 8192
+_MOST_VALUES, _MOST_ROWS = 65_536, 4096
 _MOST_ROWS_BY_COLUMN = 16_384
 
 

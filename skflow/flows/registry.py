@@ -33,7 +33,8 @@ from skflow.flows.bijections import (
     YeoJohnson,
 )
 from skflow.flows.bijections.continuous import Path
-from skflow.flows.nets import MLP, Constant, MaskedMLP
+from skflow.flows.masked import MaskedMLP
+from skflow.flows.nets import MLP, Constant
 from skflow.flows.velocity import Velocity
 
 

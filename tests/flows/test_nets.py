@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Generator
 
-from skflow.flows.nets import ACTIVATIONS, MLP, Constant, Dense, Dropout, MaskedMLP
+from skflow.flows.masked import MaskedMLP
+from skflow.flows.nets import ACTIVATIONS, MLP, Constant, Dense, Dropout
 
 SIZES = [  # columns, context, hidden layers
     (1, 2, (8,)),
@@ -84,6 +85,27 @@ def test_sweep_of_stacked_members_is_that_of_each():
             expected = net(x[k]).unflatten(0, (N_PARAMETERS, 4))[:, j]
             torch.testing.assert_close(raw[k], expected)
         known.append(x[:, j : j + 1])
+
+
+@pytest.mark.parametrize("members", [1, 3])
+@pytest.mark.parametrize("shared_rows", [True, False])
+@pytest.mark.parametrize(("n_columns", "n_context", "hidden"), [(40, 0, (24, 24)), (17, 2, (3,))])
+def test_blocks_are_the_full_pass(n_columns, n_context, hidden, shared_rows, members):
+    nets = [masked(n_columns, n_context, hidden, seed) for seed in range(members)]
+    net = stacked(nets) if members > 1 else nets[0]
+    rows = (11,) if shared_rows else (members, 11)
+    x = inputs(*rows[:-1], n_columns + n_context, 11).requires_grad_()
+    blocks = net.by_blocks(x, N_PARAMETERS)
+    assert [block.shape[-2] for block in blocks] == ([13, 13, 14] if n_columns == 40 else [8, 9])
+    found = torch.cat(blocks, dim=-2)
+    expected = net(x).unflatten(-2, (N_PARAMETERS, n_columns))
+    torch.testing.assert_close(found, expected)
+    towards = inputs(*expected.shape, seed=5)
+    by, of = (
+        torch.autograd.grad((towards * out).sum(), [x, *net.parameters()])
+        for out in (found, expected)
+    )
+    torch.testing.assert_close(by, of)
 
 
 def stacked(nets):

@@ -1,6 +1,7 @@
 """Autoregressive: every column is steered by those before it."""
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Protocol
 
 import torch
@@ -11,10 +12,10 @@ from skflow.flows.bijections.transformer import Transformer
 
 
 class Sweeping(Protocol):
-    """A conditioner that can also be asked column by column."""
+    """A conditioner that can be asked for some columns at a time, or for one after another."""
 
-    def __call__(self, columns: Tensor) -> Tensor:
-        """Raw parameters of all columns."""
+    def by_blocks(self, columns: Tensor, n_parameters: int) -> list[Tensor]:
+        """Raw parameters of consecutive columns, (..., n_parameters, k, n) each."""
 
     def sweep(self, n_parameters: int, context: Tensor) -> Callable[[list[Tensor]], Tensor]:
         """A function from the columns known so far to the raw parameters of the next."""
@@ -31,9 +32,9 @@ class Autoregressive(Bijection):
     ----------
     transformer : Transformer
         The scalar map that is steered.
-    net : Module with a method ``sweep``
+    net : Module with methods ``by_blocks`` and ``sweep``
         From all columns and the context, (..., d + c, n), to the transformer's raw
-        parameters, (..., n_parameters * d, n), those of column j free of columns j and later.
+        parameters, those of column j free of columns j and later.
     """
 
     inverse_by_column = True
@@ -45,10 +46,11 @@ class Autoregressive(Bijection):
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         columns = x.mT.contiguous()
-        raw = self.net(with_context(columns, context))
-        raw = raw.unflatten(-2, (self.transformer.n_parameters, columns.shape[-2]))
-        z, log_slope = self.transformer.forward(columns, raw)
-        return z.mT, log_slope.sum(-2)
+        raw = self.net.by_blocks(with_context(columns, context), self.transformer.n_parameters)
+        blocks = columns.split([block.shape[-2] for block in raw], dim=-2)
+        z, log_slopes = zip(*map(self.transformer.forward, blocks, raw), strict=True)
+        log_det = reduce(torch.add, (log_slope.sum(-2) for log_slope in log_slopes))
+        return torch.cat(z, dim=-2).mT, log_det
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         columns = z.mT.contiguous()

@@ -31,9 +31,11 @@ class LULinear(Bijection):
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         lower, upper = self.triangles.tril(-1), self.triangles.triu(1)
         upper = upper + torch.diag_embed(self._log_diagonal().exp())
-        half = torch.linalg.solve_triangular(lower, z.mT, upper=False, unitriangular=True)
-        x = torch.linalg.solve_triangular(upper, half, upper=True).mT
-        return x, for_every_row(-self._log_diagonal().sum(-1), z)
+        unit = torch.eye(lower.shape[-1], dtype=lower.dtype, device=lower.device)
+        # once for all rows: solving for each of them would copy them twice
+        half = torch.linalg.solve_triangular(lower, unit, upper=False, unitriangular=True)
+        unmixing = torch.linalg.solve_triangular(upper, half, upper=True)
+        return product(unmixing, z.mT).mT, for_every_row(-self._log_diagonal().sum(-1), z)
 
     def _log_diagonal(self) -> Tensor:
         if self.log_diagonal is None:
