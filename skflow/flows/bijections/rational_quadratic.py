@@ -19,11 +19,13 @@ def climb(t: Tensor, s: Tensor, h: Tensor, rise: Tensor, fall: Tensor) -> tuple[
 def coordinate(up: Tensor, s: Tensor, h: Tensor, rise: Tensor, fall: Tensor) -> Tensor:
     """The coordinate t at a given height: the root of a quadratic, without cancellation.
 
-    Where b is negative, a is above h s > 0, and the other form of the root is the safe one.
+    Of a t² + b t − c, with c = s · up. Where b is negative, a is above h s > 0, and the other
+    form of the root is the safe one.
     """
-    bend = up * (rise + fall - 2 * s)
-    a, b, c = h * (s - rise) + bend, h * rise - bend, -s * up
-    root = (b.square() - 4 * a * c).clamp_min(0).sqrt()
+    bend = up * (rise + fall).sub(s, alpha=2)
+    a, b, c = torch.addcmul(bend, h, s - rise), h * rise - bend, s * up
+    root = torch.addcmul(b.square(), a, c, value=4).clamp_min(0).sqrt()
+    half = (root + b.abs()) / 2
     positive = b > 0
-    t = torch.where(positive, 2 * c, root - b) / torch.where(positive, -b - root, 2 * a)
+    t = torch.where(positive, c, half) / torch.where(positive, half, a)
     return t.clamp(0, 1)

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import softplus
 
-from skflow.flows.bijections.rational_quadratic import climb, coordinate
+from skflow.flows.bijections.rational_quadratic import coordinate
 from skflow.flows.bijections.transformer import Transformer
 
 _LEAST_SHARE = 1e-3  # of the interval, for the width and the height of a bin
@@ -47,8 +47,11 @@ class Spline(Transformer):
         rise, fall = bins.slopes.unbind(_BINS)
         s = h / w
         t = coordinate(position - bottom, s, h, rise, fall)
-        _, log_slope = climb(t, s, h, rise, fall)
-        return torch.addcmul(z, inside, left + t * w - position), -log_slope * inside
+        a, b = torch.lerp(rise, s, t), torch.lerp(s, fall, t)
+        q, m = torch.lerp(b, a, t), torch.lerp(a, b, t)
+        log_slope = ((s / q).square() * m).log()
+        x = torch.addcmul(left, t, w)
+        return torch.addcmul(z, inside, x - position), -log_slope * inside
 
 
 class _SplineForward(torch.autograd.Function):
