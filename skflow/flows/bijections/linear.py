@@ -25,8 +25,7 @@ class LULinear(Bijection):
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         log_diagonal = self._log_diagonal()
-        z = _Mix.apply(x, self.triangles, log_diagonal)
-        return z, for_every_row(log_diagonal.sum(-1), x)
+        return _Mix.apply(x, self.triangles, log_diagonal)
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         lower, upper = self.triangles.tril(-1), self.triangles.triu(1)
@@ -47,23 +46,26 @@ class _Mix(torch.autograd.Function):
     """L U x, its gradients in closed form: on small matrices autograd's notes cost the most."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, triangles: Tensor, log_diagonal: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, triangles: Tensor, log_diagonal: Tensor
+    ) -> tuple[Tensor, Tensor]:
         lower, upper = triangles.tril(-1), triangles.triu(1)
         upper.diagonal(dim1=-2, dim2=-1).copy_(log_diagonal).exp_()
         mixing = add_product(upper, lower, upper)
         ctx.save_for_backward(x, lower, upper, mixing)
-        return product(mixing, x.mT).mT
+        return product(mixing, x.mT).mT, for_every_row(log_diagonal.sum(-1), x)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, g_z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, g_z: Tensor, g_log_det: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, lower, upper, mixing = ctx.saved_tensors
         gradient = product(g_z.mT, x).sum_to_size(lower.shape)
         g_lower = product(gradient, upper.mT)
         g_upper = add_product(gradient, lower.mT, gradient)
-        g_log_diagonal = (g_upper * upper).diagonal(dim1=-2, dim2=-1).clone()
+        g_log_diagonal = (g_upper * upper).diagonal(dim1=-2, dim2=-1)
+        of_volume = g_log_det.sum(-1, keepdim=True).sum_to_size(*lower.shape[:-2], 1)
         return (
             product(mixing.mT, g_z.mT).mT,
             g_lower.tril_(-1).add_(g_upper.triu_(1)),
-            g_log_diagonal,
+            g_log_diagonal + of_volume,
         )
