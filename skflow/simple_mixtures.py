@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
 from skflow.flows.gaussians import Gaussians, Kernels
@@ -39,6 +38,8 @@ class MixtureShape:
 
 def fit_gaussians(z: Tensor, weights: Tensor, shape: MixtureShape, seed: int) -> Gaussians:
     """A Gaussian mixture of rows z (n, d), by scikit-learn."""
+    from sklearn.mixture import GaussianMixture  # here, as an import of skflow should not wait
+
     rows = resample(z, weights, min(len(z), _MOST_ROWS))
     model = GaussianMixture(
         min(shape.n_components, len(rows)),

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from sklearn.linear_model import RidgeCV
 from torch import Tensor
 
 from skflow.flows.bijections import Bijection, Chain, ClassWhiten, Regress, Whiten
@@ -160,6 +159,8 @@ def _regress(table: Table) -> Regress:
     if len(x) < 3:
         mean = torch.from_numpy(w @ x / w.sum())
         return Regress(mean.new_zeros(x.shape[1], c.shape[1]), mean)
+    from sklearn.linear_model import RidgeCV  # here, as an import of skflow should not wait for it
+
     ridge = RidgeCV(_PENALTIES * len(x), alpha_per_target=True).fit(c, x, sample_weight=w)
     return Regress(
         torch.from_numpy(ridge.coef_.reshape(x.shape[1], -1)),

@@ -225,12 +225,6 @@ def test_a_path_without_pyarrow_says_what_to_install(quick, monkeypatch):
         quick().fit("X.parquet")
 
 
-def test_importing_skflow_imports_neither_data_sets_nor_dask():
-    script = "import sys, skflow; print({'pyarrow.dataset', 'dask'} & set(sys.modules))"
-    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert out.stdout.strip() == "set()", out.stderr
-
-
 FIT_AND_SCORE = """
 import resource, sys
 import numpy as np, torch

@@ -320,7 +320,7 @@ def startup():
         return seconds(subprocess.check_call, [sys.executable, "-c", f"import {what}"])
 
     ours = importing("skflow")
-    ratio = ours / importing("torch, sklearn.mixture, sklearn.neighbors")
+    ratio = ours / importing("torch, sklearn")
     yield {"what": "import skflow", "seconds": ours, "ratios": {"over torch and sklearn": ratio}}
 
 
