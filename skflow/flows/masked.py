@@ -83,9 +83,11 @@ class MaskedMLP(MLP):
 
         Of many columns, the first ones see few units, and a part of the table stays in the
         cache while it is mapped: blocks leave out what masks would set to zero, up to half of
-        the arithmetic.
+        the arithmetic. Elsewhere than on a CPU, and compiled, there is one block: what counts
+        there is how few operations there are.
         """
-        if len(self._blocks) == 1 or torch.compiler.is_compiling():  # one graph, and a small one
+        in_blocks = columns.is_cpu and not torch.compiler.is_compiling()
+        if len(self._blocks) == 1 or not in_blocks:
             return [self(columns).unflatten(-2, (n_parameters, self.n_columns))]
         output = self.output
         raw = _ByBlocks.apply(

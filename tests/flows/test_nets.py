@@ -108,6 +108,11 @@ def test_blocks_are_the_full_pass(n_columns, n_context, hidden, shared_rows, mem
     torch.testing.assert_close(by, of)
 
 
+def test_elsewhere_than_on_a_cpu_there_is_one_block():
+    net = masked(40, 0, (8,)).to("meta")
+    assert len(net.by_blocks(inputs(40, 5).to("meta"), N_PARAMETERS)) == 1
+
+
 def stacked(nets):
     """One network whose parameters carry a leading axis, one slice a network."""
     result = copy.deepcopy(nets[0])
