@@ -155,12 +155,12 @@ STARTS: dict[str | None, type[Start]] = {
 
 
 def _regress(table: Table) -> Regress:
+    from sklearn.linear_model import RidgeCV  # here, as an import of skflow should not wait
+
     x, c, w = table.x.numpy(), table.context.numpy(), table.w.numpy()
     if len(x) < 3:
         mean = torch.from_numpy(w @ x / w.sum())
         return Regress(mean.new_zeros(x.shape[1], c.shape[1]), mean)
-    from sklearn.linear_model import RidgeCV  # here, as an import of skflow should not wait for it
-
     ridge = RidgeCV(_PENALTIES * len(x), alpha_per_target=True).fit(c, x, sample_weight=w)
     return Regress(
         torch.from_numpy(ridge.coef_.reshape(x.shape[1], -1)),

@@ -2,8 +2,6 @@
 
 import copy
 import math
-import subprocess
-import sys
 import time
 
 import pytest
@@ -114,12 +112,3 @@ def test_members_are_cheaper_together_than_one_by_one():
 
     torch.testing.assert_close(step(together, rows), one_by_one())
     assert ratio(one_by_one, lambda: step(together, rows)) > 2.2  # 3.3 when written
-
-
-LATER = {"dask", "matplotlib", "pyarrow.dataset", "sklearn.linear_model", "sklearn.mixture"}
-
-
-def test_importing_skflow_imports_nothing_that_can_wait():
-    script = f"import sys, skflow; print({LATER} & set(sys.modules))"
-    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert out.stdout.strip() == "set()", out.stderr

@@ -11,14 +11,14 @@ from torch.autograd.function import once_differentiable
 from skflow.flows.nets import MLP, REACH
 from skflow.flows.products import add_product, product
 
-_BLOCK = 16  # columns, at most, whose outputs are computed at a time
+_MOST_COLUMNS = 16  # of a block
 
 
-class Block(NamedTuple):
-    """Consecutive columns, of how many, and the first units, which are all that they see."""
+class _Block(NamedTuple):
+    """Consecutive columns, and the first units of the last hidden layer, all that they see."""
 
     columns: slice
-    n_columns: int
+    n_columns: int  # in all
     units: slice
 
     def outputs(self, matrix: Tensor) -> Tensor:
@@ -71,10 +71,10 @@ class MaskedMLP(MLP):
         self.output.mask(columns.repeat(n_parameters)[:, None] >= seen)
         # how many units of each hidden layer column j can make use of
         self._reach = [[int((d <= j).sum()) for j in range(n_columns)] for d in degrees]
-        n_blocks = -(-n_columns // _BLOCK)
+        n_blocks = -(-n_columns // _MOST_COLUMNS)
         ends = [k * n_columns // n_blocks for k in range(n_blocks + 1)]
         self._blocks = [
-            Block(slice(start, stop), n_columns, slice(self._reach[-1][stop - 1]))
+            _Block(slice(start, stop), n_columns, slice(self._reach[-1][stop - 1]))
             for start, stop in pairwise(ends)
         ]
 
@@ -147,32 +147,34 @@ class _ByBlocks(torch.autograd.Function):
         units: Tensor,
         weight: Tensor,
         bias: Tensor,
-        mask: Tensor,
-        blocks: list[Block],
+        allowed: Tensor,
+        blocks: list[_Block],
         gain: float,
     ) -> tuple[Tensor, ...]:
         weights, raw = [], []
         for block in blocks:
-            weights.append((block.weights(weight) * block.weights(mask)).flatten(-3, -2))
+            weights.append((block.weights(weight) * block.weights(allowed)).flatten(-3, -2))
             shift = block.outputs(bias.unsqueeze(-1)).flatten(-3, -2)
             raw.append(add_product(shift, weights[-1], units[..., block.units, :], gain))
-        ctx.save_for_backward(units, weight, bias, mask, *weights)
+        ctx.save_for_backward(units, weight, bias, allowed, *weights)
         ctx.blocks, ctx.gain = blocks, gain
         return tuple(raw)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *g_raw: Tensor) -> tuple[Tensor | None, ...]:
-        units, weight, bias, mask, *weights = ctx.saved_tensors
+        units, weight, bias, allowed, *weights = ctx.saved_tensors
         g_units, g_weight = torch.zeros_like(units), torch.zeros_like(weight)
         g_bias = torch.empty_like(bias)
         for block, used, g in zip(ctx.blocks, weights, g_raw, strict=True):
+            seen = units[..., block.units, :]
             g_units[..., block.units, :] += product(used.mT, g)
-            allowed, out = block.weights(mask), block.weights(g_weight)
-            seen = product(g, units[..., block.units, :].mT)
-            torch.mul(seen.sum_to_size(used.shape).view(out.shape), allowed, out=out)
-            out = block.outputs(g_bias.unsqueeze(-1))
-            out.copy_(g.sum(-1, keepdim=True).sum_to_size(*used.shape[:-1], 1).view(out.shape))
+            of_weights = block.weights(g_weight)
+            g_used = product(g, seen.mT).sum_to_size(used.shape).view(of_weights.shape)
+            torch.mul(g_used, block.weights(allowed), out=of_weights)
+            of_biases = block.outputs(g_bias.unsqueeze(-1))
+            g_shift = g.sum(-1, keepdim=True).sum_to_size(*used.shape[:-1], 1)
+            of_biases.copy_(g_shift.view(of_biases.shape))
         return g_units.mul_(ctx.gain), g_weight.mul_(ctx.gain), g_bias, None, None, None
 
 
