@@ -21,6 +21,8 @@ COMPONENTS = (2, 4, 8, 16, 24)
 BANDWIDTHS = tuple(np.geomspace(0.02, 1.0, 12))
 REGULARIZATION = 3e-3  # added to the variances, in standardised units
 _LESS = 3e-4  # tried where there are no ties: with ties it is for spikes, and they overfit
+_TOLERANCE = 1e-3  # of expectation maximisation, nats a row and step
+_ROUGHLY = 1e-2  # enough to tell how many components are best
 _MOST_ROWS = 10_000  # that a Gaussian mixture is fitted on
 _MOST_CENTRES = 2000  # of kernels: scoring a row costs as many distances
 _FILTERS = threading.Lock()  # warnings.catch_warnings is the process's, not the thread's
@@ -36,7 +38,9 @@ class MixtureShape:
     score: float = -np.inf
 
 
-def fit_gaussians(z: Tensor, weights: Tensor, shape: MixtureShape, seed: int) -> Gaussians:
+def fit_gaussians(
+    z: Tensor, weights: Tensor, shape: MixtureShape, seed: int, tol: float = _TOLERANCE
+) -> Gaussians:
     """A Gaussian mixture of rows z (n, d), by scikit-learn."""
     from sklearn.mixture import GaussianMixture  # here, as an import of skflow should not wait
 
@@ -45,6 +49,7 @@ def fit_gaussians(z: Tensor, weights: Tensor, shape: MixtureShape, seed: int) ->
         min(shape.n_components, len(rows)),
         reg_covar=shape.regularization,
         init_params="k-means++",
+        tol=tol,
         random_state=seed,
     )
     # the rows are numpy's, whatever arrays the caller has told scikit-learn to expect
@@ -81,7 +86,7 @@ def choose_mixture(
 
     def score(k: int, regularization: float) -> MixtureShape:
         shape = MixtureShape(k, regularization)
-        model = fit_gaussians(z[~left_out], weights[~left_out], shape, seed)
+        model = fit_gaussians(z[~left_out], weights[~left_out], shape, seed, _ROUGHLY)
         return replace(shape, score=_mean(model.log_prob(z[left_out]), weights[left_out]))
 
     best, in_vain = score(COMPONENTS[0], REGULARIZATION), 0

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from scipy.stats import multivariate_normal
+from scipy.special import logsumexp
+from scipy.stats import multivariate_normal, norm
 from sklearn.neighbors import KernelDensity
 
 from skflow.flows.gaussians import Gaussians, Kernels
@@ -49,6 +50,14 @@ def test_kernels_are_scikit_learns():
     ours = fit_kernels(Z, ONES, 0.3).log_prob(1.5 * Z)
     theirs = KernelDensity(bandwidth=0.3).fit(Z.numpy()).score_samples(1.5 * Z.numpy())
     np.testing.assert_allclose(ours.numpy(), theirs, rtol=1e-9)
+
+
+@pytest.mark.parametrize("bandwidth", [0.3, 0.01])
+def test_kernels_far_from_their_centres(bandwidth):  # where scikit-learn's trees round
+    rows = torch.cat([Z - 1, 3 * Z, 100 * Z])  # more than are scored at a time
+    ours = fit_kernels(Z, ONES, bandwidth).log_prob(rows)
+    each = norm(Z.numpy(), bandwidth).logpdf(rows.numpy()[:, None]).sum(-1)
+    np.testing.assert_allclose(ours.numpy(), logsumexp(each, axis=1) - np.log(300), rtol=1e-12)
 
 
 def test_weighted_kernels_are_scikit_learns():

@@ -8,6 +8,8 @@ from torch import Generator, Tensor
 from skflow.flows.density import Density
 
 _LOG_2PI = math.log(2 * math.pi)
+_MOST_DISTANCES = 200_000  # at a time, that they stay in the cache
+_NOTHING = -80.0  # exp of it is lost in a sum, and of much less is slow: no normal number
 
 
 class Gaussians(Density):
@@ -67,21 +69,39 @@ class Kernels(Density):
         self.register_buffer("bandwidth", bandwidth)
 
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        offsets = (x.mT.unsqueeze(-1) - self.centres.mT.unsqueeze(1)) / self.bandwidth  # (d, n, k)
-        each = -0.5 * _squares(offsets, dim=0) + self.log_weights
         log_norm = x.shape[-1] * (self.bandwidth.log() + 0.5 * _LOG_2PI)
-        return torch.logsumexp(each, dim=-1) - log_norm
+        if torch.compiler.is_compiling() or not x.is_cpu:
+            return self._log_sums(x) - log_norm
+        blocks = x.split(max(1, _MOST_DISTANCES // len(self.centres)))
+        return torch.cat([self._log_sums(rows) for rows in blocks]) - log_norm
 
     def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
         chosen = _draw(self.log_weights, n, generator)
         noise = torch.randn(n, self.centres.shape[1], generator=generator, dtype=torch.float64)
         return self.centres[chosen] + self.bandwidth * noise.to(self.centres)
 
+    def _log_sums(self, x: Tensor) -> Tensor:
+        """log Σ weight · exp(−squared distance / 2), (n,)."""
+        largest = _largest(x)
+        exponents = self.log_weights
+        for column, centres in zip(x.unbind(-1), self.centres.unbind(-1), strict=True):
+            offsets = (column.unsqueeze(-1) - centres) / self.bandwidth
+            offsets = offsets.clamp(-largest, largest)
+            exponents = torch.addcmul(exponents, offsets, offsets, value=-0.5)
+        top = exponents.amax(-1, keepdim=True)
+        terms = (exponents - top).clamp_min(_NOTHING).exp()
+        return terms.sum(-1).log() + top.squeeze(-1)
+
 
 def _squares(x: Tensor, dim: int) -> Tensor:
     """Sum of squares, finite however large x is."""
-    largest = math.sqrt(torch.finfo(x.dtype).max / (4 * x.shape[dim]))
+    largest = _largest(x.transpose(dim, -1))
     return x.clamp(-largest, largest).square().sum(dim)
+
+
+def _largest(x: Tensor) -> float:
+    """Of values whose squares can be summed along the last axis."""
+    return math.sqrt(torch.finfo(x.dtype).max / (4 * x.shape[-1]))
 
 
 def _draw(log_weights: Tensor, n: int, generator: Generator) -> Tensor:
