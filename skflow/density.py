@@ -208,7 +208,8 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            Rows in the units of X, float64.
+            Rows in the units of X, float64. Of many rows, drawn at once, the networks are in
+            float32: it moves them by some millionth of a standard deviation.
         """
         check_is_fitted(self)
         return self._sample(check_count("n_samples", n_samples), random_state)

@@ -203,6 +203,7 @@ class FlowEstimator(TellsCallbacks, FlowParameters):
     def _sample(
         self, n_samples: int, random_state: Seed, context: np.ndarray | None = None
     ) -> np.ndarray:
+        keep_freed_memory()
         seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
         generator = torch.Generator().manual_seed(int(seed))
         given = None if context is None else self._tensor(context)
