@@ -48,7 +48,10 @@ from skflow.validation import (
 )
 from skflow.version import __version__
 
-_BLOCK = 2048  # rows scored at a time: memory does not grow with the rows
+# rows scored at a time, that memory does not grow with them: enough for small operations, few
+# enough for the cache
+_BLOCK, _BLOCK_OF_FEW_COLUMNS = 2048, 4096
+_FEW_COLUMNS = 8
 _MANY_ROWS = 500_000  # whose scores are worth compiling for
 
 
@@ -191,11 +194,12 @@ class FlowEstimator(TellsCallbacks, FlowParameters):
         plain, many = density.log_prob, len(rows) >= _MANY_ROWS
         fast = compiled(plain, self.compile and many and is_compilable(density))
         start = 0
+        size = _BLOCK_OF_FEW_COLUMNS if rows.shape[1] <= _FEW_COLUMNS else _BLOCK
         with torch.no_grad():
-            for block in in_blocks(rows, _BLOCK):
+            for block in in_blocks(rows, size):
                 at = slice(start, start + len(block))
                 given = None if context is None else self._tensor(context[at])
-                log_prob = fast if len(block) == _BLOCK else plain
+                log_prob = fast if len(block) == size else plain
                 out[at] = log_prob(self._tensor(block), given).cpu().numpy()
                 start = at.stop
         return out

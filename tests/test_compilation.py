@@ -43,7 +43,7 @@ def test_nothing_is_compiled_unasked():
 @pytest.mark.parametrize("family", ["nsf_ar", "realnvp", "flow_matching", "flow_matching_ot"])
 def test_compiled_fit_and_scores_are_the_plain_ones(quick, moons, more_moons, monkeypatch, family):
     monkeypatch.setattr(estimators, "_MANY_ROWS", 1)
-    monkeypatch.setattr(estimators, "_BLOCK", len(more_moons))
+    monkeypatch.setattr(estimators, "_BLOCK_OF_FEW_COLUMNS", len(more_moons))
     # few steps, for rounding grows from step to step
     settings = {"flow": family, "dropout": 0.0, "early_stopping": False, "max_iter": 10}
     plain = quick(**settings).fit(moons)
