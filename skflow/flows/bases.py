@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import torch
-from scipy.special import gammaincinv, stdtr, stdtrit
+from scipy.special import stdtr, stdtrit
 from torch import Generator, Tensor, nn
 
 from skflow.flows.density import Base
@@ -66,9 +66,9 @@ class MultivariateT(Base):
     def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
         """Draw n rows, (n, d) in float64 on the CPU."""
         normal = torch.randn(n, self.n_features, generator=generator, dtype=torch.float64)
-        uniform = torch.rand(n, 1, generator=generator, dtype=torch.float64)
+        seed = int(torch.randint(2**63 - 1, (), generator=generator))
         df = self._df()
-        chi2 = 2 * gammaincinv(df / 2, uniform.numpy())
+        chi2 = np.random.default_rng(seed).chisquare(df, (n, 1))  # torch has no public one
         return normal * torch.from_numpy(np.sqrt(df / np.maximum(chi2, 1e-300)))
 
     @property
