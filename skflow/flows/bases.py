@@ -68,7 +68,7 @@ class MultivariateT(Base):
         normal = torch.randn(n, self.n_features, generator=generator, dtype=torch.float64)
         seed = int(torch.randint(2**63 - 1, (), generator=generator))
         df = self._df()
-        chi2 = np.random.default_rng(seed).chisquare(df, (n, 1))  # torch has no public one
+        chi2 = np.random.default_rng(seed).chisquare(df, (n, 1))  # torch has no such draws
         return normal * torch.from_numpy(np.sqrt(df / np.maximum(chi2, 1e-300)))
 
     @property

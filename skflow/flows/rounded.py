@@ -42,8 +42,8 @@ class Rounded(nn.Module):
 def with_rounded_nets(chain: Chain) -> Chain:
     """A copy of a chain, its networks in float32."""
     chain = copy.deepcopy(chain)
-    for link in chain.links:
-        net = getattr(link, "net", None)
+    for part in list(chain.modules()):
+        net = getattr(part, "net", None)
         if isinstance(net, MLP):
-            link.net = Rounded(net)
+            part.net = Rounded(net)
     return chain

@@ -70,6 +70,13 @@ def test_the_flow_itself_stays_as_it_was(family):
     assert all(torch.equal(after[name], value) for name, value in before.items())
 
 
+def test_networks_of_a_chain_within_the_chain_are_rounded_too():
+    chain = with_rounded_nets(Chain([bent("nsf").chain]))
+    weights = {p.dtype for name, p in chain.named_parameters() if ".net." in name}
+    others = {p.dtype for name, p in chain.named_parameters() if ".net." not in name}
+    assert (weights, others) == ({torch.float32}, {torch.float64})
+
+
 def test_infinite_inputs_of_a_network_are_cut_off_as_in_float64():
     chain = Chain(list(bent("nsf", n_context=0).chain.links))
     far = torch.tensor([[1e200, 0.5, -1e200]], dtype=torch.float64)  # no float32
