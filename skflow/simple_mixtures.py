@@ -22,7 +22,8 @@ BANDWIDTHS = tuple(np.geomspace(0.02, 1.0, 12))
 REGULARIZATION = 3e-3  # added to the variances, in standardised units
 _LESS = 3e-4  # tried where there are no ties: with ties it is for spikes, and they overfit
 _TOLERANCE = 1e-3  # of expectation maximisation, nats a row and step
-_ROUGHLY = 1e-2  # enough to tell how many components are best
+_ROUGHLY = 1e-2  # enough to tell how many components are best, where left-out rows are many
+_MANY_ROWS = 2000
 _MOST_ROWS = 10_000  # that a Gaussian mixture is fitted on
 _MOST_CENTRES = 2000  # of kernels: scoring a row costs as many distances
 _FILTERS = threading.Lock()  # warnings.catch_warnings is the process's, not the thread's
@@ -84,9 +85,11 @@ def choose_mixture(
     More components are tried until they have not helped twice in a row.
     """
 
+    tol = _TOLERANCE if len(z) < _MANY_ROWS else _ROUGHLY
+
     def score(k: int, regularization: float) -> MixtureShape:
         shape = MixtureShape(k, regularization)
-        model = fit_gaussians(z[~left_out], weights[~left_out], shape, seed, _ROUGHLY)
+        model = fit_gaussians(z[~left_out], weights[~left_out], shape, seed, tol)
         return replace(shape, score=_mean(model.log_prob(z[left_out]), weights[left_out]))
 
     best, in_vain = score(COMPONENTS[0], REGULARIZATION), 0
