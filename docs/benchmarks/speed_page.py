@@ -85,7 +85,7 @@ def draw(records):
     columns.minorticks_off()
     columns.set_xticks(at, [str(d) for d in at])
     columns.set_yticks([0.2, 0.5, 1, 2, 5], ["0.2", "0.5", "1", "2", "5"])
-    columns.legend(fontsize="small", loc="lower right")
+    columns.legend(fontsize="small", loc="upper left")
     figure.savefig(HERE.parent / "images" / "speed.png", dpi=120)
 
 
