@@ -40,10 +40,14 @@ class Rounded(nn.Module):
 
 
 def with_rounded_nets(chain: Chain) -> Chain:
-    """A copy of a chain, its networks in float32."""
+    """A copy of a chain, its networks in float32; the chain itself where it has none."""
+    if not any(map(_has_net, chain.modules())):
+        return chain
     chain = copy.deepcopy(chain)
-    for part in list(chain.modules()):
-        net = getattr(part, "net", None)
-        if isinstance(net, MLP):
-            part.net = Rounded(net)
+    for part in filter(_has_net, list(chain.modules())):
+        part.net = Rounded(part.net)  # type: ignore[arg-type]
     return chain
+
+
+def _has_net(part: nn.Module) -> bool:
+    return isinstance(getattr(part, "net", None), MLP)

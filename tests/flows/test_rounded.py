@@ -77,6 +77,11 @@ def test_networks_of_a_chain_within_the_chain_are_rounded_too():
     assert (weights, others) == ({torch.float32}, {torch.float64})
 
 
+def test_a_chain_without_networks_is_not_copied():
+    chain = Chain(list(bent("planar", n_context=0).chain.links))
+    assert with_rounded_nets(chain) is chain
+
+
 def test_infinite_inputs_of_a_network_are_cut_off_as_in_float64():
     chain = Chain(list(bent("nsf", n_context=0).chain.links))
     far = torch.tensor([[1e200, 0.5, -1e200]], dtype=torch.float64)  # no float32
