@@ -23,7 +23,7 @@ REGULARIZATION = 3e-3  # added to the variances, in standardised units
 _LESS = 3e-4  # tried where there are no ties: with ties it is for spikes, and they overfit
 _TOLERANCE = 1e-3  # of expectation maximisation, nats a row and step
 _ROUGHLY = 1e-2  # enough to tell how many components are best, where left-out rows are many
-_MANY_ROWS = 2000
+_MANY_ROWS = 2000  # from which on mixtures are compared roughly: fewer are fitted in no time
 _MOST_ROWS = 10_000  # that a Gaussian mixture is fitted on
 _MOST_CENTRES = 2000  # of kernels: scoring a row costs as many distances
 _FILTERS = threading.Lock()  # warnings.catch_warnings is the process's, not the thread's
@@ -42,7 +42,10 @@ class MixtureShape:
 def fit_gaussians(
     z: Tensor, weights: Tensor, shape: MixtureShape, seed: int, tol: float = _TOLERANCE
 ) -> Gaussians:
-    """A Gaussian mixture of rows z (n, d), by scikit-learn."""
+    """A Gaussian mixture of rows z (n, d), by scikit-learn.
+
+    It ends where a step gains less than `tol` nats a row.
+    """
     from sklearn.mixture import GaussianMixture  # here, as an import of skflow should not wait
 
     rows = resample(z, weights, min(len(z), _MOST_ROWS))
@@ -84,7 +87,6 @@ def choose_mixture(
 
     More components are tried until they have not helped twice in a row.
     """
-
     tol = _TOLERANCE if len(z) < _MANY_ROWS else _ROUGHLY
 
     def score(k: int, regularization: float) -> MixtureShape:

@@ -35,9 +35,9 @@ class Gaussians(Density):
 
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         centred = (x.unsqueeze(0) - self.means.unsqueeze(1)).mT  # (k, d, n)
-        white = torch.linalg.solve_triangular(self.factors, centred, upper=False)
+        white = _cut(torch.linalg.solve_triangular(self.factors, centred, upper=False), x)
         log_norm = self.factors.diagonal(dim1=-2, dim2=-1).log().sum(-1, keepdim=True)
-        each = -0.5 * (_squares(white, dim=-2) + x.shape[-1] * _LOG_2PI) - log_norm
+        each = -0.5 * (white.square().sum(-2) + x.shape[-1] * _LOG_2PI) - log_norm
         return torch.logsumexp(each + self.log_weights.unsqueeze(-1), dim=0)
 
     def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
@@ -82,26 +82,19 @@ class Kernels(Density):
 
     def _log_sums(self, x: Tensor) -> Tensor:
         """log Σ weight · exp(−squared distance / 2), (n,)."""
-        largest = _largest(x)
         exponents = self.log_weights
         for column, centres in zip(x.unbind(-1), self.centres.unbind(-1), strict=True):
-            offsets = (column.unsqueeze(-1) - centres) / self.bandwidth
-            offsets = offsets.clamp(-largest, largest)
+            offsets = _cut((column.unsqueeze(-1) - centres) / self.bandwidth, x)
             exponents = torch.addcmul(exponents, offsets, offsets, value=-0.5)
         top = exponents.amax(-1, keepdim=True)
         terms = (exponents - top).clamp_min(_NOTHING).exp()
         return terms.sum(-1).log() + top.squeeze(-1)
 
 
-def _squares(x: Tensor, dim: int) -> Tensor:
-    """Sum of squares, finite however large x is."""
-    largest = _largest(x.transpose(dim, -1))
-    return x.clamp(-largest, largest).square().sum(dim)
-
-
-def _largest(x: Tensor) -> float:
-    """Of values whose squares can be summed along the last axis."""
-    return math.sqrt(torch.finfo(x.dtype).max / (4 * x.shape[-1]))
+def _cut(offsets: Tensor, x: Tensor) -> Tensor:
+    """Offsets of rows x (n, d), so that the sum of the d squares of a row is finite."""
+    largest = math.sqrt(torch.finfo(x.dtype).max / (4 * x.shape[-1]))
+    return offsets.clamp(-largest, largest)
 
 
 def _draw(log_weights: Tensor, n: int, generator: Generator) -> Tensor:
