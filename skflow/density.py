@@ -208,8 +208,8 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            Rows in the units of X, float64. Of many rows, drawn at once, the networks are in
-            float32: it moves them by some millionth of a standard deviation.
+            Rows in the units of X, float64. Of thousands, drawn at once, the networks are in
+            float32, which moves a row by some 1e-7 standard deviations, seldom by more than 1e-5.
         """
         check_is_fitted(self)
         return self._sample(check_count("n_samples", n_samples), random_state)

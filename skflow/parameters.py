@@ -126,10 +126,11 @@ class FlowParameters(BaseEstimator):
         "cuda", "cuda:1", "mps".
     dtype : {"float64", "float32"}, default="float64"
         Precision of scores and draws; training is in float32. "float32" takes about half the
-        time for scores, and a quarter less for draws, whose networks are in float32 anyhow
-        where many rows are drawn. It gives up some invariances: a row's score then depends on
-        the rows beside it, on the units of its columns and on the device in the sixth digit,
-        and beyond 1e15 standard deviations scores fall no further. On "mps" it is all there is.
+        time for scores, and a fifth to two fifths less for draws, whose networks are in float32
+        anyhow where many rows are drawn. It gives up some invariances: a row's score then
+        depends on the rows beside it, on the units of its columns and on the device in the sixth
+        digit, and beyond 1e15 standard deviations scores fall no further. On "mps" it is all
+        there is.
     compile : bool, default=False
         Whether training steps, and scores of many rows, go through torch.compile. Compiling
         takes some ten seconds a fit, up to a minute the first time, and needs a C++ compiler;

@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 
 from skflow.flows.bijections import Chain, Continuous
 from skflow.flows.density import Density
-from skflow.flows.rounded import with_rounded_nets
+from skflow.flows.float32_nets import with_float32_nets
 
 # What is mapped at a time: enough for small operations, few enough for the cache.
 _MOST_VALUES, _MOST_ROWS = 65_536, 4096
@@ -52,13 +52,14 @@ class Flow(Density):
     def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
         """Draw n rows, (n, d), in the dtype and on the device of the chain.
 
-        Where they are many, with the networks in float32: see `with_rounded_nets`.
+        Where they are many, with the networks in float32: see `with_float32_nets`.
         """
         context = self._given(context)
         z = self.base.sample(n, generator, context).to(self._like())
         x = torch.empty_like(z)
         block = self._rows_at_a_time(z.shape[-1])
-        chain = self.chain if n <= block else with_rounded_nets(self.chain)
+        # few rows are not worth a copy of the networks
+        chain = self.chain if n <= block else with_float32_nets(self.chain)
         for start in range(0, n, block):
             rows = slice(start, start + block)
             given = None if context is None else context[rows]

@@ -9,9 +9,9 @@ import skflow.flows.flow as flows
 from skflow.flows.bases import StandardNormal
 from skflow.flows.bijections import Chain
 from skflow.flows.families import links_of
+from skflow.flows.float32_nets import with_float32_nets
 from skflow.flows.flow import Flow
 from skflow.flows.registry import Sizes
-from skflow.flows.rounded import with_rounded_nets
 
 MANY = 20_000  # more than are drawn at a time
 NAMES = ["planar", "radial", "realnvp", "maf", "nsf", "nsf_ar"]
@@ -37,7 +37,7 @@ def draw(flow, n, n_context=2):
 def test_rows_move_by_rounding_only(monkeypatch, family):
     flow = bent(family)
     rounded = draw(flow, MANY)
-    monkeypatch.setattr(flows, "with_rounded_nets", lambda chain: chain)
+    monkeypatch.setattr(flows, "with_float32_nets", lambda chain: chain)
     exact = draw(flow, MANY)
     moved = (rounded - exact).abs() / exact.std(0)
     assert rounded.dtype == torch.float64
@@ -55,7 +55,7 @@ def test_no_two_rows_fall_together(family):
 def test_few_rows_are_exact(monkeypatch):
     flow = bent("nsf")
     few = draw(flow, 1000)
-    monkeypatch.setattr(flows, "with_rounded_nets", lambda chain: chain)
+    monkeypatch.setattr(flows, "with_float32_nets", lambda chain: chain)
     assert torch.equal(draw(flow, 1000), few)
 
 
@@ -71,7 +71,7 @@ def test_the_flow_itself_stays_as_it_was(family):
 
 
 def test_networks_of_a_chain_within_the_chain_are_rounded_too():
-    chain = with_rounded_nets(Chain([bent("nsf").chain]))
+    chain = with_float32_nets(Chain([bent("nsf").chain]))
     weights = {p.dtype for name, p in chain.named_parameters() if ".net." in name}
     others = {p.dtype for name, p in chain.named_parameters() if ".net." not in name}
     assert (weights, others) == ({torch.float32}, {torch.float64})
@@ -79,11 +79,16 @@ def test_networks_of_a_chain_within_the_chain_are_rounded_too():
 
 def test_a_chain_without_networks_is_not_copied():
     chain = Chain(list(bent("planar", n_context=0).chain.links))
-    assert with_rounded_nets(chain) is chain
+    assert with_float32_nets(chain) is chain
 
 
-def test_infinite_inputs_of_a_network_are_cut_off_as_in_float64():
+def test_a_chain_in_float32_is_not_copied():
+    chain = bent("nsf").float().chain
+    assert with_float32_nets(chain) is chain
+
+
+def test_inputs_beyond_float32_steer_as_they_do_in_float64():
     chain = Chain(list(bent("nsf", n_context=0).chain.links))
     far = torch.tensor([[1e200, 0.5, -1e200]], dtype=torch.float64)  # no float32
-    rounded, exact = (c.inverse(far)[0].numpy() for c in (with_rounded_nets(chain), chain))
+    rounded, exact = (c.inverse(far)[0].numpy() for c in (with_float32_nets(chain), chain))
     np.testing.assert_allclose(rounded, exact, rtol=1e-5)
