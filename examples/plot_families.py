@@ -13,7 +13,7 @@ import torch
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
 
-from skflow.flows.registry import BIJECTIONS, Sizes
+from skflow.flows.layers import BIJECTIONS, Sizes
 
 # %%
 # Layers start near the identity, which would be no picture; so their parameters are moved by

@@ -1,12 +1,12 @@
 """Normalizing-flow density estimation in scikit-learn's manner."""
 
-from skflow.classification import NormalizingFlowClassifier
-from skflow.density import NormalizingFlowDensity
-from skflow.exceptions import DegenerateColumnWarning, InvalidFileError
-from skflow.outliers import NormalizingFlowOutlierDetector
-from skflow.persistence import load, save
-from skflow.regression import NormalizingFlowRegressor
-from skflow.version import __version__
+from skflow.estimators.classifier import NormalizingFlowClassifier
+from skflow.estimators.density import NormalizingFlowDensity
+from skflow.estimators.io import load, save
+from skflow.estimators.outlier_detector import NormalizingFlowOutlierDetector
+from skflow.estimators.regressor import NormalizingFlowRegressor
+from skflow.runtime.exceptions import DegenerateColumnWarning, InvalidFileError
+from skflow.runtime.version import __version__
 
 __all__ = [
     "DegenerateColumnWarning",

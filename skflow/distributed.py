@@ -9,7 +9,7 @@ from itertools import count
 import torch
 import torch.distributed as dist
 
-from skflow.team import Processes, Team, fitting_with
+from skflow.runtime.processes import Processes, Team, fitting_with
 
 _meetings = count()
 

@@ -9,10 +9,10 @@ import numpy as np
 _SCRIPT = """
 import os, signal
 import numpy as np
-import skflow.checkpoint, skflow.estimator, skflow.sources
+import skflow.serialization.checkpoint, skflow.estimators.flow_estimator, skflow.data.sources
 from skflow import {estimator}
 
-class Killed(skflow.checkpoint.Checkpoint):
+class Killed(skflow.serialization.checkpoint.Checkpoint):
     n_written = 0
 
     due = True
@@ -23,8 +23,8 @@ class Killed(skflow.checkpoint.Checkpoint):
         if Killed.n_written == {n_written}:
             os.kill(os.getpid(), signal.SIGKILL)
 
-skflow.estimator.Checkpoint = Killed
-skflow.sources._CHUNK = {chunk}
+skflow.estimators.flow_estimator.Checkpoint = Killed
+skflow.data.sources._CHUNK = {chunk}
 X = np.load({rows!r})
 {estimator}(**{params!r}).fit({arguments})
 """

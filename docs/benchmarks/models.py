@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from peers import PEERS
 
-import skflow.parts
-import skflow.recipe
+import skflow.fitting.components
+import skflow.fitting.defaults
 from skflow import NormalizingFlowDensity
 
 PRESETS = {"skflow": {}, "skflow fast": {"effort": "fast"}}
@@ -60,13 +60,13 @@ class Preset:
 
 def _diagonal_start():
     """Whitening that only scales: the start's correlations are left to the flow."""
-    fit_t = skflow.parts.fit_t
+    fit_t = skflow.fitting.components.fit_t
 
     def diagonal(rows, weights, shape):
         location, factor = fit_t(rows, weights, shape)
         return location, np.diag(np.linalg.norm(factor, axis=1))
 
-    return mock.patch.object(skflow.parts, "fit_t", diagonal)
+    return mock.patch.object(skflow.fitting.components, "fit_t", diagonal)
 
 
 ABLATIONS = {

@@ -10,11 +10,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
-from skflow.compose.checks import check_square, checked_rows
+from skflow.compose.dimensions import check_square, checked_rows
 from skflow.compose.domains import in_domain
+from skflow.compose.inverse import inverse
 from skflow.compose.log_dets import log_abs_det
-from skflow.compose.sampling import inverse
-from skflow.validation import column_name
+from skflow.data.validation import column_name
 
 
 @log_abs_det.register

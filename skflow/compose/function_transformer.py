@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.preprocessing import FunctionTransformer
 
-from skflow.compose.checks import check_square, checked_rows
+from skflow.compose.dimensions import check_square, checked_rows
 from skflow.compose.log_dets import log_abs_det
 
 _LEVELS = 16  # steps, from large to small

@@ -14,7 +14,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from skflow.compose.checks import check_square, checked_rows
+from skflow.compose.dimensions import check_square, checked_rows
 
 
 @singledispatch

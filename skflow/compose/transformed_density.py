@@ -19,11 +19,11 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skflow.compose.checks import check_square
+from skflow.compose.dimensions import check_square
 from skflow.compose.domains import in_domain
+from skflow.compose.inverse import draw
 from skflow.compose.log_dets import log_abs_det
-from skflow.compose.sampling import draw
-from skflow.validation import check_count, check_finite, explained_conversion
+from skflow.data.validation import check_count, check_finite, explained_conversion
 
 
 def _density_can_sample(estimator: "TransformedDensity") -> bool:
@@ -104,6 +104,8 @@ class TransformedDensity(DensityMixin, BaseEstimator):
     >>> search.best_estimator_.sample(2, random_state=0).shape
     (2, 2)
     """
+
+    __module__ = "skflow.compose"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "transformer": [HasMethods(["fit", "transform"]), StrOptions({"passthrough"})],

@@ -7,8 +7,7 @@ from torch import Generator
 
 from skflow.flows.bijections import Bijection, LULinear, Reverse, Scale
 from skflow.flows.bijections.continuous import Path
-from skflow.flows.paths import Coupled, Independent, by_noise, evenly
-from skflow.flows.registry import (
+from skflow.flows.layers import (
     Layer,
     Sizes,
     autoregressive,
@@ -17,6 +16,7 @@ from skflow.flows.registry import (
     planar,
     radial,
 )
+from skflow.flows.probability_paths import Coupled, Independent, by_noise, evenly
 
 _STEPS = 4  # of the solver, for what other families call a layer
 

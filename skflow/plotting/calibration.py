@@ -7,11 +7,11 @@ from numpy.typing import ArrayLike
 from scipy.stats import binom
 from sklearn.utils import check_random_state
 
-from skflow.draws import draw_rows
+from skflow.data.sampling import draw_rows
+from skflow.data.validation import check_count, check_levels
 from skflow.plotting.canvas import BLUE, GREY, INK, Style, axes_or_new, check_matplotlib, styled
 from skflow.plotting.columns import as_fitted
 from skflow.plotting.regions import uniform_band
-from skflow.validation import check_count, check_levels
 
 Kind = Literal["qq", "histogram"]
 

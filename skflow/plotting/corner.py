@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
-from skflow.draws import draw_rows
+from skflow.data.sampling import draw_rows
 from skflow.plotting.canvas import BLUE, VERMILION, Style, check_matplotlib, styled
 from skflow.plotting.columns import margins, names_of, rows_of, some_of
 

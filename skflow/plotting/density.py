@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skflow.data.validation import check_count, check_levels
 from skflow.plotting.canvas import (
     BLUE,
     GREY,
@@ -18,7 +19,6 @@ from skflow.plotting.canvas import (
 )
 from skflow.plotting.columns import as_fitted, margins, names_of, rows_of, some_of
 from skflow.plotting.regions import region_levels
-from skflow.validation import check_count, check_levels
 
 _MASSES = (0.5, 0.9, 0.99)
 

@@ -11,10 +11,10 @@ import torch
 from torch import Generator, Tensor
 
 from skflow.training.batches import Rows
-from skflow.training.members import Members
+from skflow.training.early_stopping import Best
 from skflow.training.optimizer import Adam
-from skflow.training.stopping import Best
-from skflow.training.stream import Stream
+from skflow.training.shuffle_buffer import Stream
+from skflow.training.stacked_flows import Members
 
 _CLIP = 3.0  # largest gradient norm of a member
 _FAILURES = 5  # checks in a row without one finite step before training gives up

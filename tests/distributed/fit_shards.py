@@ -15,15 +15,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-import skflow.estimator
+import skflow.estimators.flow_estimator
 from skflow import (
     NormalizingFlowClassifier,
     NormalizingFlowDensity,
     NormalizingFlowOutlierDetector,
     NormalizingFlowRegressor,
 )
-from skflow.checkpoint import Checkpoint
 from skflow.distributed import shards
+from skflow.serialization.checkpoint import Checkpoint
 
 QUICK = {
     "n_transforms": 2,
@@ -64,7 +64,7 @@ def main(folder, name, failure=None):
     if failure in ("killed", "resumed"):
         estimator.set_params(checkpoint=Path(folder) / "checkpoint")
     if failure == "killed":
-        skflow.estimator.Checkpoint = Killed
+        skflow.estimators.flow_estimator.Checkpoint = Killed
     for k in range(5):  # processes that have met part, and meet again
         with shards(timeout=20) as team:
             assert team.gather(team.rank + k) == [k, k + 1]

@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.datasets import make_moons
 
 from skflow.distributed import shards
-from skflow.team import current_team
+from skflow.runtime.processes import current_team
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Generator
 
-from skflow.flows.bases import MultivariateT, StandardNormal
 from skflow.flows.bijections import Chain, Reverse, Scale
+from skflow.flows.distributions.flow import Flow
+from skflow.flows.distributions.normal_and_t import MultivariateT, StandardNormal
 from skflow.flows.families import FAMILIES, links_of
-from skflow.flows.flow import Flow
-from skflow.flows.registry import Sizes
+from skflow.flows.layers import Sizes
 
 WIDTHS = [1, 2, 5]
 # a transform of them is four steps

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch import Generator
 
-from skflow.training.batches import Rows, deal_folds, effective_size, merge, spread
+from skflow.data.weighted_rows import deal_folds, effective_size, merge, spread
+from skflow.training.batches import Rows
 
 bounded = settings(deadline=None, derandomize=True, max_examples=100)
 

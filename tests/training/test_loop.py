@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import Generator, nn
 
-from skflow.flows.bases import MultivariateT
 from skflow.flows.bijections import Chain
+from skflow.flows.distributions.flow import Flow
+from skflow.flows.distributions.normal_and_t import MultivariateT
 from skflow.flows.families import links_of
-from skflow.flows.flow import Flow
-from skflow.flows.registry import Sizes
+from skflow.flows.layers import Sizes
 from skflow.training.batches import Rows
 from skflow.training.loop import Schedule, train, validate
-from skflow.training.members import Members
+from skflow.training.stacked_flows import Members
 
 SCHEDULE = Schedule(n_steps=60, batch_size=50, learning_rate=0.01, check_every=5)
 

@@ -1,7 +1,6 @@
 """Continuous flows: data are carried to noise along a velocity."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,13 +9,12 @@ from scipy.integrate import RK45
 from torch import Generator, Tensor
 
 from skflow.flows.bijections.bijection import Bijection
+from skflow.flows.nets.velocity_field import Field
 
 QUARTER_TURN = math.pi / 2
 
 _STAGES: list[tuple[list[float], float]] = list(zip(RK45.A.tolist(), RK45.C.tolist(), strict=True))
 _WEIGHTS: list[float] = RK45.B.tolist()
-
-Field = Callable[[Tensor, float], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)

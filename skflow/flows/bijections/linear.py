@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from skflow.flows.bijections.bijection import Bijection, for_every_row
-from skflow.flows.products import add_product, product
+from skflow.flows.nets.matmul import add_product, product
 
 
 class LULinear(Bijection):

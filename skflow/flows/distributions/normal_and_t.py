@@ -1,0 +1,89 @@
+"""Base densities: what the latent side of a flow looks like."""
+
+import math
+
+import numpy as np
+import torch
+from scipy.special import stdtr, stdtrit
+from torch import Generator, Tensor, nn
+
+from skflow.flows.distributions.distribution import Base
+
+_LOG_2PI = math.log(2 * math.pi)
+
+
+class StandardNormal(Base):
+    """The standard normal in d dimensions."""
+
+    def __init__(self, n_features: int):
+        super().__init__()
+        self.n_features = n_features
+
+    def log_prob(self, z: Tensor, context: Tensor | None = None) -> Tensor:
+        """log p(z), (..., d) to (...)."""
+        largest = math.sqrt(torch.finfo(z.dtype).max / (2 * self.n_features))
+        squares = z.clamp(-largest, largest).square().sum(-1)  # finite, however far out
+        return -0.5 * (squares + self.n_features * _LOG_2PI)
+
+    def cdf(self, z: Tensor) -> Tensor:
+        return torch.special.ndtr(z)
+
+    def quantile(self, levels: Tensor) -> Tensor:
+        return torch.special.ndtri(levels)
+
+    def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
+        """Draw n rows, (n, d) in float64 on the CPU."""
+        return torch.randn(n, self.n_features, generator=generator, dtype=torch.float64)
+
+
+class MultivariateT(Base):
+    """The standard multivariate Student t in d dimensions, with trainable degrees of freedom.
+
+    log p(z) = log Γ((ν+d)/2) − log Γ(ν/2) − d/2 log(νπ) − (ν+d)/2 log(1 + ‖z‖²/ν)
+    """
+
+    def __init__(self, n_features: int, df: float):
+        super().__init__()
+        self.n_features = n_features
+        self.log_df = nn.Parameter(torch.tensor(math.log(df)))
+
+    def log_prob(self, z: Tensor, context: Tensor | None = None) -> Tensor:
+        """log p(z), (..., d) to (...)."""
+        d, log_df = self.n_features, self._log_df()
+        df = log_df.exp()
+        log_norm = torch.lgamma((df + d) / 2) - torch.lgamma(df / 2)
+        log_norm = log_norm - d / 2 * (log_df + math.log(math.pi))
+        if z.dim() > 1:
+            log_norm, df, log_df = log_norm[..., None], df[..., None], log_df[..., None]
+        return log_norm - (df + d) / 2 * _log1p_square(z, log_df)
+
+    def cdf(self, z: Tensor) -> Tensor:
+        return torch.from_numpy(stdtr(self._df(), z.double().cpu().numpy())).to(z)
+
+    def quantile(self, levels: Tensor) -> Tensor:
+        return torch.from_numpy(stdtrit(self._df(), levels.double().cpu().numpy())).to(levels)
+
+    def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
+        """Draw n rows, (n, d) in float64 on the CPU."""
+        normal = torch.randn(n, self.n_features, generator=generator, dtype=torch.float64)
+        seed = int(torch.randint(2**63 - 1, (), generator=generator))
+        df = self._df()
+        chi2 = np.random.default_rng(seed).chisquare(df, (n, 1))  # torch has no such draws
+        return normal * torch.from_numpy(np.sqrt(df / np.maximum(chi2, 1e-300)))
+
+    @property
+    def has_variance(self) -> bool:
+        return self._df() > 2 + 1e-6  # a float32 parameter
+
+    def _df(self) -> float:
+        return self._log_df().double().exp().item()
+
+    def _log_df(self) -> Tensor:
+        return self.log_df.clamp(math.log(0.1), math.log(1e4))
+
+
+def _log1p_square(z: Tensor, log_df: Tensor) -> Tensor:
+    """log(1 + ‖z‖²/ν), finite also where ‖z‖² overflows."""
+    size = z.detach().abs().amax(-1).clamp_min(1)  # cancels out, so it needs no gradient
+    squares = (z / size.unsqueeze(-1)).square().sum(-1)
+    return size.log() * 2 + (size.square().reciprocal() + squares * (-log_df).exp()).log()

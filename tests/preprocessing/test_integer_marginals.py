@@ -1,0 +1,70 @@
+"""Columns of whole numbers, spread over their cells and turned into normal ones."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import kstest, norm
+
+from skflow.preprocessing.integer_marginals import Cells, cells_help
+from skflow.preprocessing.kernel_marginals import interpolant_of
+
+RNG = np.random.default_rng(0)
+COUNTS = RNG.choice([0, 1, 2, 7, 50], p=[0.5, 0.2, 0.15, 0.1, 0.05], size=3000)
+X = (COUNTS + RNG.random(3000) - 0.5 - 4) / 11  # about standardised
+LOW, HIGH = (COUNTS - 4.5) / 11, (COUNTS - 3.5) / 11
+ONES = np.ones(3000)
+
+
+def test_shares_are_those_of_the_rows():
+    cells = Cells.fit(LOW, HIGH, ONES)
+    assert cells.shares == pytest.approx(
+        np.bincount(COUNTS, minlength=51)[[0, 1, 2, 7, 50]] / 3000
+    )
+    assert cells.unseen == pytest.approx(1 / 3000)  # no cell has a single row
+    alone = Cells.fit(np.append(LOW, 9.0), np.append(HIGH, 9.1), np.append(ONES, 1.0))
+    assert alone.unseen == pytest.approx(1 / 3001)
+
+
+def test_a_weight_is_a_repetition():
+    once = Cells.fit(LOW[:5], HIGH[:5], np.array([1.0, 2.0, 3.0, 1.0, 4.0]))
+    many = Cells.fit(*(np.repeat(end[:5], [1, 2, 3, 1, 4]) for end in (LOW, HIGH)), np.ones(11))
+    assert once.shares == pytest.approx(many.shares)
+
+
+def test_density_is_the_cells_share_over_its_width():
+    cells = Cells.fit(LOW, HIGH, ONES)
+    expected = (COUNTS[:, None] == COUNTS).mean(1) * 11
+    found = np.exp(cells.log_density(LOW[:20], HIGH[:20]))
+    assert found == pytest.approx(expected[:20], rel=2e-3)
+    unseen = np.exp(cells.log_density(np.array([1.0]), np.array([1.1])))
+    assert unseen == pytest.approx(norm.pdf(1.05) / 3000, rel=1e-6)
+
+
+def test_the_link_makes_a_stair_normal():
+    link = interpolant_of([Cells.fit(LOW, HIGH, ONES).table()])
+    z, log_det = link(torch.from_numpy(X)[:, None])
+    assert kstest(z[:, 0].numpy(), norm.cdf).statistic < 0.02
+    log_p = norm.logpdf(z[:, 0].numpy()) + log_det.numpy()
+    ideal = np.log((COUNTS[:, None] == COUNTS).mean(1) * 11)
+    assert log_p.mean() == pytest.approx(ideal.mean(), abs=0.03)
+
+
+def test_many_cells_are_put_together_by_weight():
+    counts = np.append(np.arange(5000), np.full(5000, 2500))
+    low = counts / 1000 - 2.5
+    table = Cells.fit(low, low + 1e-3, np.ones(10_000)).table()
+    assert table.shape[1] < 1000
+    assert (np.diff(table[:2]) > 0).all()
+    z, log_det = interpolant_of([table])(torch.from_numpy(low + 5e-4)[:, None])
+    heavy = (norm.logpdf(z[:, 0]) + log_det.numpy())[counts == 2500]
+    # half of the rows are alone in their cells, so half of the mass is the normal's
+    assert np.exp(heavy.mean()) == pytest.approx(0.5 * 0.5 / 1e-3, rel=0.05)
+
+
+def test_cells_are_chosen_where_left_out_rows_gain():
+    folds = np.arange(3000) % 5
+    score = norm.logpdf(X).mean()
+    assert cells_help(LOW, HIGH, ONES, folds, score)
+    fine = np.round(np.random.default_rng(1).normal(size=3000) * 1e6)
+    ends = (fine - 0.5) / 1e6, (fine + 0.5) / 1e6
+    assert not cells_help(*ends, ONES, folds, norm.logpdf(fine / 1e6).mean())
