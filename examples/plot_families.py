@@ -13,7 +13,7 @@ import torch
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
 
-from skflow.flows.layers import BIJECTIONS, Sizes
+from skflow.flows.layers import BIJECTIONS, LayerConfig
 
 # %%
 # Layers start near the identity, which would be no picture; so their parameters are moved by
@@ -32,7 +32,7 @@ layers = {
 
 def drawn(kind, spread, seed):
     generator = torch.Generator().manual_seed(seed)
-    layer = BIJECTIONS[kind](Sizes(2, hidden_layer_sizes=(16, 16)), generator).double()
+    layer = BIJECTIONS[kind](LayerConfig(2, hidden_layer_sizes=(16, 16)), generator).double()
     with torch.no_grad():
         for parameter in layer.parameters():
             noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)

@@ -9,13 +9,13 @@ from itertools import count
 import torch
 import torch.distributed as dist
 
-from skflow.runtime.processes import Processes, Team, fitting_with
+from skflow.runtime.processes import ProcessGroup, TorchProcessGroup, use_process_group
 
 _meetings = count()
 
 
 @contextmanager
-def shards(timeout: float = 600.0) -> Iterator[Team]:
+def shards(timeout: float = 600.0) -> Iterator[ProcessGroup]:
     """Fit over the processes that torchrun has started, each with its own shard of the rows.
 
     In the block, ``fit(X)`` takes the X of each process as a part of one table. All processes
@@ -64,8 +64,8 @@ def shards(timeout: float = 600.0) -> Iterator[Team]:
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         _start(backend, timedelta(seconds=timeout))
     try:
-        with fitting_with(Processes(timeout)) as team:
-            yield team
+        with use_process_group(TorchProcessGroup(timeout)) as processes:
+            yield processes
     finally:
         if here:
             dist.destroy_process_group()

@@ -51,7 +51,7 @@ class Preset:
                 [
                     (part.log_prob(z) + log_det).numpy()
                     for part, record in zip(
-                        model.flow_.base.parts, model._blueprint.parts, strict=True
+                        model.flow_.base.components, model._spec.components, strict=True
                     )
                     if record.learned
                 ]
@@ -60,13 +60,13 @@ class Preset:
 
 def _diagonal_start():
     """Whitening that only scales: the start's correlations are left to the flow."""
-    fit_t = skflow.fitting.components.fit_t
+    fit_student_t = skflow.fitting.components.fit_student_t
 
     def diagonal(rows, weights, shape):
-        location, factor = fit_t(rows, weights, shape)
+        location, factor = fit_student_t(rows, weights, shape)
         return location, np.diag(np.linalg.norm(factor, axis=1))
 
-    return mock.patch.object(skflow.fitting.components, "fit_t", diagonal)
+    return mock.patch.object(skflow.fitting.components, "fit_student_t", diagonal)
 
 
 ABLATIONS = {

@@ -14,7 +14,7 @@ from tables import SETS
 
 RESULTS = Path(__file__).parent / "results"
 OURS = ("skflow", "skflow fast")
-SHORT = {"KDE": "kernels", "GMM": "Gaussians", "Vine": "vine", "NflowsNSF": "nflows"}
+SHORT = {"KDE": "kernels", "GMM": "GaussianMixture", "Vine": "vine", "NflowsNSF": "nflows"}
 SHORT |= {"ZukoNSF": "zuko", "NormflowsNSF": "normflows", "Flowjax": "flowjax"}
 
 

@@ -104,7 +104,7 @@ class TorchLoop(Standardized):
         torch.manual_seed(0)
         rows = torch.as_tensor(Z, dtype=torch.float32)
         rows = rows[torch.randperm(len(rows))]
-        left_out, seen = rows[: max(1, len(rows) // 10)], rows[max(1, len(rows) // 10) :]
+        held_out, seen = rows[: max(1, len(rows) // 10)], rows[max(1, len(rows) // 10) :]
         self.flow_ = self.build(Z.shape[1])
         optimizer = torch.optim.Adam(self.flow_.parameters(), lr=self.learning_rate)
         best, waited, state = np.inf, 0, self.flow_.state_dict()
@@ -118,7 +118,7 @@ class TorchLoop(Standardized):
                     optimizer.step()
             self.flow_.eval()
             with torch.no_grad():
-                score = -torch.cat([self.log_prob(c) for c in left_out.split(4096)]).mean().item()
+                score = -torch.cat([self.log_prob(c) for c in held_out.split(4096)]).mean().item()
             waited = 0 if score < best - 1e-4 else waited + 1
             if waited == 0:
                 best, state = score, copy.deepcopy(self.flow_.state_dict())
@@ -256,11 +256,11 @@ class NormflowsNSF(TorchLoop):
     def build(self, d):
         import normflows as nf
 
-        links = []
+        bijections = []
         for _ in range(4):
-            links.append(nf.flows.CoupledRationalQuadraticSpline(d, 2, 64))
-            links.append(nf.flows.LULinearPermute(d))
-        return nf.NormalizingFlow(nf.distributions.DiagGaussian(d, trainable=False), links)
+            bijections.append(nf.flows.CoupledRationalQuadraticSpline(d, 2, 64))
+            bijections.append(nf.flows.LULinearPermute(d))
+        return nf.NormalizingFlow(nf.distributions.DiagGaussian(d, trainable=False), bijections)
 
 
 class NflowsNSF(TorchLoop):
@@ -269,11 +269,11 @@ class NflowsNSF(TorchLoop):
     def build(self, d):
         from nflows import distributions, flows, transforms
 
-        links = []
+        bijections = []
         for _ in range(5):
             if d > 1:
-                links.append(transforms.LULinear(d, identity_init=True))
-            links.append(
+                bijections.append(transforms.LULinear(d, identity_init=True))
+            bijections.append(
                 transforms.MaskedPiecewiseRationalQuadraticAutoregressiveTransform(
                     features=d,
                     hidden_features=64,
@@ -284,7 +284,7 @@ class NflowsNSF(TorchLoop):
                 )
             )
         base = distributions.StandardNormal([d])
-        return flows.Flow(transforms.CompositeTransform(links), base)
+        return flows.Flow(transforms.CompositeTransform(bijections), base)
 
 
 class Flowjax(Standardized):

@@ -16,7 +16,7 @@ from quality import append, read
 from sklearn.model_selection import KFold
 from tables import load
 
-PUBLISHED = {  # mixtures of Gaussians; Uria et al. 2013, table 2, and 2014 for the ensemble
+PUBLISHED = {  # mixtures of GaussianMixture; Uria et al. 2013, table 2, and 2014 for the ensemble
     "wine_red_rnade": {"RNADE-MoG": -9.36, "deep ensemble": -8.76},
     "boston_rnade": {"RNADE-MoG": -0.64},
     "ionosphere_rnade": {"RNADE-MoG": -2.50},
@@ -35,9 +35,9 @@ def main():
     for name in args.sets.split(","):
         rows = load(name, args.data)
         folds = KFold(10, shuffle=True, random_state=0).split(rows)
-        for fold, (seen, left_out) in enumerate(folds):
+        for fold, (seen, held_out) in enumerate(folds):
             mean, scale = rows[seen].mean(0), rows[seen].std(0)
-            train, test = (rows[seen] - mean) / scale, (rows[left_out] - mean) / scale
+            train, test = (rows[seen] - mean) / scale, (rows[held_out] - mean) / scale
             for preset in PRESETS:
                 if (name, preset, fold) in done:
                     continue

@@ -254,14 +254,14 @@ def large():
     X, test = data(1_000_000, 8), data(1_050_000, 8)[-50_000:]
     torch.set_num_threads(2)
     for n in (20_000, 100_000, 1_000_000):
-        with AnonymousMemory() as memory:
+        with AnonymousMemory() as ema_decay:
             start = time.perf_counter()
             model = NormalizingFlowDensity(random_state=0).fit(X[:n])
             taken = time.perf_counter() - start
         yield {
             "what": f"{n:,} × 8",
             "seconds": taken,
-            "peak_gb": memory.peak,
+            "peak_gb": ema_decay.peak,
             "log_likelihood": float(model.score(test)),
         }
     torch.set_num_threads(1)
@@ -358,7 +358,7 @@ SECTIONS = [
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--only", nargs="+", choices=[s.__name__ for s in SECTIONS])
+    parser.add_argument("--only", nargs="+", selected=[s.__name__ for s in SECTIONS])
     args = parser.parse_args()
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")

@@ -20,14 +20,14 @@ def torch_peers(d):
     import normflows
     import zuko
 
-    links = []
+    bijections = []
     for _ in range(4):
-        links += [
+        bijections += [
             normflows.flows.CoupledRationalQuadraticSpline(d, 2, 64),
             normflows.flows.LULinearPermute(d),
         ]
     base = normflows.distributions.DiagGaussian(d, trainable=False)
-    flow = normflows.NormalizingFlow(base, links)
+    flow = normflows.NormalizingFlow(base, bijections)
     return {
         "normflows": Peer(list(flow.parameters()), flow.log_prob, lambda n: flow.sample(n)[0]),
         "zuko": _zuko(zuko.flows.NSF(d, transforms=4, hidden_features=(64, 64), passes=2)),

@@ -56,7 +56,7 @@ def mixing(folder):
                 yield {"what": order} | fit(paths[kind], stream=True, max_rows=max_rows)
 
 
-def memory(folder):
+def ema_decay(folder):
     """Tables of 0.5 and of 1 GB under one bound, and the shorter one held whole."""
     for n_blocks in (8, 16):
         path = folder / f"{n_blocks}.npy"
@@ -117,7 +117,7 @@ def main():
     if args.fit:
         fit_here(args.fit[0], json.loads(args.fit[1]))
         return
-    for section in (mixing, memory):
+    for section in (mixing, ema_decay):
         if section.__name__ in args.only:
             with tempfile.TemporaryDirectory() as folder:
                 for record in section(Path(folder)):

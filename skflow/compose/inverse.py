@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from skflow.data.sampling import draw_rows
+from skflow.data.sampling import sample_rows
 
 _ATTEMPTS = 100
 
@@ -18,7 +18,7 @@ def draw(transformer: Any, density: Any, n_samples: int, rng: np.random.RandomSt
     """
     rows = np.empty((0, 0))
     for _ in range(_ATTEMPTS):
-        drawn = _back(transformer, draw_rows(density, n_samples - len(rows), rng))
+        drawn = _back(transformer, sample_rows(density, n_samples - len(rows), rng))
         finite = drawn[np.isfinite(drawn).all(axis=1)]
         rows = np.concatenate([rows, finite]) if len(rows) else finite
         if len(rows) == n_samples:

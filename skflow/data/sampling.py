@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 
-def draw_rows(density: Any, n_samples: int, rng: np.random.RandomState) -> np.ndarray:
+def sample_rows(density: Any, n_samples: int, rng: np.random.RandomState) -> np.ndarray:
     """Rows from a fitted density's `sample`, whatever its signature and its returns."""
     seed = int(rng.randint(np.iinfo(np.int32).max))
     if "random_state" in inspect.signature(density.sample).parameters:

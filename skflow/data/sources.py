@@ -82,7 +82,7 @@ class Source(ABC):
         return rows
 
 
-class MappedRows(Source):
+class MemmapSource(Source):
     """A memory map of numbers, or an array."""
 
     def __init__(self, X: np.ndarray, names: Names = None):
@@ -104,7 +104,7 @@ class MappedRows(Source):
             yield start, np.array(rows, dtype=np.float64, order="C")
 
 
-class ArrowRows(Source):
+class ArrowSource(Source):
     """A pyarrow.dataset.Dataset of columns of numbers.
 
     Raises
@@ -155,9 +155,9 @@ class ArrowRows(Source):
         except ValueError:  # a filtered set gives none, and has no order but its own
             yield None, self._dataset.to_batches(fragment_readahead=1, **little)
             return
-        pieces = ((None, f) for f in files) if rng is None else _ordered(self._row_groups, rng)
-        for start, piece in pieces:
-            yield start, piece.to_batches(schema=self._dataset.schema, **little)
+        components = ((None, f) for f in files) if rng is None else _ordered(self._row_groups, rng)
+        for start, component in components:
+            yield start, component.to_batches(schema=self._dataset.schema, **little)
 
     @cached_property
     def _row_groups(self) -> list[tuple[int, Any]]:
@@ -172,7 +172,7 @@ class ArrowRows(Source):
         return groups
 
 
-class DaskRows(Source):
+class DaskSource(Source):
     """A dask array or frame; its parts are computed where dask computes."""
 
     def __init__(self, X: Any):
@@ -240,13 +240,13 @@ def source_of(X: Any) -> Source | None:
         Where X has columns that are no numbers.
     """
     if isinstance(X, np.memmap) and X.ndim == 2 and X.dtype.kind in "biuf":
-        return MappedRows(X)
+        return MemmapSource(X)
     if isinstance(X, str | os.PathLike):
-        return ArrowRows(_parquet(X))
+        return ArrowSource(_parquet(X))
     arrow = sys.modules.get("pyarrow.dataset")  # whoever has one has imported it
     if arrow is not None and isinstance(X, arrow.Dataset):
-        return ArrowRows(X)
-    return DaskRows(X) if is_lazy(X) else None
+        return ArrowSource(X)
+    return DaskSource(X) if is_lazy(X) else None
 
 
 def is_lazy(X: Any) -> bool:

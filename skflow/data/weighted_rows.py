@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-_LEAST_COUNTS = 200  # of the rarest row, that are recognised
-_MOST_COPIES = 1_000_000
+_MIN_COUNTS = 200  # of the rarest row, that are recognised
+_MAX_COPIES = 1_000_000
 _MUCH, _ENOUGH = 5, 1000  # repetitions of a row, and rows in all
 
 
@@ -57,9 +57,9 @@ def repetitions(weights: np.ndarray) -> np.ndarray:
     possible, but for a few values that repeat much, which lose by not being many.
     """
     ratios = weights / weights.min()
-    for least in range(1, _LEAST_COUNTS):
+    for least in range(1, _MIN_COUNTS):
         counts = np.round(least * ratios)
-        if counts.sum() > _MOST_COPIES:
+        if counts.sum() > _MAX_COPIES:
             break
         if np.allclose(counts, least * ratios, rtol=1e-5, atol=0):
             few = _MUCH * len(counts) < counts.sum() < _ENOUGH

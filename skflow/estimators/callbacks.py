@@ -14,7 +14,7 @@ except ImportError:  # before scikit-learn 1.9
 Update = TypeVar("Update")
 
 
-class TellsCallbacks(CallbackSupportMixin):
+class CallbackMixin(CallbackSupportMixin):
     """Calls the callbacks that `set_callbacks` was given: a task for the fit, one for a check.
 
     A callback that returns True at the end of a check ends training, with the best weights so

@@ -12,7 +12,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from skflow.data.validation import check_count, check_labels, check_priors
 from skflow.estimators.flow_estimator import FlowEstimator
 from skflow.estimators.parameters import Seed, documented, with_parameters
-from skflow.runtime.processes import current_team
+from skflow.runtime.processes import current_process_group
 
 
 @documented
@@ -132,7 +132,7 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
             weights = _check_sample_weight(
                 sample_weight, rows, dtype=np.float64, ensure_non_negative=True
             )
-            all_labels, all_weights = current_team().pool(labels, weights)
+            all_labels, all_weights = current_process_group().pool(labels, weights)
             self.classes_, at = np.unique(all_labels, return_inverse=True)
             shares = np.bincount(at, all_weights) / all_weights.sum()
             self.priors_ = check_priors(self.priors, self.classes_, shares)

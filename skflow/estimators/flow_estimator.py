@@ -21,7 +21,7 @@ from sklearn.utils.validation import (
 )
 from tqdm.auto import tqdm
 
-from skflow.data.sources import MappedRows, Source, in_blocks, source_of
+from skflow.data.sources import MemmapSource, Source, in_blocks, source_of
 from skflow.data.validation import (
     check_base,
     check_finite,
@@ -30,21 +30,21 @@ from skflow.data.validation import (
     explained_conversion,
 )
 from skflow.data.weighted_rows import effective_size, merge, spread
-from skflow.estimators.callbacks import TellsCallbacks
+from skflow.estimators.callbacks import CallbackMixin
 from skflow.estimators.parameters import FlowParameters, Seed
-from skflow.fitting.defaults import resolve
-from skflow.fitting.ensemble import Earlier, Progress, Supervision
-from skflow.fitting.fit_density import Fitted, fit_density
-from skflow.fitting.streaming import LongTable
-from skflow.flows.distributions.constrained import Supported
+from skflow.fitting.defaults import resolve_config
+from skflow.fitting.ensemble import Monitor, Progress, WarmStart
+from skflow.fitting.fit_density import FitResult, fit_density
+from skflow.fitting.streaming import StreamedDataset
+from skflow.flows.distributions.constrained import ConstrainedDensity
 from skflow.flows.distributions.flow import Flow
-from skflow.flows.layers import Sizes
-from skflow.flows.spec import Blueprint, Design, Part, from_arrays, to_arrays
-from skflow.preprocessing.column_warnings import warn_of_columns
-from skflow.preprocessing.supports import check_inside, lift, resolve_supports
+from skflow.flows.layers import LayerConfig
+from skflow.flows.spec import ComponentSpec, DensitySpec, FlowSpec, from_arrays, to_arrays
+from skflow.preprocessing.column_warnings import warn_about_columns
+from skflow.preprocessing.supports import check_inside, dequantize, resolve_supports
 from skflow.runtime.compile import compiled, is_compilable
 from skflow.runtime.device import keep_freed_memory, resolve_device, scoring_dtype
-from skflow.runtime.processes import current_team
+from skflow.runtime.processes import current_process_group
 from skflow.runtime.version import __version__
 from skflow.serialization.checkpoint import Checkpoint
 
@@ -55,7 +55,7 @@ _FEW_COLUMNS = 8
 _MANY_ROWS = 500_000  # whose scores are worth compiling for
 
 
-class FlowEstimator(TellsCallbacks, FlowParameters):
+class FlowEstimator(CallbackMixin, FlowParameters):
     """Base of the estimators: everything but what they estimate."""
 
     def _fit_rows(
@@ -67,69 +67,73 @@ class FlowEstimator(TellsCallbacks, FlowParameters):
         kind: str | None = None,
         robust: bool = False,
         stream: bool = False,
-    ) -> Fitted:
+    ) -> FitResult:
         """Fit the density of a validated table (n, d), given a context (n, c) of some kind.
 
         Where it is to `stream`, an epoch goes over all rows of a table beyond `max_rows`.
         """
         deadline = time.monotonic() + (np.inf if self.max_time is None else self.max_time)
         keep_freed_memory()
-        team = current_team()
-        device = team.device(resolve_device(self.device))
+        processes = current_process_group()
+        device = processes.device(resolve_device(self.device))
         checkpoint = Checkpoint(self.checkpoint)
         check_layer_sizes(self.hidden_layer_sizes)
         supports = resolve_supports(self.support, table.shape[1], names)
         check_base(self.base, self.flow)
-        earlier = None
+        warm_start = None
         if self.warm_start and hasattr(self, "flow_"):
-            earlier = Earlier(self._reals(), self._blueprint)
+            warm_start = WarmStart(self._continuous(), self._spec)
         # a warm start deals the same folds, so that left-out rows stay left out
-        seed = team.decide(self._draw_seed) if earlier is None else self._seed
+        seed = processes.broadcast(self._draw_seed) if warm_start is None else self._seed
         seed = checkpoint.seed(seed, fixed=isinstance(self.random_state, Integral))
-        n_all = team.count(table)
+        n_all = processes.count(table)
         most = -(-self.max_rows * len(table) // n_all)
         all_weights = _checked_weights(table, sample_weight)
         drawn, weights = _at_most(most, len(table), all_weights, seed)
         rows, context = np.asarray(table[drawn]), None if context is None else context[drawn]
         check_inside(rows, supports, names, drawn)
-        rows, weights, context = team.pool(rows, weights, context)
+        rows, weights, context = processes.pool(rows, weights, context)
         check_variance(rows, names)
         n_rows = len(rows)
         rows, weights, context = merge(rows, weights, context)
-        lifted = lift(
+        dequantized = dequantize(
             rows,
             weights,
             context,
             supports,
             np.random.default_rng((seed, 1)),
-            None if earlier is None else self.flow_,
+            None if warm_start is None else self.flow_,
         )
-        warn_of_columns(rows, n_rows, supports, names)
-        long = None
+        warn_about_columns(rows, n_rows, supports, names)
+        streamed = None
         if stream and n_all > self.max_rows:
-            source = table if isinstance(table, Source) else MappedRows(table, names)
-            long = LongTable(source, all_weights, drawn, lifted, supports, most)
-        recipe = resolve(
+            source = table if isinstance(table, Source) else MemmapSource(table, names)
+            streamed = StreamedDataset(source, all_weights, drawn, dequantized, supports, most)
+        config = resolve_config(
             self.get_params(deep=False),
-            len(lifted.rows),
-            effective_size(lifted.weights) * (1.0 if long is None else n_all / n_rows),
+            len(dequantized.rows),
+            effective_size(dequantized.weights) * (1.0 if streamed is None else n_all / n_rows),
             rows.shape[1],
             0 if context is None else context.shape[1],
             kind,
             robust,
-            0 if long is None else n_all,
+            0 if streamed is None else n_all,
         )
-        checkpoint.begin(seed, f"{recipe}, {earlier is not None}, {team.size}", lifted.arrays)
-        supervision = Supervision(self._watch, checkpoint, deadline)
-        fitted = fit_density(lifted, recipe, seed, device, supervision, earlier, team, long)
-        if not fitted.history.cut_short and team.rank == 0:
+        checkpoint.begin(
+            seed, f"{config}, {warm_start is not None}, {processes.size}", dequantized.arrays
+        )
+        monitor = Monitor(self._watch, checkpoint, deadline)
+        fitted = fit_density(
+            dequantized, config, seed, device, monitor, warm_start, processes, streamed
+        )
+        if not fitted.history.cut_short and processes.rank == 0:
             checkpoint.remove()
-        if earlier is not None:
+        if warm_start is not None:
             fitted.history.go_on_from(self.n_iter_, self.loss_curve_, self.validation_scores_)
         self._keep(fitted, seed, device)
         return fitted
 
-    def _keep(self, fitted: Fitted, seed: int, device: torch.device) -> None:
+    def _keep(self, fitted: FitResult, seed: int, device: torch.device) -> None:
         history = fitted.history
         self.flow_ = fitted.density
         self.weights_ = fitted.weights
@@ -138,7 +142,7 @@ class FlowEstimator(TellsCallbacks, FlowParameters):
         self.loss_curve_ = history.losses
         self.validation_scores_ = history.scores
         self.best_validation_score_ = history.best_score
-        self._blueprint = fitted.blueprint
+        self._spec = fitted.spec
         self._seed = seed
         if history.cut_short:
             cause = "was interrupted" if history.interrupted else f"took max_time={self.max_time}"
@@ -215,11 +219,11 @@ class FlowEstimator(TellsCallbacks, FlowParameters):
             drawn = self._density().sample(n_samples, generator, given)
         return drawn.double().cpu().numpy()
 
-    def _reals(self) -> Flow:
+    def _continuous(self) -> Flow:
         """The fitted density of real numbers, behind that of columns with supports."""
-        return self.flow_.reals if isinstance(self.flow_, Supported) else self.flow_
+        return self.flow_.continuous if isinstance(self.flow_, ConstrainedDensity) else self.flow_
 
-    def _density(self) -> Flow | Supported:
+    def _density(self) -> Flow | ConstrainedDensity:
         """What scores and draws, in the precision asked for."""
         if self.dtype == "float64":
             return self.flow_
@@ -264,7 +268,7 @@ class FlowEstimator(TellsCallbacks, FlowParameters):
         if "flow_" in state:
             state = dict(state)
             state["_arrays"] = to_arrays(state.pop("flow_"))
-            state["_blueprint"] = asdict(state["_blueprint"])
+            state["_spec"] = asdict(state["_spec"])
             state["device_"] = str(state["device_"])
             state["_skflow_version"] = __version__
         return state
@@ -281,9 +285,9 @@ class FlowEstimator(TellsCallbacks, FlowParameters):
                     UserWarning,
                     stacklevel=2,
                 )
-            state["_blueprint"] = _blueprint_from(state["_blueprint"])
+            state["_spec"] = _spec_from(state["_spec"])
             state["device_"] = _device_or_cpu(state["device_"])
-            flow = from_arrays(state["_blueprint"], arrays)
+            flow = from_arrays(state["_spec"], arrays)
             state["flow_"] = flow.to(state["device_"], scoring_dtype(state["device_"]))
         parameters = inspect.signature(type(self)).parameters.values()
         state = {p.name: p.default for p in parameters} | state  # of an earlier version
@@ -311,16 +315,16 @@ def _at_most(
     return drawn, weights[drawn]
 
 
-def _blueprint_from(record: dict[str, Any]) -> Blueprint:
-    design = record["design"]
-    sizes = Sizes(**design["sizes"])
-    parts = tuple(Part(**part) for part in record["parts"])
-    return Blueprint(
-        Design(design["family"], design["n_transforms"], sizes),
-        record["units"],
-        parts,
-        record["context"],
-        record.get("supported", False),
+def _spec_from(record: dict[str, Any]) -> DensitySpec:
+    flow = record["flow"]
+    layers = LayerConfig(**flow["layers"])
+    components = tuple(ComponentSpec(**component) for component in record["components"])
+    return DensitySpec(
+        FlowSpec(flow["family"], flow["n_transforms"], layers),
+        record["input_transform"],
+        components,
+        record["context_transform"],
+        record["constrained"],
     )
 
 

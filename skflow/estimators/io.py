@@ -19,11 +19,11 @@ from sklearn.utils.validation import check_is_fitted
 from skflow.estimators.classifier import NormalizingFlowClassifier
 from skflow.estimators.density import NormalizingFlowDensity
 from skflow.estimators.flow_estimator import FlowEstimator
-from skflow.estimators.outlier_detector import LowerTail, NormalizingFlowOutlierDetector
+from skflow.estimators.outlier_detector import CalibrationScores, NormalizingFlowOutlierDetector
 from skflow.estimators.regressor import NormalizingFlowRegressor
 from skflow.runtime.exceptions import InvalidFileError
-from skflow.serialization.allocation_limit import Allowance
-from skflow.serialization.atomic_write import FilePath, write_whole
+from skflow.serialization.allocation_limit import AllocationLimit
+from skflow.serialization.atomic_write import FilePath, write_atomically
 from skflow.serialization.codec import Decoder, Encoder, Records
 
 _FORMAT = 1
@@ -36,7 +36,7 @@ _ESTIMATORS: dict[str, type[FlowEstimator]] = {
         NormalizingFlowRegressor,
     )
 }
-_RECORDS: Records = {"LowerTail": LowerTail}
+_RECORDS: Records = {"CalibrationScores": CalibrationScores}
 _LONGEST_HEADER = 100_000_000  # bytes; safetensors has the same limit
 _NO_DIGEST = "0" * 64
 # quotes are escaped: this is JSON in a string in JSON, so no string of a user's can match
@@ -94,7 +94,7 @@ def save(estimator: FlowEstimator, path: FilePath) -> None:
             "For others, also those that hold one of these, there are skops and pickle."
         )
     check_is_fitted(estimator)
-    write_whole(path, _to_bytes(estimator))
+    write_atomically(path, _to_bytes(estimator))
 
 
 def load(path: FilePath) -> Any:
@@ -240,7 +240,9 @@ def _build(data: bytes) -> FlowEstimator:
     estimator = _ESTIMATORS[record["estimator"]]()
     state = Decoder(arrays, _RECORDS).decode(record["state"])
     n_stored = sum(array.size for array in arrays.values())
-    with Allowance(4 * n_stored + 1000):  # initial values are made, too: twice as many at most
+    with AllocationLimit(
+        4 * n_stored + 1000
+    ):  # initial values are made, too: twice as many at most
         estimator.__setstate__(state)
     check_is_fitted(estimator)
     estimator._validate_params()
@@ -250,8 +252,8 @@ def _build(data: bytes) -> FlowEstimator:
 
 def _score_once(estimator: FlowEstimator, n_stored: int) -> None:
     """Raise where the arrays do not fit each other."""
-    sizes = estimator._blueprint.design.sizes
-    if max(sizes.n_features, sizes.n_context) > n_stored:  # of each at least the mean is stored
-        raise ValueError(f"{n_stored} numbers cannot be a density of {sizes}")
-    context = np.zeros((1, sizes.n_context)) if sizes.n_context else None
-    estimator._log_prob(np.zeros((1, sizes.n_features)), context)
+    layers = estimator._spec.flow.layers
+    if max(layers.n_features, layers.n_context) > n_stored:  # of each at least the mean is stored
+        raise ValueError(f"{n_stored} numbers cannot be a density of {layers}")
+    context = np.zeros((1, layers.n_context)) if layers.n_context else None
+    estimator._log_prob(np.zeros((1, layers.n_features)), context)

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skflow.data.sources import is_lazy, score_lazily
 from skflow.estimators.flow_estimator import FlowEstimator
 from skflow.estimators.parameters import documented, with_parameters
-from skflow.runtime.processes import current_team
+from skflow.runtime.processes import current_process_group
 
 _FALSE_ALARMS = 0.01  # that contamination="auto" allows
 
@@ -129,11 +129,13 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
             rows = self._opened(X, reset=True)
             names = getattr(self, "feature_names_in_", None)
             fitted = self._fit_rows(rows, sample_weight, names, robust=True)
-            pool = current_team().pool
-            unseen = fitted.unseen or pool(self._log_prob(rows), np.ones(len(rows)))
-            self._lower_tail = LowerTail.of(*unseen)
+            pool = current_process_group().pool
+            held_out_scores = fitted.held_out_scores or pool(
+                self._log_prob(rows), np.ones(len(rows))
+            )
+            self._calibration = CalibrationScores.of(*held_out_scores)
             if self.contamination == "auto":
-                self.offset_ = self._lower_tail.end(_FALSE_ALARMS)
+                self.offset_ = self._calibration.end(_FALSE_ALARMS)
             else:
                 (scores,) = pool(self._log_prob(rows))
                 self.offset_ = float(np.percentile(scores, 100 * self.contamination))
@@ -207,18 +209,18 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
             Shares between 0 and 1.
         """
         scores = np.asarray(self.score_samples(X))
-        return self._lower_tail.share_below(scores)
+        return self._calibration.share_below(scores)
 
 
 @dataclass(frozen=True)
-class LowerTail:
+class CalibrationScores:
     """Scores in ascending order, and the share of the weight up to and with each."""
 
     scores: np.ndarray
     shares: np.ndarray
 
     @classmethod
-    def of(cls, scores: np.ndarray, weights: np.ndarray) -> "LowerTail":
+    def of(cls, scores: np.ndarray, weights: np.ndarray) -> "CalibrationScores":
         """From scores and weights (n,) in any order."""
         order = np.argsort(scores, kind="stable")
         cumulative = weights[order].cumsum()

@@ -13,8 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 from skflow.data.validation import check_count, check_levels, check_targets
 from skflow.estimators.flow_estimator import FlowEstimator
 from skflow.estimators.parameters import Seed, documented
-from skflow.estimators.univariate import OneTarget
-from skflow.flows.distributions.constrained import Supported
+from skflow.estimators.univariate import UnivariateDistribution
+from skflow.flows.distributions.constrained import ConstrainedDensity
 from skflow.preprocessing.supports import check_no_angles
 
 _DRAWS = 512  # that means, spreads and quantiles of several targets are taken from
@@ -260,7 +260,7 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
         """
         context = self._rows(X)
         y = self._tensor(self._targets(y, len(context)))
-        if isinstance(self.flow_, Supported):
+        if isinstance(self.flow_, ConstrainedDensity):
             y = self.flow_.supports.top(y)
         with torch.no_grad():
             p = self._one_target().cdf(y[:, 0], self._tensor(context))
@@ -282,17 +282,17 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
                     weights.double().cpu().numpy(),
                 )
 
-    def _one_target(self) -> OneTarget:
+    def _one_target(self) -> UnivariateDistribution:
         if self.n_targets_ > 1:
             raise ValueError(
                 f"This is for one target, and y had {self.n_targets_} columns. Use sample_y, or "
                 "fit one regressor a target."
             )
-        return OneTarget(self._reals())
+        return UnivariateDistribution(self._continuous())
 
     def _settled(self, values: torch.Tensor) -> torch.Tensor:
         """Values that a single target can have."""
-        if not isinstance(self.flow_, Supported):
+        if not isinstance(self.flow_, ConstrainedDensity):
             return values
         return self.flow_.supports.settled(values.unsqueeze(-1)).squeeze(-1)
 

@@ -21,7 +21,7 @@ _EXACT = 1e-10  # a last step that is short enough, over the width of the first 
 _EVALUATIONS = 65_536  # rows that go through a flow at a time
 
 
-class OneTarget:
+class UnivariateDistribution:
     """The distribution of a single target, for a fitted density of one column.
 
     Parameters
@@ -34,12 +34,12 @@ class OneTarget:
         mixture = density.base
         assert isinstance(mixture, Mixture)
         self._density = density
-        self._parts: list[tuple[Flow, Base, float]] = []
-        for part, weight in zip(mixture.parts, mixture.weights.tolist(), strict=True):
-            assert isinstance(part, Flow)
-            assert isinstance(part.base, Base)
+        self._components: list[tuple[Flow, Base, float]] = []
+        for component, weight in zip(mixture.components, mixture.weights.tolist(), strict=True):
+            assert isinstance(component, Flow)
+            assert isinstance(component.base, Base)
             if weight > 0:
-                self._parts.append((part, part.base, weight))
+                self._components.append((component, component.base, weight))
 
     def cdf(self, y: Tensor, context: Tensor) -> Tensor:
         """P(Y ≤ y), (n,) given (n, c) to (n,)."""
@@ -64,20 +64,25 @@ class OneTarget:
         Φ(±4) of a part is left out, so that heavy tails have moments too; and so are parts
         without a variance that together weigh less than half, such as the net's wide t.
         """
-        parts = [p for p in self._parts if p[1].has_variance]
-        if sum(weight for *_, weight in parts) < 0.5:
-            parts = self._parts
+        components = [p for p in self._components if p[1].has_variance]
+        if sum(weight for *_, weight in components) < 0.5:
+            components = self._components
         heights = np.exp(-0.5 * _NODES**2)
         shares = torch.from_numpy(heights / heights.sum()).to(context)
-        weights = torch.cat([weight * shares for *_, weight in parts])
+        weights = torch.cat([weight * shares for *_, weight in components])
         weights /= weights.sum()
         levels = torch.from_numpy(ndtr(_NODES)).to(context)
         for block in _blocks(context, len(levels)):
-            yield torch.cat(list(self._part_quantiles(parts, levels, block)), dim=1), weights
+            yield (
+                torch.cat(list(self._component_quantiles(components, levels, block)), dim=1),
+                weights,
+            )
 
     def _quantiles(self, levels: Tensor, context: Tensor) -> Tensor:
         """Newton's method, between the least and the largest quantile of any part."""
-        each = torch.stack(list(self._part_quantiles(self._parts, levels, context))).flatten(1)
+        each = torch.stack(
+            list(self._component_quantiles(self._components, levels, context))
+        ).flatten(1)
         low, high = each.amin(0), each.amax(0)
         given, level = _repeat(context, len(levels)), levels.repeat(len(context))
         y = low.lerp(high, 0.5)
@@ -96,25 +101,25 @@ class OneTarget:
                 break
         return y.view(-1, len(levels))
 
-    def _part_quantiles(
-        self, parts: list[tuple[Flow, Base, float]], levels: Tensor, context: Tensor
+    def _component_quantiles(
+        self, components: list[tuple[Flow, Base, float]], levels: Tensor, context: Tensor
     ) -> Iterator[Tensor]:
         """Quantiles of each part, (n, m)."""
-        given = self._density.given(_repeat(context, len(levels)))[0]
-        for part, base, _ in parts:
+        given = self._density.context_transform(_repeat(context, len(levels)))[0]
+        for component, base, _ in components:
             z = base.quantile(levels).repeat(len(context)).unsqueeze(1)
-            y, _ = part.chain.inverse(z, given)
+            y, _ = component.chain.inverse(z, given)
             y, _ = self._density.chain.inverse(y, given)
             yield y.view(-1, len(levels))
 
     def _cdf_and_density(self, y: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        given = self._density.given(context)[0]
+        given = self._density.context_transform(context)[0]
         x, log_det = self._density.chain(y.unsqueeze(1), given)
         cdf, density = torch.zeros_like(y), torch.zeros_like(y)
-        for part, base, weight in self._parts:
-            z, part_log_det = part.chain(x, given)
+        for component, base, weight in self._components:
+            z, component_log_det = component.chain(x, given)
             cdf += weight * base.cdf(z.squeeze(1))
-            density += weight * (base.log_prob(z) + part_log_det + log_det).exp()
+            density += weight * (base.log_prob(z) + component_log_det + log_det).exp()
         return cdf.clamp_max(1.0), density
 
 

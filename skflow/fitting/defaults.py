@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from skflow.flows.families import Family, family_of
-from skflow.flows.layers import Sizes
-from skflow.flows.spec import Design
-from skflow.training.loop import Schedule
+from skflow.flows.layers import LayerConfig
+from skflow.flows.spec import FlowSpec
+from skflow.training.loop import TrainingConfig
 
-_LEAST_LEFT_OUT = 10  # rows that a single member leaves out, where there are enough
+_MIN_LEFT_OUT = 10  # rows that a single member leaves out, where there are enough
 _WIDE = 16  # columns, above which layers are dear
 _FEW_ROWS = 500  # that cannot teach many layers
 _ROBUST_NOISE = 0.7  # over the bandwidth that Scott's rule gives to kernels
@@ -22,22 +22,22 @@ _ROBUST_STEPS = 200  # longer training learns the groups that outliers form
 _CHECKED_ROWS = 20_000  # left-out rows that a check looks at: more would take longer than training
 _CHECKS = 60  # of a long training
 _MANY_ROWS = 2000  # fewer need more members, and larger folds to validate on
-_MOST_HASTE = 5.0  # with which few rows are regressed on: so many times as fast, and as short
-_MOST_RATE = 2e-2  # of learning, however much the haste
+_MAX_HASTE = 5.0  # with which few rows are regressed on: so many times as fast, and as short
+_MAX_RATE = 2e-2  # of learning, however much the haste
 _ROWS_A_COLUMN = 20  # a unit of haste: many columns need all steps
 
 
 @dataclass(frozen=True)
-class Recipe:
+class FitConfig:
     """All settings of one fit, resolved."""
 
-    design: Design
+    flow: FlowSpec
     base: str
     marginals: tuple[str, ...]  # to choose from
     n_members: int
     n_folds: int | None  # None: no rows are left out
     safety_net: bool
-    schedule: Schedule
+    training: TrainingConfig
     context: str | None = None  # "numbers" or "classes"
     robust: bool = False  # smooth, and not to be bent by groups of outliers
     compile: bool = False
@@ -46,7 +46,7 @@ class Recipe:
         return ", ".join(f"{f.name}: {getattr(self, f.name)}" for f in fields(self))
 
     @property
-    def scores_unseen(self) -> bool:
+    def scores_held_out(self) -> bool:
         """Whether parts are scored on rows that they have not seen."""
         return self.safety_net or (self.robust and self.n_folds is not None)
 
@@ -56,7 +56,7 @@ class Recipe:
         return self.safety_net and self.context is None and not self.robust
 
 
-def resolve(
+def resolve_config(
     params: dict,
     n_distinct: int,
     n_rows: float,
@@ -65,7 +65,7 @@ def resolve(
     context: str | None = None,
     robust: bool = False,
     n_streamed: int = 0,
-) -> Recipe:
+) -> FitConfig:
     """The recipe for an estimator's parameters.
 
     Parameters
@@ -89,7 +89,7 @@ def resolve(
 
     Returns
     -------
-    Recipe
+    FitConfig
     """
 
     def choose(name: str, automatic: Any) -> Any:
@@ -105,10 +105,10 @@ def resolve(
     rate *= least * (5 / least) ** min(1, 1.5 * plenty)
     smooth = _ROBUST_NOISE * n_rows ** (-1 / (n_features + 4))
     haste = _haste(params, family, n_rows, width_of_row)
-    rate = min(haste * rate, max(rate, _MOST_RATE))
+    rate = min(haste * rate, max(rate, _MAX_RATE))
     width = 64 if n_rows < _MANY_ROWS else 128
     hidden = choose("hidden_layer_sizes", (width, width))
-    sizes = Sizes(
+    layer_config = LayerConfig(
         n_features,
         n_context,
         hidden_layer_sizes=tuple(int(size) for size in np.atleast_1d(hidden)),
@@ -132,14 +132,14 @@ def resolve(
         n_steps = params["max_iter"] * epoch
     if n_streamed:  # long training, whose patience is as long
         check_every = max(check_every, n_steps // _CHECKS)
-    return Recipe(
-        design=Design(params["flow"], n_transforms, sizes),
+    return FitConfig(
+        flow=FlowSpec(params["flow"], n_transforms, layer_config),
         base=family.base if params["base"] == "auto" else params["base"],
         marginals=_marginals(params["marginals"], robust),
         n_members=n_members,
         n_folds=n_folds,
         safety_net=params["safety_net"] and n_folds is not None,
-        schedule=Schedule(
+        training=TrainingConfig(
             n_steps=n_steps,
             batch_size=batch_size,
             learning_rate=choose("learning_rate_init", rate),
@@ -148,8 +148,8 @@ def resolve(
             check_every=check_every,
             patience=params["n_iter_no_change"],
             tol=params["tol"],
-            memory=training.memory,
-            most_left_out=training.most_left_out or _CHECKED_ROWS,
+            ema_decay=training.ema_decay,
+            max_held_out=training.max_held_out or _CHECKED_ROWS,
         ),
         context=context,
         robust=robust,
@@ -164,7 +164,7 @@ def _haste(params: dict, family: Family, n_rows: float, width: int) -> float:
     )
     if family.training.length <= 1 or not left_to_us:
         return 1.0
-    return max(1.0, min(_MOST_HASTE, _MANY_ROWS / n_rows, n_rows / width / _ROWS_A_COLUMN))
+    return max(1.0, min(_MAX_HASTE, _MANY_ROWS / n_rows, n_rows / width / _ROWS_A_COLUMN))
 
 
 def _marginals(name: str | None, robust: bool) -> tuple[str, ...]:
@@ -175,8 +175,8 @@ def _marginals(name: str | None, robust: bool) -> tuple[str, ...]:
 
 def _n_transforms(family: Family, n_rows: float, n_features: int) -> int:
     few_will_do = n_features > _WIDE or n_rows < _FEW_ROWS
-    if few_will_do and family.n_transforms_least is not None:
-        return family.n_transforms_least
+    if few_will_do and family.min_transforms is not None:
+        return family.min_transforms
     return family.n_transforms
 
 
@@ -193,4 +193,4 @@ def _n_folds(params: dict, n_members: int, n_distinct: int, n_rows: float) -> in
         return None
     if n_members > 1:
         return min(max(n_members, 5 if n_rows < _MANY_ROWS else 10), n_distinct)
-    return max(2, min(round(1 / params["validation_fraction"]), n_distinct // _LEAST_LEFT_OUT))
+    return max(2, min(round(1 / params["validation_fraction"]), n_distinct // _MIN_LEFT_OUT))

@@ -13,20 +13,20 @@ import numpy as np
 import torch
 from torch import Generator, nn
 
-from skflow.fitting.components import Choices, Piece
-from skflow.fitting.defaults import Recipe
+from skflow.fitting.components import Component, SelectedModels
+from skflow.fitting.defaults import FitConfig
 from skflow.flows.bijections import Chain
 from skflow.flows.distributions.flow import Flow
 from skflow.flows.distributions.mixture import Mixture
 from skflow.flows.nets.mlp import Dropout
-from skflow.flows.spec import Blueprint, Design, Part, make_base
-from skflow.preprocessing.dataset import Split, Table
-from skflow.runtime.processes import ALONE, Team
+from skflow.flows.spec import ComponentSpec, DensitySpec, FlowSpec, make_base
+from skflow.preprocessing.dataset import Split, WeightedDataset
+from skflow.runtime.processes import SINGLE_PROCESS, ProcessGroup
 from skflow.serialization.checkpoint import Checkpoint
-from skflow.training.batches import Rows
-from skflow.training.loop import Record, Run
-from skflow.training.shuffle_buffer import Stream
-from skflow.training.stacked_flows import Members
+from skflow.training.batches import StackedRows
+from skflow.training.loop import CheckResult, TrainingLoop
+from skflow.training.shuffle_buffer import ShuffleBuffer
+from skflow.training.stacked_flows import StackedFlows
 
 
 @dataclass(frozen=True)
@@ -38,18 +38,18 @@ class Progress:
     score: float | None
 
 
-Watch = Callable[[Iterable[Progress]], Iterable[Progress]]
+ProgressHook = Callable[[Iterable[Progress]], Iterable[Progress]]
 
 
 @dataclass(frozen=True)
-class Supervision:
+class Monitor:
     """Who looks on while members are trained, and when they are to stop.
 
     `watch` passes the progress on, to show it; `deadline` is a time of the monotonic clock, at
     which training ends with the best weights so far.
     """
 
-    watch: Watch = iter
+    watch: ProgressHook = iter
     checkpoint: Checkpoint = field(default_factory=lambda: Checkpoint(None))
     deadline: float = math.inf
 
@@ -79,47 +79,47 @@ class History:
 
 
 @dataclass(frozen=True)
-class Member:
+class EnsembleMember:
     """A flow to be trained, behind its fixed links."""
 
     fixed: Chain
-    links: tuple[str, ...]  # the fixed links' names
+    bijections: tuple[str, ...]  # the fixed links' names
     flow: Flow
 
 
-def new_members(
-    starts: list[Piece], choices: Choices, recipe: Recipe, generator: Generator
-) -> list[Member]:
+def new_ensemble(
+    starts: list[Component], selected: SelectedModels, config: FitConfig, generator: Generator
+) -> list[EnsembleMember]:
     """Members that are what they start at, each behind its own split's fixed links."""
-    n_features = recipe.design.sizes.n_features
+    n_features = config.flow.layers.n_features
     return [
-        Member(
-            piece.flow.chain,
-            piece.part.links,
-            recipe.design.build(
-                make_base(recipe.base, n_features, choices.start.shape.df), generator
+        EnsembleMember(
+            component.flow.chain,
+            component.spec.bijections,
+            config.flow.build(
+                make_base(config.base, n_features, selected.start.shape.df), generator
             ),
         )
-        for piece in starts
+        for component in starts
     ]
 
 
 @dataclass(frozen=True)
-class Earlier:
+class WarmStart:
     """A fitted density to go on from."""
 
     density: Flow  # of a mixture
-    blueprint: Blueprint
+    spec: DensitySpec
 
-    def units(self) -> Chain:
+    def input_transform(self) -> Chain:
         """The links that all parts share."""
         return copy.deepcopy(self.density).cpu().double().chain
 
-    def given(self) -> Chain:
+    def context_transform(self) -> Chain:
         """The links that the context goes through."""
-        return copy.deepcopy(self.density.given).cpu().double()
+        return copy.deepcopy(self.density.context_transform).cpu().double()
 
-    def members(self, design: Design, n_members: int) -> list[Member]:
+    def members(self, flow: FlowSpec, n_members: int) -> list[EnsembleMember]:
         """The members as they were, ready to be trained on.
 
         Raises
@@ -127,34 +127,34 @@ class Earlier:
         ValueError
             When they are not of the given design and number.
         """
-        learned = [k for k, part in enumerate(self.blueprint.parts) if part.learned]
-        if design != self.blueprint.design or n_members != len(learned):
+        learned = [k for k, component in enumerate(self.spec.components) if component.learned]
+        if flow != self.spec.flow or n_members != len(learned):
             raise ValueError(
                 "warm_start=True goes on from an earlier fit of the same shape. That one has "
-                f"{len(learned)} members: {self.blueprint.design}; this one would have "
-                f"{n_members}: {design}. Pass as many columns and the same parameters, with "
+                f"{len(learned)} members: {self.spec.flow}; this one would have "
+                f"{n_members}: {flow}. Pass as many columns and the same parameters, with "
                 "n_estimators, n_transforms, hidden_layer_sizes and dropout not left at 'auto' "
                 "if the number of rows has changed; or use warm_start=False."
             )
         return [self._member(k) for k in learned]
 
-    def _member(self, k: int) -> Member:
-        part = self.blueprint.parts[k]
+    def _member(self, k: int) -> EnsembleMember:
+        component = self.spec.components[k]
         flow = copy.deepcopy(self._part(k)).cpu()
-        n_fixed = len(part.links)
-        fixed, learned = flow.chain.links[:n_fixed], flow.chain.links[n_fixed:]
+        n_fixed = len(component.bijections)
+        fixed, learned = flow.chain.bijections[:n_fixed], flow.chain.bijections[n_fixed:]
         trainable = Flow(Chain(learned), flow.base).float().train().requires_grad_(True)
-        return Member(Chain(fixed).double(), part.links, trainable)
+        return EnsembleMember(Chain(fixed).double(), component.bijections, trainable)
 
     def _part(self, k: int) -> Flow:
         mixture = self.density.base
         assert isinstance(mixture, Mixture)
-        part = mixture.parts[k]
-        assert isinstance(part, Flow)
-        return part
+        component = mixture.components[k]
+        assert isinstance(component, Flow)
+        return component
 
 
-class Training:
+class EnsembleTrainer:
     """From members and a table to trained pieces.
 
     Parameters
@@ -163,7 +163,7 @@ class Training:
     splits : list of Split
         One a member.
     table : Table
-    recipe : Recipe
+    recipe : FitConfig
     generator : Generator
         Draws batches, noise and whatever else training draws.
     device : torch.device
@@ -173,103 +173,106 @@ class Training:
 
     def __init__(
         self,
-        members: list[Member],
+        members: list[EnsembleMember],
         splits: list[Split],
-        table: Table,
-        recipe: Recipe,
+        table: WeightedDataset,
+        config: FitConfig,
         generator: Generator,
         device: torch.device,
-        team: Team = ALONE,
+        processes: ProcessGroup = SINGLE_PROCESS,
     ):
-        self._members, self._recipe, self._team = members, recipe, team
-        self._generator = generator = team.generator(generator)
+        self._members, self._config, self._processes = members, config, processes
+        self._generator = generator = processes.generator(generator)
         flows: list[nn.Module] = [copy.deepcopy(m.flow).float().to(device) for m in members]
-        self._stacked = Members(flows, recipe.compile, team)
+        self._stacked = StackedFlows(flows, config.compile, processes)
         for module in self._stacked.flow.modules():
             if isinstance(module, Dropout):
                 module.generator = generator
-        self._seen: Rows | Stream
+        self._seen: StackedRows | ShuffleBuffer
         self._seen, self._seen_log_det = self._latent(table, [s.seen for s in splits], device)
-        self._left_out, self._left_log_det = None, 0.0
-        if recipe.n_folds is not None:
-            left_out = [s.left_out for s in splits]
-            self._left_out, self._left_log_det = self._latent(table, left_out, device)
+        self._held_out, self._held_out_log_det = None, 0.0
+        if config.n_folds is not None:
+            held_out = [s.held_out for s in splits]
+            self._held_out, self._held_out_log_det = self._latent(table, held_out, device)
 
-    def go_over(self, stream: Stream) -> None:
+    def go_over(self, stream: ShuffleBuffer) -> None:
         """Train on these rows instead of the table's."""
         self._seen = stream
 
-    def run(self, supervision: Supervision) -> History:
+    def run(self, monitor: Monitor) -> History:
         """Train; Ctrl-C ends training with the best weights so far, unless in a search."""
         history = History()
-        schedule = self._recipe.schedule
-        schedule = replace(schedule, batch_size=max(1, schedule.batch_size // self._team.size))
-        training = Run(self._stacked, self._seen, self._left_out, schedule, self._generator)
-        self._go_on(training, history, supervision.checkpoint)
+        config = self._config.training
+        config = replace(config, batch_size=max(1, config.batch_size // self._processes.size))
+        training = TrainingLoop(self._stacked, self._seen, self._held_out, config, self._generator)
+        self._go_on(training, history, monitor.checkpoint)
         records = training.records()
         try:
             with closing(records):
-                for _ in supervision.watch(self._noted(records, history)):
-                    self._keep(training, history, supervision.checkpoint)
-                    if self._team.decide(lambda: time.monotonic() > supervision.deadline):
+                for _ in monitor.watch(self._noted(records, history)):
+                    self._keep(training, history, monitor.checkpoint)
+                    if self._processes.broadcast(lambda: time.monotonic() > monitor.deadline):
                         history.out_of_time = True
                         break
         except KeyboardInterrupt:
-            if _inside_search() or self._team.size > 1:
+            if _inside_search() or self._processes.size > 1:
                 raise
             history.interrupted = True
         return history
 
-    def pieces(self) -> list[Piece]:
+    def components(self) -> list[Component]:
         """The trained members, in float64 on the CPU, their fixed links in front."""
-        pieces = []
+        components = []
         for k, member in enumerate(self._members):
             member.flow.load_state_dict(self._stacked.state(self._stacked.values, k))
-            chain = Chain([*member.fixed.links, *member.flow.chain.links])
+            chain = Chain([*member.fixed.bijections, *member.flow.chain.bijections])
             flow = Flow(chain, member.flow.base).double().eval()
-            pieces.append(Piece(flow, Part(member.links, True, self._recipe.base)))
-        return pieces
+            components.append(
+                Component(flow, ComponentSpec(member.bijections, True, self._config.base))
+            )
+        return components
 
-    def _keep(self, training: Run, history: History, checkpoint: Checkpoint) -> None:
+    def _keep(self, training: TrainingLoop, history: History, checkpoint: Checkpoint) -> None:
         """Write what it takes to go on, now and then: one file for all processes."""
-        if self._team.decide(lambda: checkpoint.due):
+        if self._processes.broadcast(lambda: checkpoint.due):
             state = training.state()
-            generators = self._team.gather(state.pop("generator"))
-            if self._team.rank == 0:
+            generators = self._processes.gather(state.pop("generator"))
+            if self._processes.rank == 0:
                 checkpoint.write([state, generators, history.scores])
 
-    def _go_on(self, training: Run, history: History, checkpoint: Checkpoint) -> None:
+    def _go_on(self, training: TrainingLoop, history: History, checkpoint: Checkpoint) -> None:
         """From where an earlier process was, if there was one."""
         kept = checkpoint.take()
         if kept is not None:
             state, generators, history.scores = kept
-            training.restore(state | {"generator": generators[self._team.rank]})
+            training.restore(state | {"generator": generators[self._processes.rank]})
 
-    def _noted(self, records: Iterable[Record], history: History) -> Iterator[Progress]:
+    def _noted(self, records: Iterable[CheckResult], history: History) -> Iterator[Progress]:
         """Write the records into the history."""
         for record in records:
             history.n_epochs = record.epoch
             log_det = 0.0 if self._stacked.by_regression else self._seen_log_det
             history.losses = [x - log_det for x in record.losses]
             if record.scores is not None:
-                history.scores.append(float(record.scores.mean()) + self._left_log_det)
-            if record.best is not None:
-                history.best_score = float(record.best.scores.mean()) + self._left_log_det
-                history.still_improving = record.best.still_improving
+                history.scores.append(float(record.scores.mean()) + self._held_out_log_det)
+            if record.early_stopping is not None:
+                best = record.early_stopping.scores.mean()
+                history.best_score = float(best) + self._held_out_log_det
+                history.still_improving = record.early_stopping.still_improving
             yield Progress(record.step, record.n_steps, history.best_score)
 
     def _latent(
-        self, table: Table, index: list[np.ndarray], device: torch.device
-    ) -> tuple[Rows, float]:
+        self, table: WeightedDataset, index: list[np.ndarray], device: torch.device
+    ) -> tuple[StackedRows, float]:
         """Each member's rows behind its fixed links, and their mean log-determinant so far."""
-        if any(len(rows) < self._team.size for rows in index):
+        if any(len(rows) < self._processes.size for rows in index):
             raise ValueError(
-                f"There are too few rows for {self._team.size} processes, which all train on some "
-                f"and leave out others. Fit these {len(table.x)} rows in one process."
+                f"{len(table.x)} rows are too few for {self._processes.size} processes, each of "
+                "which trains on some of them and holds out others. Fit them in one process."
             )
-        tables = [table.take(self._team.stripe(rows)) for rows in index]
+        tables = [table.take(self._processes.partition(rows)) for rows in index]
         images = [m.fixed(t.x, t.c) for m, t in zip(self._members, tables, strict=True)]
-        rows = Rows.stack(
+        rows = StackedRows.stack(
             [z.float() for z, _ in images],
             [t.w.float() for t in tables],
             None if table.c is None else [t.c.float() for t in tables if t.c is not None],
@@ -280,7 +283,7 @@ class Training:
                 for t, (_, log_det) in zip(tables, images, strict=True)
             ]
         )
-        log_dets, weights = self._team.sum(totals).T
+        log_dets, weights = self._processes.sum(totals).T
         return rows.to(device), float((log_dets / weights).mean())
 
 

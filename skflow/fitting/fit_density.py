@@ -9,69 +9,69 @@ from torch import Generator, Tensor
 
 from skflow.data.weighted_rows import deal_folds
 from skflow.fitting.components import (
-    Choices,
-    Piece,
-    Unseen,
-    blend,
+    Component,
+    HeldOutScores,
+    SelectedModels,
     choose,
-    choose_given,
-    side_pieces,
+    choose_context_transform,
+    component_weights,
+    untrained_components,
 )
-from skflow.fitting.defaults import Recipe
-from skflow.fitting.ensemble import Earlier, History, Supervision, Training, new_members
-from skflow.fitting.streaming import LongTable
+from skflow.fitting.defaults import FitConfig
+from skflow.fitting.ensemble import EnsembleTrainer, History, Monitor, WarmStart, new_ensemble
+from skflow.fitting.streaming import StreamedDataset
 from skflow.flows.bijections import Bijection, Chain, Standardize
-from skflow.flows.distributions.constrained import Supported
+from skflow.flows.distributions.constrained import ConstrainedDensity
 from skflow.flows.distributions.flow import Flow
 from skflow.flows.distributions.mixture import Mixture
-from skflow.flows.spec import Blueprint, names_of
-from skflow.preprocessing.dataset import Split, Table
-from skflow.preprocessing.supports import Lifted
+from skflow.flows.spec import DensitySpec, bijection_names
+from skflow.preprocessing.dataset import Split, WeightedDataset
+from skflow.preprocessing.supports import DequantizedRows
 from skflow.runtime.device import scoring_dtype
-from skflow.runtime.processes import ALONE, Team
+from skflow.runtime.processes import SINGLE_PROCESS, ProcessGroup
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FitResult:
     """A density, what it takes to rebuild it, the weights of its parts, and its history.
 
-    `unseen` has scores and weights of rows under what was fitted without them.
+    `held_out_scores` has scores and weights of rows under what was fitted without them.
     """
 
-    density: Flow | Supported
-    blueprint: Blueprint
+    density: Flow | ConstrainedDensity
+    spec: DensitySpec
     weights: dict[str, float]
     history: History
-    unseen: tuple[np.ndarray, np.ndarray] | None = None
+    held_out_scores: tuple[np.ndarray, np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is settled before training: `sides` has what needs none, fitted to each split."""
+class FitPlan:
+    """What is settled before training: `untrained` has what needs none, fitted to each split."""
 
-    choices: Choices
+    selected: SelectedModels
     splits: list[Split]
-    sides: list[dict[str, Piece]]
+    untrained: list[dict[str, Component]]
     seed: int
 
 
 def fit_density(
-    rows: Lifted,
-    recipe: Recipe,
+    rows: DequantizedRows,
+    config: FitConfig,
     seed: int,
     device: torch.device,
-    supervision: Supervision | None = None,
-    earlier: Earlier | None = None,
-    team: Team = ALONE,
-    long: LongTable | None = None,
-) -> Fitted:
+    monitor: Monitor | None = None,
+    warm_start: WarmStart | None = None,
+    processes: ProcessGroup = SINGLE_PROCESS,
+    streamed: StreamedDataset | None = None,
+) -> FitResult:
     """Fit the members, and the safety net under them.
 
     Parameters
     ----------
-    rows : Lifted
+    rows : DequantizedRows
         A merged set of rows in the user's units, made real numbers; weights with mean 1.
-    recipe : Recipe
+    recipe : FitConfig
         All settings.
     seed : int
         Fixes every random number.
@@ -81,132 +81,155 @@ def fit_density(
         Who looks on while members are trained, and when they are to stop.
     earlier : Earlier, optional
         A fit to go on from.
-    team : Team, default=ALONE
+    team : Team, default=SINGLE_PROCESS
         Processes that fit together, and have the same rows.
-    long : LongTable, optional
+    long : StreamedDataset, optional
         Where training goes over more rows than these.
 
     Returns
     -------
-    Fitted
+    FitResult
     """
     with torch.inference_mode(False), torch.enable_grad():  # whatever the caller is in
-        return _fit(rows, recipe, seed, device, supervision or Supervision(), earlier, team, long)
+        return _fit(
+            rows, config, seed, device, monitor or Monitor(), warm_start, processes, streamed
+        )
 
 
 def _fit(
-    rows: Lifted,
-    recipe: Recipe,
+    rows: DequantizedRows,
+    config: FitConfig,
     seed: int,
     device: torch.device,
-    supervision: Supervision,
-    earlier: Earlier | None,
-    team: Team,
-    long: LongTable | None,
-) -> Fitted:
+    monitor: Monitor,
+    warm_start: WarmStart | None,
+    processes: ProcessGroup,
+    streamed: StreamedDataset | None,
+) -> FitResult:
     rng = np.random.default_rng(seed)  # of the first process: it makes all choices
     x, w = torch.from_numpy(rows.rows), torch.from_numpy(rows.weights)
-    of_all = None if long is None else long.units(team)  # checks all rows, too
+    of_all = (
+        None if streamed is None else streamed.input_transform(processes)
+    )  # checks all rows, too
 
     def choose_units() -> Chain:
-        if earlier is not None:
-            return earlier.units()
-        return _fit_units(rows.links, x, w) if of_all is None else of_all
+        if warm_start is not None:
+            return warm_start.input_transform()
+        return _fit_units(rows.bijections, x, w) if of_all is None else of_all
 
-    units = team.decide(choose_units)
-    x, log_det = units(x)
+    input_transform = processes.broadcast(choose_units)
+    x, log_det = input_transform(x)
     context = None if rows.context is None else torch.from_numpy(rows.context)
-    cells = None if rows.cells is None else units(rows.cells)[0]
-    table = Table(x, w, context, log_det, cells)
-    given = team.decide(
-        lambda: choose_given(table, recipe, rng) if earlier is None else earlier.given()
+    cells = None if rows.cells is None else input_transform(rows.cells)[0]
+    table = WeightedDataset(x, w, context, log_det, cells)
+    context_transform = processes.broadcast(
+        lambda: (
+            choose_context_transform(table, config, rng)
+            if warm_start is None
+            else warm_start.context_transform()
+        )
     )
-    table = table.through(given)
-    plan = team.decide(lambda: _plan(table, recipe, rng))
+    table = table.through(context_transform)
+    plan = processes.broadcast(lambda: _plan(table, config, rng))
     generator = Generator().manual_seed(plan.seed)
-    if earlier is None:
-        starts = [side["start"] for side in plan.sides]
-        members = new_members(starts, plan.choices, recipe, generator)
+    if warm_start is None:
+        starts = [untrained["start"] for untrained in plan.untrained]
+        members = new_ensemble(starts, plan.selected, config, generator)
     else:
-        members = earlier.members(recipe.design, len(plan.splits))
-    training = Training(members, plan.splits, table, recipe, generator, device, team)
-    if long is not None:
+        members = warm_start.members(config.flow, len(plan.splits))
+    training = EnsembleTrainer(members, plan.splits, table, config, generator, device, processes)
+    if streamed is not None:
         fixed = [member.fixed for member in members]
-        training.go_over(long.stream(units, fixed, plan.splits, device, team))
-    history = training.run(supervision)
-    pieces, shares, unseen = team.decide(lambda: _weighed(training.pieces(), plan, table, recipe))
-    reals, blueprint = _assemble(pieces, shares, units, given, recipe)
-    density = rows.settle(reals)
-    blueprint = replace(blueprint, supported=density is not reals)
+        training.go_over(streamed.stream(input_transform, fixed, plan.splits, device, processes))
+    history = training.run(monitor)
+    components, shares, held_out_scores = processes.broadcast(
+        lambda: _weighed(training.components(), plan, table, config)
+    )
+    continuous, spec = _assemble(components, shares, input_transform, context_transform, config)
+    density = rows.settle(continuous)
+    spec = replace(spec, constrained=density is not continuous)
     density = density.to(device, scoring_dtype(device))
-    return Fitted(density, blueprint, shares, team.decide(lambda: history), unseen)
+    return FitResult(density, spec, shares, processes.broadcast(lambda: history), held_out_scores)
 
 
-def _plan(table: Table, recipe: Recipe, rng: np.random.Generator) -> Plan:
-    choices = choose(table, recipe, rng)
-    splits = _deal_splits(len(table.x), recipe, rng)
-    sides = [side_pieces(table.take(split.seen), choices, recipe) for split in splits]
-    return Plan(choices, splits, sides, int(rng.integers(2**31)))
+def _plan(table: WeightedDataset, config: FitConfig, rng: np.random.Generator) -> FitPlan:
+    selected = choose(table, config, rng)
+    splits = deal_splits(len(table.x), config, rng)
+    untrained = [
+        untrained_components(table.take(split.seen), selected, config) for split in splits
+    ]
+    return FitPlan(selected, splits, untrained, int(rng.integers(2**31)))
 
 
 def _weighed(
-    flows: list[Piece], plan: Plan, table: Table, recipe: Recipe
-) -> tuple[dict[str, list[Piece]], dict[str, float], tuple[np.ndarray, np.ndarray] | None]:
+    flows: list[Component], plan: FitPlan, table: WeightedDataset, config: FitConfig
+) -> tuple[dict[str, list[Component]], dict[str, float], tuple[np.ndarray, np.ndarray] | None]:
     """All pieces by kind, the kinds' shares, and how left-out rows score under them."""
-    pieces, shares, unseen = {"flow": flows}, {"flow": 1.0}, None
-    if recipe.scores_unseen:
-        scored = Unseen.of(flows, plan.sides, plan.splits, table)
-        if recipe.safety_net:
-            shares = blend(scored)
-            pieces |= _net(plan.sides, table, plan.choices, recipe)
-        unseen = scored.blended(shares), scored.weights
-    return pieces, shares, unseen
+    components, shares, held_out_scores = {"flow": flows}, {"flow": 1.0}, None
+    if config.scores_held_out:
+        scored = HeldOutScores.of(flows, plan.untrained, plan.splits, table)
+        if config.safety_net:
+            shares = component_weights(scored)
+            components |= _net(plan.untrained, table, plan.selected, config)
+        held_out_scores = scored.blended(shares), scored.weights
+    return components, shares, held_out_scores
 
 
 def _assemble(
-    pieces: dict[str, list[Piece]],
+    components: dict[str, list[Component]],
     shares: dict[str, float],
-    units: Chain,
-    given: Chain,
-    recipe: Recipe,
-) -> tuple[Flow, Blueprint]:
+    input_transform: Chain,
+    context_transform: Chain,
+    config: FitConfig,
+) -> tuple[Flow, DensitySpec]:
     """The mixture of all pieces, each kind by its share, behind the links to the user's units."""
-    parts = [(p, shares[name] / len(pieces[name])) for name in shares for p in pieces[name]]
+    weighted = [
+        (c, shares[name] / len(components[name])) for name in shares for c in components[name]
+    ]
     mixture = Mixture(
-        [p.flow for p, _ in parts], torch.tensor([s for _, s in parts], dtype=torch.float64)
+        [c.flow for c, _ in weighted],
+        torch.tensor([share for _, share in weighted], dtype=torch.float64),
     )
-    density = Flow(units, mixture, given).eval().requires_grad_(False)
-    records = tuple(p.part for p, _ in parts)
-    blueprint = Blueprint(recipe.design, names_of(units.links), records, names_of(given.links))
-    return density, blueprint
+    density = Flow(input_transform, mixture, context_transform).eval().requires_grad_(False)
+    records = tuple(c.spec for c, _ in weighted)
+    spec = DensitySpec(
+        config.flow,
+        bijection_names(input_transform.bijections),
+        records,
+        bijection_names(context_transform.bijections),
+    )
+    return density, spec
 
 
-def _fit_units(links: Sequence[Bijection], x: Tensor, w: Tensor) -> Chain:
+def _fit_units(bijections: Sequence[Bijection], x: Tensor, w: Tensor) -> Chain:
     """What all parts share: links to columns without bounds, which are then standardised."""
-    images, _ = Chain(links)(x)
-    return Chain([*links, Standardize.fit(images, w)])
+    images, _ = Chain(bijections)(x)
+    return Chain([*bijections, Standardize.fit(images, w)])
 
 
 def _net(
-    sides: list[dict[str, Piece]], table: Table, choices: Choices, recipe: Recipe
-) -> dict[str, list[Piece]]:
+    untrained: list[dict[str, Component]],
+    table: WeightedDataset,
+    selected: SelectedModels,
+    config: FitConfig,
+) -> dict[str, list[Component]]:
     """The simpler densities, fitted to all rows, but for the Gaussian mixtures.
 
     EM for a mixture ends anywhere: those that earned their weight are kept, not another one.
     """
-    stable = side_pieces(table, replace(choices, mixture=None), recipe)
-    net = {name: [piece] for name, piece in stable.items()}
-    if choices.mixture is not None:
-        net["gaussians"] = [side["gaussians"] for side in sides]
+    stable = untrained_components(table, replace(selected, mixture=None), config)
+    net = {name: [component] for name, component in stable.items()}
+    if selected.mixture is not None:
+        net["gaussians"] = [untrained["gaussians"] for untrained in untrained]
     return net
 
 
-def _deal_splits(n: int, recipe: Recipe, rng: np.random.Generator) -> list[Split]:
+def deal_splits(n: int, config: FitConfig, rng: np.random.Generator) -> list[Split]:
     """One split a member: it leaves out one of the folds, or none."""
-    if recipe.n_folds is None:
-        return [Split(np.arange(n), np.arange(0))] * recipe.n_members
-    folds = deal_folds(n, recipe.n_folds, rng)
+    if config.n_folds is None:
+        return [Split(np.arange(n), np.arange(0))] * config.n_members
+    folds = deal_folds(n, config.n_folds, rng)
     return [
         Split(np.flatnonzero(folds != k), rng.permutation(np.flatnonzero(folds == k)))
-        for k in range(min(recipe.n_members, recipe.n_folds))
+        for k in range(min(config.n_members, config.n_folds))
     ]

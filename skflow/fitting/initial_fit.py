@@ -14,38 +14,40 @@ from torch import Tensor
 
 from skflow.fitting.student_t import (
     DEGREES_OF_FREEDOM,
-    TShape,
-    choose_shape,
-    fit_moments,
-    fit_t,
+    StudentTShape,
+    choose_student_t,
+    fit_location_scatter,
+    fit_student_t,
     shrink,
 )
 from skflow.flows.bijections import Bijection, Chain, ClassWhiten, Regress, Whiten
 from skflow.flows.distributions.flow import Flow
 from skflow.flows.spec import make_base
-from skflow.preprocessing.dataset import Table
+from skflow.preprocessing.dataset import WeightedDataset
 
 _PENALTIES = np.logspace(-6, 1, 15)  # of a ridge regression, a row
 _POOLING = (0.0, 0.3, 1.0, 3.0, 10.0, 100.0, 1e4)  # rows of all classes added to each, a column
-_NO_CHOICE = TShape(DEGREES_OF_FREEDOM[-1], 1.0)
+_NO_CHOICE = StudentTShape(DEGREES_OF_FREEDOM[-1], 1.0)
 
 
 @dataclass(frozen=True)
-class Start(ABC):
+class InitialFit(ABC):
     """Chosen, and ready to be fitted to any rows; `table.x` has gone through the marginals.
 
     `shape` has degrees of freedom and shrinkage, and the score that they were chosen for.
     """
 
-    shape: TShape = _NO_CHOICE
+    shape: StudentTShape = _NO_CHOICE
 
     @classmethod
     @abstractmethod
-    def choose(cls, table: Table, folds: np.ndarray, df: Sequence[float]) -> "Start":
+    def choose(
+        cls, table: WeightedDataset, folds: np.ndarray, df: Sequence[float]
+    ) -> "InitialFit":
         """What makes left-out folds most likely."""
 
     @abstractmethod
-    def fit(self, table: Table) -> list[Bijection]:
+    def fit(self, table: WeightedDataset) -> list[Bijection]:
         """Links that leave a standard t behind them."""
 
     def merit(self, log_det: float) -> float:
@@ -54,40 +56,44 @@ class Start(ABC):
 
 
 @dataclass(frozen=True)
-class TStart(Start):
+class StudentTInitialFit(InitialFit):
     """One t for all rows."""
 
     @classmethod
-    def choose(cls, table: Table, folds: np.ndarray, df: Sequence[float]) -> "TStart":
-        return cls(choose_shape(table.x.numpy(), table.w.numpy(), folds, df))
+    def choose(
+        cls, table: WeightedDataset, folds: np.ndarray, df: Sequence[float]
+    ) -> "StudentTInitialFit":
+        return cls(choose_student_t(table.x.numpy(), table.w.numpy(), folds, df))
 
-    def fit(self, table: Table) -> list[Bijection]:
-        loc, factor = fit_t(table.x.numpy(), table.w.numpy(), self.shape)
+    def fit(self, table: WeightedDataset) -> list[Bijection]:
+        loc, factor = fit_student_t(table.x.numpy(), table.w.numpy(), self.shape)
         return [Whiten(torch.from_numpy(loc), torch.from_numpy(factor))]
 
 
 @dataclass(frozen=True)
-class LinearStart(Start):
+class RidgeInitialFit(InitialFit):
     """A t round a linear prediction from the context, by ridge regression."""
 
     @classmethod
-    def choose(cls, table: Table, folds: np.ndarray, df: Sequence[float]) -> "LinearStart":
+    def choose(
+        cls, table: WeightedDataset, folds: np.ndarray, df: Sequence[float]
+    ) -> "RidgeInitialFit":
         rest = torch.empty_like(table.x)
         for k in np.unique(folds):
-            seen, left_out = torch.from_numpy(folds != k), torch.from_numpy(folds == k)
-            rest[left_out] = _regress(table.take(seen))(
-                table.x[left_out], table.context[left_out]
+            seen, held_out = torch.from_numpy(folds != k), torch.from_numpy(folds == k)
+            rest[held_out] = _regress(table.take(seen))(
+                table.x[held_out], table.context[held_out]
             )[0]
-        return cls(choose_shape(rest.numpy(), table.w.numpy(), folds, df))
+        return cls(choose_student_t(rest.numpy(), table.w.numpy(), folds, df))
 
-    def fit(self, table: Table) -> list[Bijection]:
+    def fit(self, table: WeightedDataset) -> list[Bijection]:
         regress = _regress(table)
         rest, _ = regress(table.x, table.c)
-        return [regress, *TStart(self.shape).fit(Table(rest, table.w))]
+        return [regress, *StudentTInitialFit(self.shape).fit(WeightedDataset(rest, table.w))]
 
 
 @dataclass(frozen=True)
-class ClassStart(Start):
+class DiscriminantInitialFit(InitialFit):
     """A t for each class, its scatter drawn towards that of all classes (Friedman 1989).
 
     `pooling` rows a column of the pooled scatter are added to the rows of each class. The
@@ -100,37 +106,41 @@ class ClassStart(Start):
     posterior: float = -np.inf
 
     @classmethod
-    def choose(cls, table: Table, folds: np.ndarray, df: Sequence[float]) -> "ClassStart":
-        parts = [
+    def choose(
+        cls, table: WeightedDataset, folds: np.ndarray, df: Sequence[float]
+    ) -> "DiscriminantInitialFit":
+        components = [
             (table.take(np.flatnonzero(folds != k)), table.take(np.flatnonzero(folds == k)))
             for k in np.unique(folds)
         ]
         rest = torch.empty_like(table.x)
-        for k, (seen, left_out) in zip(np.unique(folds), parts, strict=True):
+        for k, (seen, held_out) in zip(np.unique(folds), components, strict=True):
             loc = _class_moments(seen, _NO_CHOICE)[0]
-            rest[torch.from_numpy(folds == k)] = left_out.x - loc[left_out.context.argmax(1)]
-        shape = choose_shape(rest.numpy(), table.w.numpy(), folds, df)
-        starts = [cls(shape, pooling)._scored(parts) for pooling in _POOLING]
+            rest[torch.from_numpy(folds == k)] = held_out.x - loc[held_out.context.argmax(1)]
+        shape = choose_student_t(rest.numpy(), table.w.numpy(), folds, df)
+        starts = [cls(shape, pooling)._scored(components) for pooling in _POOLING]
         return max(starts, key=lambda start: start.posterior)
 
-    def _scored(self, parts: list[tuple[Table, Table]]) -> "ClassStart":
+    def _scored(
+        self, components: list[tuple[WeightedDataset, WeightedDataset]]
+    ) -> "DiscriminantInitialFit":
         """With the mean log-likelihood and log-posterior of the rows left out of each part."""
-        base = make_base("t", parts[0][0].x.shape[1], self.shape.df)
+        base = make_base("t", components[0][0].x.shape[1], self.shape.df)
         likelihood = posterior = weight = 0.0
-        for seen, left_out in parts:
+        for seen, held_out in components:
             flow = Flow(Chain(self.fit(seen)), base).double()
-            joint = _class_log_probs(flow, left_out) + _log_shares(seen)
-            own = (joint * left_out.context).sum(1)
-            likelihood += float(left_out.w @ own)
-            posterior += float(left_out.w @ (own - joint.logsumexp(1)))
-            weight += float(left_out.w.sum())
+            joint = _class_log_probs(flow, held_out) + _log_shares(seen)
+            own = (joint * held_out.context).sum(1)
+            likelihood += float(held_out.w @ own)
+            posterior += float(held_out.w @ (own - joint.logsumexp(1)))
+            weight += float(held_out.w.sum())
         shape = replace(self.shape, score=likelihood / weight)
         return replace(self, shape=shape, posterior=posterior / weight)
 
     def merit(self, log_det: float) -> float:
         return self.posterior
 
-    def fit(self, table: Table) -> list[Bijection]:
+    def fit(self, table: WeightedDataset) -> list[Bijection]:
         loc, scatters, counts = _class_moments(table, self.shape)
         pooled = np.tensordot(counts / counts.sum(), scatters, 1)
         factors = []
@@ -142,19 +152,21 @@ class ClassStart(Start):
         return [ClassWhiten(loc, torch.from_numpy(np.stack(factors)))]
 
 
-def choose_start(kind: str | None, table: Table, folds: np.ndarray, df: Sequence[float]) -> Start:
+def choose_initial_fit(
+    kind: str | None, table: WeightedDataset, folds: np.ndarray, df: Sequence[float]
+) -> InitialFit:
     """The start for a kind of context: None, "numbers" or "classes"."""
-    return STARTS[kind].choose(table, folds, df)
+    return INITIAL_FITS[kind].choose(table, folds, df)
 
 
-STARTS: dict[str | None, type[Start]] = {
-    None: TStart,
-    "numbers": LinearStart,
-    "classes": ClassStart,
+INITIAL_FITS: dict[str | None, type[InitialFit]] = {
+    None: StudentTInitialFit,
+    "numbers": RidgeInitialFit,
+    "classes": DiscriminantInitialFit,
 }
 
 
-def _regress(table: Table) -> Regress:
+def _regress(table: WeightedDataset) -> Regress:
     from sklearn.linear_model import RidgeCV  # here, as an import of skflow should not wait
 
     x, c, w = table.x.numpy(), table.context.numpy(), table.w.numpy()
@@ -168,7 +180,7 @@ def _regress(table: Table) -> Regress:
     )
 
 
-def _class_log_probs(flow: Flow, table: Table) -> Tensor:
+def _class_log_probs(flow: Flow, table: WeightedDataset) -> Tensor:
     """log p(x | y) of every row under every class, (n, k)."""
     one_hot = torch.eye(table.context.shape[1], dtype=table.x.dtype)
     with torch.no_grad():
@@ -176,13 +188,15 @@ def _class_log_probs(flow: Flow, table: Table) -> Tensor:
     return torch.stack(each, dim=1)
 
 
-def _log_shares(table: Table) -> Tensor:
+def _log_shares(table: WeightedDataset) -> Tensor:
     """log p(y), (k,); half a row is added to each class."""
     counts = table.w @ table.context + 0.5
     return (counts / counts.sum()).log()
 
 
-def _class_moments(table: Table, shape: TShape) -> tuple[Tensor, np.ndarray, np.ndarray]:
+def _class_moments(
+    table: WeightedDataset, shape: StudentTShape
+) -> tuple[Tensor, np.ndarray, np.ndarray]:
     """Locations (k, d), scatters (k, d, d) and weights (k,) of the classes."""
     d = table.x.shape[1]
     label = table.context.argmax(1).numpy()
@@ -194,6 +208,6 @@ def _class_moments(table: Table, shape: TShape) -> tuple[Tensor, np.ndarray, np.
         own = label == k
         if own.any():
             cautious = max(shape.shrinkage, d / (own.sum() + d))
-            loc[k], scatters[k] = fit_moments(x[own], w[own], shape.df, cautious)
+            loc[k], scatters[k] = fit_location_scatter(x[own], w[own], shape.df, cautious)
             counts[k] = w[own].sum()
     return torch.from_numpy(loc), scatters, counts

@@ -6,7 +6,7 @@ from scipy.special import softmax
 _ITERATIONS = 200
 
 
-def blend_weights(log_prob: np.ndarray, weights: np.ndarray, net: int) -> np.ndarray:
+def stacking_weights(log_prob: np.ndarray, weights: np.ndarray, net: int) -> np.ndarray:
     """Weights of a mixture of given densities, by EM on rows that none of them has seen.
 
     Parameters

@@ -20,7 +20,7 @@ _NO_SPREAD = 1e-20  # a variance like this, in standardised units, is rounding
 
 
 @dataclass(frozen=True)
-class TShape:
+class StudentTShape:
     """What left-out rows decide: degrees of freedom, shrinkage, and their log-likelihood."""
 
     df: float
@@ -28,12 +28,12 @@ class TShape:
     score: float = -np.inf
 
 
-def choose_shape(
+def choose_student_t(
     rows: np.ndarray,
     weights: np.ndarray,
     folds: np.ndarray,
     candidates: Sequence[float] = DEGREES_OF_FREEDOM,
-) -> TShape:
+) -> StudentTShape:
     """The shape under which left-out folds are most likely.
 
     EM itself needs a shrinkage: a cautious one first, then the one which that pass chose.
@@ -49,24 +49,26 @@ def _best_shape(
     folds: np.ndarray,
     candidates: Sequence[float],
     shrinkage: float,
-) -> TShape:
+) -> StudentTShape:
     total = np.zeros((len(candidates), len(SHRINKAGES)))
     for k in np.unique(folds):
         train, test = folds != k, folds == k
         for i, df in enumerate(candidates):
-            loc, scatter = fit_moments(rows[train], weights[train], df, shrinkage)
+            loc, scatter = fit_location_scatter(rows[train], weights[train], df, shrinkage)
             total[i] += _log_likelihoods(rows[test], weights[test], loc, scatter, df)
     i, j = divmod(int(total.argmax()), len(SHRINKAGES))
-    return TShape(candidates[i], SHRINKAGES[j], float(total[i, j] / weights.sum()))
+    return StudentTShape(candidates[i], SHRINKAGES[j], float(total[i, j] / weights.sum()))
 
 
-def fit_t(rows: np.ndarray, weights: np.ndarray, shape: TShape) -> tuple[np.ndarray, np.ndarray]:
+def fit_student_t(
+    rows: np.ndarray, weights: np.ndarray, shape: StudentTShape
+) -> tuple[np.ndarray, np.ndarray]:
     """Location (d,) and lower Cholesky factor (d, d) of the shrunk scatter."""
-    loc, scatter = fit_moments(rows, weights, shape.df, shape.shrinkage)
+    loc, scatter = fit_location_scatter(rows, weights, shape.df, shape.shrinkage)
     return loc, np.linalg.cholesky(shrink(scatter, shape.shrinkage))
 
 
-def fit_moments(
+def fit_location_scatter(
     rows: np.ndarray, weights: np.ndarray, df: float, shrinkage: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Location and scatter, not yet shrunk, by EM with every E-step under the shrunk one."""

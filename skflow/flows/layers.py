@@ -32,14 +32,14 @@ from skflow.flows.bijections import (
     Whiten,
     YeoJohnson,
 )
-from skflow.flows.bijections.continuous import Path
+from skflow.flows.bijections.continuous import ProbabilityPath
 from skflow.flows.nets.masked_mlp import MaskedMLP
 from skflow.flows.nets.mlp import MLP, Constant
-from skflow.flows.nets.velocity_field import Velocity
+from skflow.flows.nets.velocity_field import VelocityField
 
 
 @dataclass(frozen=True)
-class Sizes:
+class LayerConfig:
     """What a layer has to know to be built."""
 
     n_features: int
@@ -50,17 +50,17 @@ class Sizes:
     dropout: float = 0.0
 
 
-Layer = Callable[[Sizes, Generator], Bijection]
+Layer = Callable[[LayerConfig, Generator], Bijection]
 
 
 def coupling(transformer: str, from_end: bool = False) -> Layer:
     """A coupling layer: half of the columns steer the other half."""
 
-    def build(sizes: Sizes, generator: Generator) -> Bijection:
-        scalar = _transformer(transformer, sizes)
-        steering = sizes.n_features // 2
-        n_outputs = scalar.n_parameters * (sizes.n_features - steering)
-        net = _net(steering + sizes.n_context, torch.zeros(n_outputs), sizes, generator)
+    def build(config: LayerConfig, generator: Generator) -> Bijection:
+        scalar = _transformer(transformer, config)
+        steering = config.n_features // 2
+        n_outputs = scalar.n_parameters * (config.n_features - steering)
+        net = _net(steering + config.n_context, torch.zeros(n_outputs), config, generator)
         return Coupling(scalar, net, steering, from_end)
 
     return build
@@ -69,18 +69,18 @@ def coupling(transformer: str, from_end: bool = False) -> Layer:
 def autoregressive(transformer: str) -> Layer:
     """An autoregressive layer: each column is steered by those before it."""
 
-    def build(sizes: Sizes, generator: Generator) -> Bijection:
-        d, c = sizes.n_features, sizes.n_context
-        scalar = _transformer(transformer, sizes)
+    def build(config: LayerConfig, generator: Generator) -> Bijection:
+        d, c = config.n_features, config.n_context
+        scalar = _transformer(transformer, config)
         if d == 1 and c == 0:
             return Autoregressive(scalar, Constant(torch.zeros(scalar.n_parameters)))
         net = MaskedMLP(
             d,
             c,
             scalar.n_parameters,
-            sizes.hidden_layer_sizes,
-            sizes.activation,
-            sizes.dropout,
+            config.hidden_layer_sizes,
+            config.activation,
+            config.dropout,
             generator,
         )
         return Autoregressive(scalar, net)
@@ -88,36 +88,36 @@ def autoregressive(transformer: str) -> Layer:
     return build
 
 
-def planar(sizes: Sizes, generator: Generator) -> Bijection:
+def planar(config: LayerConfig, generator: Generator) -> Bijection:
     """A planar layer near the identity, bending along a random direction."""
-    d = sizes.n_features
+    d = config.n_features
     direction = torch.randn(d, generator=generator)
     shift = torch.randn(1, generator=generator)
     initial = torch.cat([0.01 * torch.randn(d, generator=generator), direction, shift])
-    return Planar(d, _net(sizes.n_context, initial, sizes, generator))
+    return Planar(d, _net(config.n_context, initial, config, generator))
 
 
-def radial(sizes: Sizes, generator: Generator) -> Bijection:
+def radial(config: LayerConfig, generator: Generator) -> Bijection:
     """A radial layer near the identity, around a random point."""
-    d = sizes.n_features
+    d = config.n_features
     centre = torch.randn(d, generator=generator)
     log_alpha = torch.tensor([0.5 * math.log(d)])
     initial = torch.cat([centre, log_alpha, 0.01 * torch.randn(1, generator=generator)])
-    return Radial(d, _net(sizes.n_context, initial, sizes, generator))
+    return Radial(d, _net(config.n_context, initial, config, generator))
 
 
 def continuous(
-    n_steps: int, path: Path | None = None, n_training_steps: int | None = None
+    n_steps: int, path: ProbabilityPath | None = None, n_training_steps: int | None = None
 ) -> Layer:
     """A continuous flow, which is the whole of a chain; trained by regression given a path."""
 
-    def build(sizes: Sizes, generator: Generator) -> Bijection:
-        net = Velocity(
-            sizes.n_features,
-            sizes.n_context,
-            sizes.hidden_layer_sizes,
-            sizes.activation,
-            sizes.dropout,
+    def build(config: LayerConfig, generator: Generator) -> Bijection:
+        net = VelocityField(
+            config.n_features,
+            config.n_context,
+            config.hidden_layer_sizes,
+            config.activation,
+            config.dropout,
             generator,
         )
         return Continuous(net, n_steps, path, n_training_steps)
@@ -125,18 +125,18 @@ def continuous(
     return build
 
 
-def _standardize(sizes: Sizes, generator: Generator) -> Bijection:
-    shift, log_scale = torch.randn(2, sizes.n_features, generator=generator, dtype=torch.float64)
+def _standardize(config: LayerConfig, generator: Generator) -> Bijection:
+    shift, log_scale = torch.randn(2, config.n_features, generator=generator, dtype=torch.float64)
     return Standardize(shift, log_scale.exp())
 
 
-def _whiten(sizes: Sizes, generator: Generator) -> Bijection:
-    loc, factor = _ellipsoids(1, sizes.n_features, generator)
+def _whiten(config: LayerConfig, generator: Generator) -> Bijection:
+    loc, factor = _ellipsoids(1, config.n_features, generator)
     return Whiten(loc[0], factor[0])
 
 
-def _class_whiten(sizes: Sizes, generator: Generator) -> Bijection:
-    return ClassWhiten(*_ellipsoids(max(sizes.n_context, 1), sizes.n_features, generator))
+def _class_whiten(config: LayerConfig, generator: Generator) -> Bijection:
+    return ClassWhiten(*_ellipsoids(max(config.n_context, 1), config.n_features, generator))
 
 
 def _ellipsoids(n: int, d: int, generator: Generator) -> tuple[Tensor, Tensor]:
@@ -146,20 +146,20 @@ def _ellipsoids(n: int, d: int, generator: Generator) -> tuple[Tensor, Tensor]:
     return torch.randn(n, d, generator=generator, dtype=torch.float64), factor
 
 
-def _regress(sizes: Sizes, generator: Generator) -> Bijection:
-    shape = sizes.n_features, sizes.n_context + 1
+def _regress(config: LayerConfig, generator: Generator) -> Bijection:
+    shape = config.n_features, config.n_context + 1
     drawn = torch.randn(shape, generator=generator, dtype=torch.float64)
     return Regress(drawn[:, 1:], drawn[:, 0])
 
 
-def _yeo_johnson(sizes: Sizes, generator: Generator) -> Bijection:
-    d = sizes.n_features
+def _yeo_johnson(config: LayerConfig, generator: Generator) -> Bijection:
+    d = config.n_features
     lam = 1 + 1.5 * torch.randn(d, generator=generator, dtype=torch.float64)
     return YeoJohnson(lam, torch.full_like(lam, -4), torch.full_like(lam, 3))
 
 
-def _interpolant(sizes: Sizes, generator: Generator) -> Bijection:
-    steps = torch.rand(3, sizes.n_features, 6, generator=generator, dtype=torch.float64) + 0.1
+def _interpolant(config: LayerConfig, generator: Generator) -> Bijection:
+    steps = torch.rand(3, config.n_features, 6, generator=generator, dtype=torch.float64) + 0.1
     knots, values, slopes = steps[0].cumsum(-1), steps[1].cumsum(-1), steps[2]
     return Interpolant(knots - 2, values - 2, slopes)
 
@@ -175,10 +175,10 @@ BIJECTIONS: dict[str, Layer] = {
     "planar": planar,
     "radial": radial,
     "continuous": continuous(n_steps=24),
-    "linear": lambda sizes, generator: LULinear(sizes.n_features),
-    "volume-preserving linear": lambda sizes, generator: LULinear(sizes.n_features, True),
-    "scale": lambda sizes, generator: Scale(sizes.n_features),
-    "reverse": lambda sizes, generator: Reverse(),
+    "linear": lambda config, generator: LULinear(config.n_features),
+    "volume-preserving linear": lambda config, generator: LULinear(config.n_features, True),
+    "scale": lambda config, generator: Scale(config.n_features),
+    "reverse": lambda config, generator: Reverse(),
     "standardize": _standardize,
     "regress": _regress,
     "whiten": _whiten,
@@ -188,25 +188,25 @@ BIJECTIONS: dict[str, Layer] = {
 }
 
 
-def _transformer(name: str, sizes: Sizes) -> Transformer:
+def _transformer(name: str, config: LayerConfig) -> Transformer:
     makers: dict[str, Callable[[], Transformer]] = {
         "additive": Additive,
         "affine": Affine,
-        "spline": lambda: Spline(sizes.n_bins),
+        "spline": lambda: Spline(config.n_bins),
     }
     return makers[name]()
 
 
-def _net(n_inputs: int, initial: Tensor, sizes: Sizes, generator: Generator) -> nn.Module:
+def _net(n_inputs: int, initial: Tensor, config: LayerConfig, generator: Generator) -> nn.Module:
     """A network around an initial output, or that output alone where there is no input."""
     if n_inputs == 0:
         return Constant(initial)
     net = MLP(
         n_inputs,
         len(initial),
-        sizes.hidden_layer_sizes,
-        sizes.activation,
-        sizes.dropout,
+        config.hidden_layer_sizes,
+        config.activation,
+        config.dropout,
         generator,
     )
     with torch.no_grad():

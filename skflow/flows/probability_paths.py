@@ -8,35 +8,35 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Generator, Tensor
 
-from skflow.flows.bijections.continuous import QUARTER_TURN, Lesson, Path
+from skflow.flows.bijections.continuous import QUARTER_TURN, ProbabilityPath, RegressionTarget
 
 _AVERAGED = 1024  # rows that targets are averaged over
 _COUPLED = 64  # rows that noise is exchanged among; the work grows with the cube
 _EARLIEST = 1e-3  # time at which a velocity can be told from rounding
-_LEAST_NOISE = 1e-2  # that diffusion is trained at
+_MIN_NOISE = 1e-2  # that diffusion is trained at
 
 Times = Callable[[tuple[int, ...], Generator], Tensor]
 
 
-def evenly(shape: tuple[int, ...], generator: Generator) -> Tensor:
+def uniform_times(shape: tuple[int, ...], generator: Generator) -> Tensor:
     """Times between 0 and 1, spread evenly over the rows."""
     n = shape[-1]
     start = torch.rand(*shape[:-1], 1, generator=generator)
     return (start + torch.arange(n) / n) % 1
 
 
-def by_noise(shape: tuple[int, ...], generator: Generator) -> Tensor:
+def log_uniform_noise_times(shape: tuple[int, ...], generator: Generator) -> Tensor:
     """Times whose noise has a logarithm that is spread evenly, from its least to 0.
 
     Noise-prediction errors weighted for the likelihood (Song et al. 2021) are errors of the
     velocity weighted by the cotangent of the angle, and this is the density of such times.
     """
-    noise = (math.log(_LEAST_NOISE) * evenly(shape, generator)).exp()
+    noise = (math.log(_MIN_NOISE) * uniform_times(shape, generator)).exp()
     return noise.clamp_max(1).asin() * (2 / math.pi)
 
 
 @dataclass(frozen=True)
-class Independent(Path):
+class IndependentCoupling(ProbabilityPath):
     """y(t) = x cos(πt/2) + ε sin(πt/2), whatever the row x and the noise ε are.
 
     The target dy/dt has less noise, and the same mean, when the row that y came from is
@@ -51,9 +51,9 @@ class Independent(Path):
 
     times: Times
 
-    def lesson(
+    def regression_target(
         self, columns: Tensor, weights: Tensor, context: Tensor | None, generator: Generator
-    ) -> Lesson:
+    ) -> RegressionTarget:
         noise = _noise(columns, generator)
         time = self.times(weights.shape, generator).to(columns).clamp(_EARLIEST, 1 - _EARLIEST)
         angle = QUARTER_TURN * time.unsqueeze(-2)
@@ -61,11 +61,11 @@ class Independent(Path):
         here = cos * columns + sin * noise
         if context is None:
             columns = _mean_origins(here / cos, columns, weights, sin / cos)
-        return Lesson(here, time, (cos * here - columns) / sin, weights, context)
+        return RegressionTarget(here, time, (cos * here - columns) / sin, weights, context)
 
 
 @dataclass(frozen=True)
-class Coupled(Path):
+class OptimalTransportCoupling(ProbabilityPath):
     """y(t) = (1 − t) x + t ε, each row x with noise ε that lies near (Tong et al. 2024).
 
     Optimal transport pairs the two, in groups within a batch (Pooladian et al. 2023). Noise is
@@ -73,18 +73,18 @@ class Coupled(Path):
     first. And it is exchanged within one context only, so it stays normal given the context.
     """
 
-    def lesson(
+    def regression_target(
         self, columns: Tensor, weights: Tensor, context: Tensor | None, generator: Generator
-    ) -> Lesson:
+    ) -> RegressionTarget:
         dealt = _in_proportion(weights, generator)
         columns = columns.gather(-1, dealt.unsqueeze(-2).expand_as(columns))
         if context is not None:
             context = context.gather(-2, dealt.unsqueeze(-1).expand_as(context))
         noise = _near(_noise(columns, generator), columns, context)
-        time = evenly(weights.shape, generator).to(columns)
+        time = uniform_times(weights.shape, generator).to(columns)
         here = columns.lerp(noise, time.unsqueeze(-2))
         weights = weights.mean(-1, keepdim=True).expand_as(weights)
-        return Lesson(here, time, (noise - columns) / QUARTER_TURN, weights, context)
+        return RegressionTarget(here, time, (noise - columns) / QUARTER_TURN, weights, context)
 
 
 def _noise(like: Tensor, generator: Generator) -> Tensor:

@@ -19,17 +19,17 @@ from skflow.flows.bijections import (
     Whiten,
     YeoJohnson,
 )
-from skflow.flows.distributions.constrained import Supported
+from skflow.flows.distributions.constrained import ConstrainedDensity
 from skflow.flows.distributions.distribution import Base, Density
 from skflow.flows.distributions.flow import Flow
-from skflow.flows.distributions.gaussian_mixture import Gaussians, Kernels
+from skflow.flows.distributions.gaussian_mixture import GaussianKernels, GaussianMixture
 from skflow.flows.distributions.mixture import Mixture
 from skflow.flows.distributions.normal_and_t import MultivariateT, StandardNormal
-from skflow.flows.families import links_of
-from skflow.flows.layers import Sizes
+from skflow.flows.families import build_bijections
+from skflow.flows.layers import LayerConfig
 
 # links that are fitted from data and then fixed; their buffers are their constructors' arguments
-FIXED_LINKS: dict[str, type[Bijection]] = {
+FITTED_BIJECTIONS: dict[str, type[Bijection]] = {
     "arc": Arc,
     "bounded": Bounded,
     "interpolant": Interpolant,
@@ -39,56 +39,56 @@ FIXED_LINKS: dict[str, type[Bijection]] = {
     "whiten_by_class": ClassWhiten,
     "yeo_johnson": YeoJohnson,
 }
-_REALS = "reals."  # of the names in a density of columns with supports
-FIXED_BASES: dict[str, type[Density]] = {"gaussians": Gaussians, "kernels": Kernels}
+_CONTINUOUS = "continuous."  # of the names in a density of columns with supports
+FITTED_BASES: dict[str, type[Density]] = {"gaussians": GaussianMixture, "kernels": GaussianKernels}
 
 
 @dataclass(frozen=True)
-class Design:
+class FlowSpec:
     """The learned links: a family, how many of its layers, and their sizes."""
 
     family: str | Callable
     n_transforms: int
-    sizes: Sizes
+    layers: LayerConfig
 
     def __str__(self) -> str:
-        sizes = self.sizes
+        layers = self.layers
         family = self.family
         name = family if isinstance(family, str) else getattr(family, "__qualname__", "callable")
         return (
-            f"{name}, {self.n_transforms} layers of {sizes.hidden_layer_sizes} units, "
-            f"{sizes.n_bins} bins, {sizes.n_features} columns, {sizes.activation}, "
-            f"dropout {sizes.dropout:.3g}"
+            f"{name}, {self.n_transforms} layers of {layers.hidden_layer_sizes} units, "
+            f"{layers.n_bins} bins, {layers.n_features} columns, {layers.activation}, "
+            f"dropout {layers.dropout:.3g}"
         )
 
     def build(self, base: Density, generator: Generator) -> Flow:
         """Freshly initialised links over a base."""
-        links = links_of(self.family, self.n_transforms, self.sizes, generator)
-        return Flow(Chain(links), base)
+        bijections = build_bijections(self.family, self.n_transforms, self.layers, generator)
+        return Flow(Chain(bijections), base)
 
 
 @dataclass(frozen=True)
-class Part:
+class ComponentSpec:
     """One part of a mixture: fixed links, learned ones or none, and a base by name."""
 
-    links: tuple[str, ...]
+    bijections: tuple[str, ...]
     learned: bool
     base: str
 
 
 @dataclass(frozen=True)
-class Blueprint:
+class DensitySpec:
     """A density: links shared by all parts, the parts, and the design of what they learned.
 
-    `context` names the links that the context goes through first; `supported` says whether the
-    columns have supports.
+    `context_transform` names the bijections that the context goes through first; `constrained`
+    says whether the columns have supports.
     """
 
-    design: Design
-    units: tuple[str, ...]
-    parts: tuple[Part, ...]
-    context: tuple[str, ...] = ()
-    supported: bool = False
+    flow: FlowSpec
+    input_transform: tuple[str, ...]
+    components: tuple[ComponentSpec, ...]
+    context_transform: tuple[str, ...] = ()
+    constrained: bool = False
 
 
 def make_base(name: str, n_features: int, df: float = 10.0) -> Base:
@@ -96,10 +96,10 @@ def make_base(name: str, n_features: int, df: float = 10.0) -> Base:
     return StandardNormal(n_features) if name == "normal" else MultivariateT(n_features, df)
 
 
-def names_of(links: Iterable[Bijection]) -> tuple[str, ...]:
+def bijection_names(bijections: Iterable[Bijection]) -> tuple[str, ...]:
     """The names of fixed links."""
-    names = {kind: name for name, kind in FIXED_LINKS.items()}
-    return tuple(names[type(link)] for link in links)
+    names = {kind: name for name, kind in FITTED_BIJECTIONS.items()}
+    return tuple(names[type(bijection)] for bijection in bijections)
 
 
 def to_arrays(density: Density) -> dict[str, np.ndarray]:
@@ -111,41 +111,48 @@ def to_arrays(density: Density) -> dict[str, np.ndarray]:
     }
 
 
-def from_arrays(blueprint: Blueprint, arrays: dict[str, np.ndarray]) -> Flow | Supported:
+def from_arrays(spec: DensitySpec, arrays: dict[str, np.ndarray]) -> Flow | ConstrainedDensity:
     """The module that `to_arrays` was given, in float64 on the CPU."""
     tensors = {name: torch.from_numpy(np.array(a)).double() for name, a in arrays.items()}
-    density: Flow | Supported
-    if blueprint.supported:
-        reals = _mixture_from(blueprint, _below(_REALS, tensors))
-        own = {name: t for name, t in tensors.items() if not name.startswith(_REALS)}
-        density = Supported(reals, **own)
+    density: Flow | ConstrainedDensity
+    if spec.constrained:
+        continuous = _mixture_from(spec, _below(_CONTINUOUS, tensors))
+        own = {name: t for name, t in tensors.items() if not name.startswith(_CONTINUOUS)}
+        density = ConstrainedDensity(continuous, **own)
     else:
-        density = _mixture_from(blueprint, tensors)
+        density = _mixture_from(spec, tensors)
     density = density.double()
     density.load_state_dict(tensors)
     return density.eval().requires_grad_(False)
 
 
-def _mixture_from(blueprint: Blueprint, tensors: dict[str, Tensor]) -> Flow:
-    parts = []
-    for k, part in enumerate(blueprint.parts):
-        links = _fixed_links(part.links, f"base.parts.{k}.chain.links", tensors)
-        if part.base in FIXED_BASES:
-            base = FIXED_BASES[part.base](**_below(f"base.parts.{k}.base.", tensors))
+def _mixture_from(spec: DensitySpec, tensors: dict[str, Tensor]) -> Flow:
+    components = []
+    for k, component in enumerate(spec.components):
+        bijections = _fixed_links(
+            component.bijections, f"base.components.{k}.chain.bijections", tensors
+        )
+        if component.base in FITTED_BASES:
+            base = FITTED_BASES[component.base](**_below(f"base.components.{k}.base.", tensors))
         else:
-            base = make_base(part.base, blueprint.design.sizes.n_features)
-        if part.learned:
-            links.extend(blueprint.design.build(base, Generator()).chain.links)
-        parts.append(Flow(Chain(links), base))
-    units = Chain(_fixed_links(blueprint.units, "chain.links", tensors))
-    given = Chain(_fixed_links(blueprint.context, "given.links", tensors))
-    return Flow(units, Mixture(parts, tensors["base.weights"]), given)
+            base = make_base(component.base, spec.flow.layers.n_features)
+        if component.learned:
+            bijections.extend(spec.flow.build(base, Generator()).chain.bijections)
+        components.append(Flow(Chain(bijections), base))
+    input_transform = Chain(_fixed_links(spec.input_transform, "chain.bijections", tensors))
+    context_transform = Chain(
+        _fixed_links(spec.context_transform, "context_transform.bijections", tensors)
+    )
+    return Flow(input_transform, Mixture(components, tensors["base.weights"]), context_transform)
 
 
 def _fixed_links(
     names: tuple[str, ...], prefix: str, tensors: dict[str, Tensor]
 ) -> list[Bijection]:
-    return [FIXED_LINKS[name](**_below(f"{prefix}.{j}.", tensors)) for j, name in enumerate(names)]
+    return [
+        FITTED_BIJECTIONS[name](**_below(f"{prefix}.{j}.", tensors))
+        for j, name in enumerate(names)
+    ]
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import binom
 from sklearn.utils import check_random_state
 
-from skflow.data.sampling import draw_rows
+from skflow.data.sampling import sample_rows
 from skflow.data.validation import check_count, check_levels
 from skflow.plotting.canvas import BLUE, GREY, INK, Style, axes_or_new, check_matplotlib, styled
 from skflow.plotting.columns import as_fitted
@@ -161,7 +161,7 @@ class CalibrationDisplay:
         elif hasattr(estimator, "score_samples") and hasattr(estimator, "sample"):
             values = estimator.score_samples(X)
             rng = check_random_state(random_state)
-            drawn = draw_rows(estimator, check_count("n_samples", n_samples), rng)
+            drawn = sample_rows(estimator, check_count("n_samples", n_samples), rng)
             draws = estimator.score_samples(as_fitted(estimator, X, drawn))
         else:
             raise TypeError(

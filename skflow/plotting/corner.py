@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
-from skflow.data.sampling import draw_rows
+from skflow.data.sampling import sample_rows
 from skflow.plotting.canvas import BLUE, VERMILION, Style, check_matplotlib, styled
 from skflow.plotting.columns import margins, names_of, rows_of, some_of
 
-_MOST_COLUMNS = 12
+_MAX_COLUMNS = 12
 _PANEL = 2.0  # inches
 
 
@@ -138,7 +138,7 @@ class CornerDisplay:
         shown = _indices(columns, names)
         rng = check_random_state(random_state)
         rows = some_of(rows, subsample, rng)
-        samples = draw_rows(estimator, len(rows) if n_samples is None else n_samples, rng)
+        samples = sample_rows(estimator, len(rows) if n_samples is None else n_samples, rng)
         display = cls(
             rows=rows[:, shown],
             samples=samples[:, shown],
@@ -240,10 +240,10 @@ def _indices(columns: Sequence[int | str] | None, names: list[str]) -> list[int]
     """Which columns are meant."""
     if columns is None:
         columns = range(len(names))
-    if len(columns) > _MOST_COLUMNS:
+    if len(columns) > _MAX_COLUMNS:
         raise ValueError(
             f"{len(columns)} columns make {len(columns)} × {len(columns)} panels, too many to "
-            f"read. Name {_MOST_COLUMNS} at most, as in columns={names[:3]}."
+            f"read. Name {_MAX_COLUMNS} at most, as in columns={names[:3]}."
         )
     unknown = [c for c in columns if isinstance(c, str) and c not in names]
     if unknown:

@@ -14,7 +14,7 @@ _TIES = 4  # rows for each value of a column that looks like whole numbers
 _AT_END = 20  # a bound looks like one where this part of the rows is at it
 
 
-def warn_of_columns(
+def warn_about_columns(
     rows: np.ndarray, n_rows: int, supports: Sequence[Support], names: Names
 ) -> None:
     """One warning for columns that no density on the real line describes well.

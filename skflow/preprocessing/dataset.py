@@ -11,7 +11,7 @@ from skflow.flows.bijections import Chain
 
 
 @dataclass(frozen=True)
-class Table:
+class WeightedDataset:
     """Weighted rows in standardised units, float64: x (n, d), w (n,), context c (n, k) or None.
 
     `log_det` (n,) is that of the links which led from the user's units to x, None for 0. Where
@@ -31,22 +31,22 @@ class Table:
         assert self.c is not None
         return self.c
 
-    def take(self, index: np.ndarray | Tensor | slice) -> "Table":
+    def take(self, index: np.ndarray | Tensor | slice) -> "WeightedDataset":
         """Some of the rows."""
         c, log_det = (None if t is None else t[index] for t in (self.c, self.log_det))
         cells = None if self.cells is None else self.cells[:, index]
-        return Table(self.x[index], self.w[index], c, log_det, cells)
+        return WeightedDataset(self.x[index], self.w[index], c, log_det, cells)
 
     @property
     def volume(self) -> Tensor:
         """The log-determinant of every row, (n,)."""
         return torch.zeros_like(self.w) if self.log_det is None else self.log_det
 
-    def through(self, given: Chain) -> "Table":
+    def through(self, given: Chain) -> "WeightedDataset":
         """The same rows, their context sent through links."""
         return self if self.c is None else replace(self, c=given(self.c)[0])
 
-    def blocks(self, size: int) -> Iterator["Table"]:
+    def blocks(self, size: int) -> Iterator["WeightedDataset"]:
         """The rows in order, at most `size` at a time."""
         for start in range(0, len(self.x), size):
             yield self.take(slice(start, start + size))
@@ -62,4 +62,4 @@ class Split:
     """Which rows a member may see, and which it leaves out."""
 
     seen: np.ndarray
-    left_out: np.ndarray
+    held_out: np.ndarray

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import log_ndtr, ndtri_exp
 
-_MOST_CELLS = 200  # on their own; more are put together, by weight
+_MAX_CELLS = 200  # on their own; more are put together, by weight
 _EDGE = 0.03  # of a piece on either side, where the slope changes to that of the next
 _KNOTS = 32  # for a piece that has all rows
 _GAIN = 0.1  # nats a row that they have to gain
@@ -18,7 +18,7 @@ _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
 
 @dataclass(frozen=True)
-class Cells:
+class IntegerMarginal:
     """One column: the ends of its cells in ascending order, and what share of the rows is there.
 
     What was never seen is left to a standard normal, with the share of the rows that are alone
@@ -31,7 +31,7 @@ class Cells:
     unseen: float
 
     @classmethod
-    def fit(cls, low: np.ndarray, high: np.ndarray, weights: np.ndarray) -> "Cells":
+    def fit(cls, low: np.ndarray, high: np.ndarray, weights: np.ndarray) -> "IntegerMarginal":
         """From the ends of each row's cell."""
         starts, first, at = np.unique(low, return_index=True, return_inverse=True)
         counts = np.bincount(at, weights)
@@ -49,9 +49,9 @@ class Cells:
     def table(self) -> np.ndarray:
         """Knots, values and slopes of the map that makes the column normal, (3, k)."""
         low, high, share = self._few()._pieces()
-        piece, within = _places(share)
-        width, below = (high - low)[piece], (np.cumsum(share) - share)[piece]
-        low, share = low[piece], share[piece]
+        component, within = _places(share)
+        width, below = (high - low)[component], (np.cumsum(share) - share)[component]
+        low, share = low[component], share[component]
         knots = low + within * width
         values = _quantile(below + within * share, knots, self.unseen)
         density = (1 - self.unseen) * share / width + self.unseen * _normal(knots)
@@ -60,14 +60,14 @@ class Cells:
         rising = np.diff(np.maximum.accumulate(table[1]), prepend=-np.inf) > 1e-6
         return table[:, rising & (np.diff(table[0], prepend=-np.inf) > 1e-9)]
 
-    def _few(self) -> "Cells":
+    def _few(self) -> "IntegerMarginal":
         """With neighbours put together where cells are many."""
         middle = np.cumsum(self.shares) - self.shares / 2
-        bucket = np.floor(middle * _MOST_CELLS)
+        bucket = np.floor(middle * _MAX_CELLS)
         first = np.flatnonzero(np.diff(bucket, prepend=-1))
         last = np.append(first[1:], len(bucket)) - 1
         shares = np.add.reduceat(self.shares, first)
-        return Cells(self.low[first], self.high[last], shares, self.unseen)
+        return IntegerMarginal(self.low[first], self.high[last], shares, self.unseen)
 
     def _pieces(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Cells, and the gaps between them: ends and shares, in ascending order."""
@@ -79,7 +79,7 @@ class Cells:
         return low[order], high[order], share[order]
 
 
-def cells_help(
+def prefers_integer_marginal(
     low: np.ndarray,
     high: np.ndarray,
     weights: np.ndarray,
@@ -92,18 +92,18 @@ def cells_help(
     """
     total = 0.0
     for k in range(folds.max() + 1):
-        seen, left_out = folds != k, folds == k
-        cells = Cells.fit(low[seen], high[seen], weights[seen])
-        total += weights[left_out] @ cells.log_density(low[left_out], high[left_out])
+        seen, held_out = folds != k, folds == k
+        cells = IntegerMarginal.fit(low[seen], high[seen], weights[seen])
+        total += weights[held_out] @ cells.log_density(low[held_out], high[held_out])
     return bool(total / weights[folds >= 0].sum() > normal_score + _GAIN)
 
 
 def _places(share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where to tabulate: which piece, and how far in it, more often where there is more."""
     n_each = 2 + np.ceil(_KNOTS * share).astype(int)
-    piece = np.repeat(np.arange(len(share)), n_each)
-    number = np.arange(len(piece)) - (np.cumsum(n_each) - n_each)[piece]
-    return piece, _EDGE + (1 - 2 * _EDGE) * number / (n_each[piece] - 1)
+    component = np.repeat(np.arange(len(share)), n_each)
+    number = np.arange(len(component)) - (np.cumsum(n_each) - n_each)[component]
+    return component, _EDGE + (1 - 2 * _EDGE) * number / (n_each[component] - 1)
 
 
 def _normal(x: np.ndarray) -> np.ndarray:

@@ -16,10 +16,10 @@ from skflow.flows.bijections import Interpolant
 
 FACTORS = (0.1, 0.25, 0.5, 1.0, 2.0)  # of the normal reference bandwidth
 _KNOTS = 256
-_MOST_ROWS = 5000
-_LEAST_ROWS = 10
-_MOST_DISTANCES = 100_000  # at a time, that they stay in the cache
-_LEAST_WIDTH = 1e-4  # of a kernel, in standardised units
+_MAX_ROWS = 5000
+_MIN_ROWS = 10
+_MAX_DISTANCES = 100_000  # at a time, that they stay in the cache
+_MIN_WIDTH = 1e-4  # of a kernel, in standardised units
 _GAIN_OF_SPIKES = 0.1  # nats a row that a kernel estimate has to gain where it is at its
 _GAIN = 0.5  # narrowest, a sign of ties, and elsewhere
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
@@ -38,7 +38,7 @@ class _Kernels:
         values, first, counts = np.unique(column, return_inverse=True, return_counts=True)
         shares = np.bincount(first, weights) / weights.sum()
         width = factor * _reference_bandwidth(values, shares, len(column))
-        widths = np.full(len(values), max(width, 0.5 * _grid(values), _LEAST_WIDTH))
+        widths = np.full(len(values), max(width, 0.5 * _grid(values), _MIN_WIDTH))
         # lone values get the distance to their neighbour: kernels widen with the tails
         gaps = np.diff(values, prepend=-np.inf, append=np.inf)
         nearest = np.minimum(gaps[:-1], gaps[1:])
@@ -47,7 +47,7 @@ class _Kernels:
         return cls(values, shares, widths)
 
     def log_density(self, x: np.ndarray) -> np.ndarray:
-        n_blocks = -(-x.size * self.values.size // _MOST_DISTANCES)
+        n_blocks = -(-x.size * self.values.size // _MAX_DISTANCES)
         blocks = [self._log_sums(block) for block in np.array_split(x, max(1, n_blocks))]
         return np.concatenate(blocks) - _LOG_SQRT_2PI
 
@@ -110,15 +110,15 @@ def choose_factors(
 def _choose_factor(
     column: np.ndarray, weights: np.ndarray, folds: np.ndarray, normal_score: float
 ) -> float | None:
-    if column.min() == column.max() or len(column) < _LEAST_ROWS:
+    if column.min() == column.max() or len(column) < _MIN_ROWS:
         return None
     scores = []
     for factor in FACTORS:
         total = 0.0
         for k in range(folds.max() + 1):
-            seen, left_out = folds != k, folds == k
+            seen, held_out = folds != k, folds == k
             kernels = _Kernels.fit(column[seen], weights[seen], factor)
-            total += weights[left_out] @ kernels.log_density(column[left_out])
+            total += weights[held_out] @ kernels.log_density(column[held_out])
         scores.append(total / weights[folds >= 0].sum())
     best = int(np.argmax(scores))
     needed = _GAIN_OF_SPIKES if best == 0 else _GAIN
@@ -136,7 +136,7 @@ def kernel_table(column: np.ndarray, weights: np.ndarray, factor: float | None) 
     """Knots, values and slopes (3, k) that make a column normal; the identity for no factor."""
     if factor is None or column.min() == column.max():
         return np.array([[-1.0, 1.0], [-1.0, 1.0], [1.0, 1.0]])
-    if len(column) > _MOST_ROWS:
+    if len(column) > _MAX_ROWS:
         column, weights = _thinned(column, weights)
     kernels = _Kernels.fit(column, weights, factor)
     knots = kernels.knots()
@@ -150,9 +150,9 @@ def kernel_table(column: np.ndarray, weights: np.ndarray, factor: float | None) 
 def _thinned(column: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Evenly spaced order statistics, as many as kernels can be afforded for."""
     order = np.argsort(column, kind="stable")
-    levels = (np.arange(_MOST_ROWS) + 0.5) / _MOST_ROWS
+    levels = (np.arange(_MAX_ROWS) + 0.5) / _MAX_ROWS
     cumulated = weights[order].cumsum() / weights.sum()
-    return column[order[np.searchsorted(cumulated, levels)]], np.ones(_MOST_ROWS)
+    return column[order[np.searchsorted(cumulated, levels)]], np.ones(_MAX_ROWS)
 
 
 def _lengthened(table: np.ndarray, length: int) -> np.ndarray:

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from skflow.flows.bijections import Bijection, Chain, Standardize, YeoJohnson
-from skflow.preprocessing.dataset import Table
-from skflow.preprocessing.integer_marginals import Cells, cells_help
+from skflow.preprocessing.dataset import WeightedDataset
+from skflow.preprocessing.integer_marginals import IntegerMarginal, prefers_integer_marginal
 from skflow.preprocessing.kernel_marginals import choose_factors, interpolant_of, kernel_table
 
 Factor = float | str | None
 
-LEAST_SLOPE = 0.1  # of regressions' power transforms: what is far out stays within reach
+MIN_SLOPE = 0.1  # of regressions' power transforms: what is far out stays within reach
 _WORK = 2.5e7  # bounds the rows on which kernels are chosen, by columns
 _SCORED_ROWS = 1000  # enough to choose kernels by: further folds are not left out in turn
 
@@ -26,33 +26,33 @@ class Marginals:
 
     `kind` is "standardize", "yeo-johnson" or "kernel", which comes after a power transform,
     `factors` the kernels' bandwidth factor of each column or "cells" for its cells,
-    `least_slope` that of the power.
+    `min_slope` that of the power.
     """
 
     kind: str
     factors: tuple[Factor, ...] = ()
-    least_slope: float = 0.0
+    min_slope: float = 0.0
 
     def fit(self, x: Tensor, weights: Tensor, cells: Tensor | None = None) -> list[Bijection]:
         """Links that bring the columns of x (n, d) to about standard normal."""
         if self.kind == "standardize":
             return [Standardize.fit(x, weights)]
-        links: list[Bijection] = []
-        power = partial(YeoJohnson.fit, least_slope=self.least_slope)
+        bijections: list[Bijection] = []
+        power = partial(YeoJohnson.fit, min_slope=self.min_slope)
         for fit in (_centre, power, Standardize.fit):
-            links.append(fit(x, weights))
-            x, _ = links[-1](x)
+            bijections.append(fit(x, weights))
+            x, _ = bijections[-1](x)
         if self.kind == "kernel":
-            ends = None if cells is None else Chain(links)(cells)[0].numpy()
-            links.append(interpolant_of(self._tables(x.numpy(), weights.numpy(), ends)))
-        return links
+            ends = None if cells is None else Chain(bijections)(cells)[0].numpy()
+            bijections.append(interpolant_of(self._tables(x.numpy(), weights.numpy(), ends)))
+        return bijections
 
     def _tables(self, x: np.ndarray, weights: np.ndarray, ends: np.ndarray | None) -> list:
         """Knots, values and slopes for each column."""
         tables = []
         for j, factor in enumerate(self.factors):
             if factor == "cells" and ends is not None:
-                tables.append(Cells.fit(ends[0, :, j], ends[1, :, j], weights).table())
+                tables.append(IntegerMarginal.fit(ends[0, :, j], ends[1, :, j], weights).table())
             else:
                 number = None if isinstance(factor, str) else factor
                 tables.append(kernel_table(x[:, j], weights, number))
@@ -61,38 +61,38 @@ class Marginals:
 
 def choose_marginals(
     kinds: tuple[str, ...],
-    table: Table,
+    table: WeightedDataset,
     folds: np.ndarray,
-    least_slope: float = 0.0,
+    min_slope: float = 0.0,
 ) -> list[Marginals]:
     """The candidates of the given kinds; that of kernels only where a column wants them."""
     candidates = []
     for kind in kinds:
         if kind != "kernel":
-            candidates.append(Marginals(kind, (), least_slope))
+            candidates.append(Marginals(kind, (), min_slope))
             continue
         factors = _kernel_factors(table, folds)
         if any(factor is not None for factor in factors):
-            candidates.append(Marginals(kind, tuple(factors), least_slope))
+            candidates.append(Marginals(kind, tuple(factors), min_slope))
     return candidates
 
 
-def _kernel_factors(table: Table, folds: np.ndarray) -> list[Factor]:
+def _kernel_factors(table: WeightedDataset, folds: np.ndarray) -> list[Factor]:
     some = table.take(slice(int(math.sqrt(_WORK / table.x.shape[1]))))
     n_folds = folds.max() + 1
     folds = folds[: len(some.x)]
     folds = np.where(folds < math.ceil(_SCORED_ROWS * n_folds / len(folds)), folds, -1)
-    links = Chain(Marginals("yeo-johnson").fit(some.x, some.w))
-    z, _ = links(some.x)
+    bijections = Chain(Marginals("yeo-johnson").fit(some.x, some.w))
+    z, _ = bijections(some.x)
     normal = torch.distributions.Normal(0.0, 1.0).log_prob(z)
     scored = some.w * torch.from_numpy(folds >= 0)
     scores = (scored @ normal / scored.sum()).numpy()
     weights = some.w.numpy()
     factors: list[Factor] = list(choose_factors(z.numpy(), weights, folds, scores))
     if some.cells is not None:
-        low, high = links(some.cells)[0].numpy()
+        low, high = bijections(some.cells)[0].numpy()
         for j in np.flatnonzero((low != high).all(axis=0)):
-            helped = cells_help(low[:, j], high[:, j], weights, folds, scores[j])
+            helped = prefers_integer_marginal(low[:, j], high[:, j], weights, folds, scores[j])
             factors[j] = "cells" if helped else None
     return factors
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from skflow.data.validation import Names, column_name
 from skflow.data.weighted_rows import repetitions
 from skflow.flows.bijections import Arc, Bijection, Bounded
-from skflow.flows.distributions.constrained import SOFT, Supported
+from skflow.flows.distributions.constrained import SOFT, ConstrainedDensity
 from skflow.flows.distributions.flow import Flow
 
 _SMALLEST = float(np.nextafter(0.0, 1.0))
@@ -122,10 +122,10 @@ def check_inside(
 
 
 @dataclass(frozen=True)
-class Lifted:
+class DequantizedRows:
     """Rows of real numbers, their weights and context, and the way back.
 
-    `values` are what the rows were, `links` lead from the rows to columns without bounds.
+    `values` are what the rows were, `bijections` lead from the rows to columns without bounds.
     """
 
     values: np.ndarray
@@ -133,7 +133,7 @@ class Lifted:
     weights: np.ndarray
     context: np.ndarray | None
     supports: dict[str, Tensor]
-    links: list[Bijection]
+    bijections: list[Bijection]
 
     @property
     def cells(self) -> Tensor | None:
@@ -154,7 +154,7 @@ class Lifted:
         """Other rows, made real numbers as these were."""
         if not self.supports:
             return values
-        return _reals(values, {name: t.numpy() for name, t in self.supports.items()}, rng)
+        return _continuous(values, {name: t.numpy() for name, t in self.supports.items()}, rng)
 
     @property
     def arrays(self) -> list[np.ndarray]:
@@ -162,22 +162,22 @@ class Lifted:
         given = [] if self.context is None else [self.context]
         return [self.rows, self.weights, *given]
 
-    def settle(self, reals: Flow) -> Flow | Supported:
+    def settle(self, continuous: Flow) -> Flow | ConstrainedDensity:
         """The density of the rows as they were."""
         if not self.supports:
-            return reals
-        tensors = {name: tensor.to(_like(reals)) for name, tensor in self.supports.items()}
-        return Supported(reals, **tensors).eval().requires_grad_(False)
+            return continuous
+        tensors = {name: tensor.to(_like(continuous)) for name, tensor in self.supports.items()}
+        return ConstrainedDensity(continuous, **tensors).eval().requires_grad_(False)
 
 
-def lift(
+def dequantize(
     rows: np.ndarray,
     weights: np.ndarray,
     context: np.ndarray | None,
     supports: Sequence[Support],
     rng: np.random.Generator,
-    earlier: Flow | Supported | None = None,
-) -> Lifted:
+    earlier: Flow | ConstrainedDensity | None = None,
+) -> DequantizedRows:
     """Rows as real numbers: whole ones spread over their cells, angles unrolled.
 
     As in an earlier density, where there is one to go on from.
@@ -186,32 +186,32 @@ def lift(
     if earlier is not None:
         _check_same(before, supports)
     if all(support == Support() for support in supports):
-        return Lifted(rows, rows, weights, context, {}, [])
+        return DequantizedRows(rows, rows, weights, context, {}, [])
     whole = np.array([s.whole for s in supports])
     if whole.all():  # equal rows are counts then, and not the same row again
         copies = repetitions(weights)
         rows, weights = np.repeat(rows, copies, axis=0), np.repeat(weights / copies, copies)
         context = None if context is None else np.repeat(context, copies, axis=0)
     record = before or _record(rows, weights, supports)
-    real = _reals(rows, record, rng)
-    return Lifted(
+    real = _continuous(rows, record, rng)
+    return DequantizedRows(
         rows,
         real,
         weights,
         context,
         {name: torch.from_numpy(value) for name, value in record.items()},
-        _links(record, torch.from_numpy(real), torch.from_numpy(weights)),
+        _bijections(record, torch.from_numpy(real), torch.from_numpy(weights)),
     )
 
 
-def _reals(
+def _continuous(
     rows: np.ndarray, record: dict[str, np.ndarray], rng: np.random.Generator
 ) -> np.ndarray:
-    whole, seam, period = record["whole"] > 0, record["seam"], record["period"]
+    whole, cut_point, period = record["whole"] > 0, record["cut_point"], record["period"]
     real = np.clip(rows, record["at_low"], record["at_high"])
     real += _spread_over_cells(len(rows), whole, rng)
     for j in np.flatnonzero(np.isfinite(period)):
-        real[:, j] = _unrolled(real[:, j], seam[j], period[j], rng)
+        real[:, j] = _unrolled(real[:, j], cut_point[j], period[j], rng)
     return real
 
 
@@ -232,16 +232,16 @@ def _record(
         "whole": whole.astype(float),
         "period": period,
         "origin": np.where(np.isfinite(period) & (rows.min(0) < 0), -period / 2, 0.0),
-        "seam": np.array(
-            [_seam(x, weights, s.period) for x, s in zip(rows.T, supports, strict=True)]
+        "cut_point": np.array(
+            [_cut_point(x, weights, s.period) for x, s in zip(rows.T, supports, strict=True)]
         ),
         "offsets": places_in_cells(whole),
     }
 
 
-def _recorded(earlier: Flow | Supported) -> dict[str, np.ndarray]:
+def _recorded(earlier: Flow | ConstrainedDensity) -> dict[str, np.ndarray]:
     """Those of an earlier density."""
-    if not isinstance(earlier, Supported):
+    if not isinstance(earlier, ConstrainedDensity):
         return {}
     return {name: t.double().cpu().numpy() for name, t in vars(earlier.supports).items()}
 
@@ -257,21 +257,21 @@ def _check_same(record: dict[str, np.ndarray], supports: Sequence[Support]) -> N
             )
 
 
-def _links(record: dict[str, np.ndarray], x: Tensor, weights: Tensor) -> list[Bijection]:
+def _bijections(record: dict[str, np.ndarray], x: Tensor, weights: Tensor) -> list[Bijection]:
     """To columns without bounds: whole numbers fill their cells, angles a turn and a half."""
     half = 0.5 * record["whole"]
     low, high = record["low"] - half, record["high"] + half
-    links: list[Bijection] = []
+    bijections: list[Bijection] = []
     if np.isfinite([low, high]).any():
         edge = np.where(low == _SMALLEST, 0.0, low)
-        links.append(Bounded.fit(torch.from_numpy(edge), torch.from_numpy(high), x, weights))
+        bijections.append(Bounded.fit(torch.from_numpy(edge), torch.from_numpy(high), x, weights))
     circular = np.isfinite(record["period"])
     if circular.any():
         period = np.where(circular, record["period"], 0.0)
-        start = np.where(circular, record["seam"] - SOFT / 2 * period, -np.inf)
-        stop = np.where(circular, record["seam"] + (1 + SOFT / 2) * period, np.inf)
-        links.append(Arc(torch.from_numpy(start), torch.from_numpy(stop)))
-    return links
+        start = np.where(circular, record["cut_point"] - SOFT / 2 * period, -np.inf)
+        stop = np.where(circular, record["cut_point"] + (1 + SOFT / 2) * period, np.inf)
+        bijections.append(Arc(torch.from_numpy(start), torch.from_numpy(stop)))
+    return bijections
 
 
 def _index_of(column: Any, n_columns: int, names: Names) -> int:
@@ -363,7 +363,7 @@ def _spread_over_cells(n: int, whole: np.ndarray, rng: np.random.Generator) -> n
     return points
 
 
-def _seam(angles: np.ndarray, weights: np.ndarray, period: float) -> float:
+def _cut_point(angles: np.ndarray, weights: np.ndarray, period: float) -> float:
     """Where a circle is emptiest: there it is cut."""
     if not math.isfinite(period):
         return 0.0
@@ -374,12 +374,12 @@ def _seam(angles: np.ndarray, weights: np.ndarray, period: float) -> float:
 
 
 def _unrolled(
-    angles: np.ndarray, seam: float, period: float, rng: np.random.Generator
+    angles: np.ndarray, cut_point: float, period: float, rng: np.random.Generator
 ) -> np.ndarray:
     """Angles of the turn from the seam on; those near it fade into the turns beside it."""
-    past = (angles - seam) % period
+    past = (angles - cut_point) % period
     nearer = np.minimum(past, period - past)
     stay = 0.5 + 0.5 * np.sin(np.pi * np.minimum(nearer / (SOFT * period), 0.5))
     away = rng.random(len(angles)) > stay
     step = np.where(past < period / 2, period, -period)
-    return seam + past + np.where(away, step, 0.0)
+    return cut_point + past + np.where(away, step, 0.0)

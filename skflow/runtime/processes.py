@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 T = TypeVar("T")
 
 
-class Team:
+class ProcessGroup:
     """The processes that fit one density together: a single one.
 
     Attributes
@@ -42,11 +42,11 @@ class Team:
         """The value of every process."""
         return [value]
 
-    def decide(self, function: Callable[[], T]) -> T:
+    def broadcast(self, function: Callable[[], T]) -> T:
         """What the function returns in the first process, for all."""
         return function()
 
-    def stripe(self, index: np.ndarray) -> np.ndarray:
+    def partition(self, index: np.ndarray) -> np.ndarray:
         """The part that is this process's of what all have."""
         return index
 
@@ -81,7 +81,7 @@ class Team:
         return sum(self.gather(len(rows)))
 
 
-class Processes(Team):
+class TorchProcessGroup(ProcessGroup):
     """Those of torch's process group."""
 
     def __init__(self, timeout: float):
@@ -102,13 +102,13 @@ class Processes(Team):
             dist.all_gather_object(values, value)
         return values
 
-    def decide(self, function: Callable[[], T]) -> T:
+    def broadcast(self, function: Callable[[], T]) -> T:
         decided: list[Any] = [function() if self.rank == 0 else None]
         with self._explained():
             dist.broadcast_object_list(decided, src=0)
         return decided[0]
 
-    def stripe(self, index: np.ndarray) -> np.ndarray:
+    def partition(self, index: np.ndarray) -> np.ndarray:
         return index[self.rank :: self.size]
 
     def generator(self, common: Generator) -> Generator:
@@ -130,20 +130,20 @@ class Processes(Team):
             ) from error
 
 
-ALONE = Team()
-_team: ContextVar[Team] = ContextVar("team", default=ALONE)
+SINGLE_PROCESS = ProcessGroup()
+_processes: ContextVar[ProcessGroup] = ContextVar("team", default=SINGLE_PROCESS)
 
 
-def current_team() -> Team:
+def current_process_group() -> ProcessGroup:
     """The processes that a fit is spread over here and now."""
-    return _team.get()
+    return _processes.get()
 
 
 @contextmanager
-def fitting_with(team: Team) -> Iterator[Team]:
+def use_process_group(processes: ProcessGroup) -> Iterator[ProcessGroup]:
     """In the block, fits are spread over these processes."""
-    token = _team.set(team)
+    token = _processes.set(processes)
     try:
-        yield team
+        yield processes
     finally:
-        _team.reset(token)
+        _processes.reset(token)

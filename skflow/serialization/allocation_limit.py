@@ -11,7 +11,7 @@ _SIZED = {torch.empty, torch.full, torch.ones, torch.rand, torch.randn, torch.ze
 _RANGES = {torch.arange, torch.linspace}
 
 
-class Allowance(TorchFunctionMode):
+class AllocationLimit(TorchFunctionMode):
     """A context in which no more than so many elements of new tensors are made.
 
     Layers are built before the arrays of a file are loaded into them, and how large they are

@@ -7,7 +7,7 @@ from pathlib import Path
 FilePath = str | os.PathLike[str]
 
 
-def write_whole(path: FilePath, data: bytes) -> None:
+def write_atomically(path: FilePath, data: bytes) -> None:
     """Write a file that is complete when it appears under its name."""
     target = Path(os.path.realpath(path))
     beside = target.with_name(f".skflow-{secrets.token_hex(8)}")

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 
 from skflow.runtime.exceptions import InvalidFileError
 from skflow.runtime.version import __version__
-from skflow.serialization.atomic_write import FilePath, write_whole
+from skflow.serialization.atomic_write import FilePath, write_atomically
 from skflow.serialization.codec import Decoder, Encoder
 
 _KEY = "skflow checkpoint"
@@ -91,7 +91,9 @@ class Checkpoint:
         encoder = Encoder({})
         text = json.dumps(self._identity | {"state": encoder.encode(_plain(state), "state")})
         try:
-            write_whole(self._path, safetensors.numpy.save(encoder.arrays, metadata={_KEY: text}))
+            write_atomically(
+                self._path, safetensors.numpy.save(encoder.arrays, metadata={_KEY: text})
+            )
         except OSError as error:
             warnings.warn(
                 f"The checkpoint {os.fspath(self._path)!r} cannot be written: {error}. The fit "

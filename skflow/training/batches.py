@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 
 @dataclass
-class Rows:
+class StackedRows:
     """Each member's own view of its rows: columns (members, d, n), weights (members, n).
 
     Members with fewer rows than others are filled up with rows of weight 0. Context, where
@@ -26,7 +26,7 @@ class Rows:
         rows: list[Tensor],
         weights: list[Tensor],
         context: list[Tensor] | None = None,
-    ) -> "Rows":
+    ) -> "StackedRows":
         """From one (n_k, d) and one (n_k,) a member."""
         longest = max(len(w) for w in weights)
 
@@ -40,61 +40,61 @@ class Rows:
         )
 
     @classmethod
-    def joined(cls, parts: "list[Rows]") -> "Rows":
+    def joined(cls, blocks_: "list[StackedRows]") -> "StackedRows":
         """The rows of all parts, one after the other."""
-        context = [part.context for part in parts if part.context is not None]
+        context = [part.context for part in blocks_ if part.context is not None]
         return cls(
-            torch.cat([part.columns for part in parts], -1),
-            torch.cat([part.weights for part in parts], -1),
+            torch.cat([part.columns for part in blocks_], -1),
+            torch.cat([part.weights for part in blocks_], -1),
             torch.cat(context, -1) if context else None,
         )
 
-    def to(self, device: torch.device) -> "Rows":
+    def to(self, device: torch.device) -> "StackedRows":
         """The same rows on a device."""
         context = None if self.context is None else self.context.to(device)
-        return Rows(self.columns.to(device), self.weights.to(device), context)
+        return StackedRows(self.columns.to(device), self.weights.to(device), context)
 
     def __len__(self) -> int:
         return self.weights.shape[-1]
 
-    def take(self, index: Tensor) -> "Rows":
+    def take(self, index: Tensor) -> "StackedRows":
         """The rows at index (members, k)."""
         wide = index.unsqueeze(-2)
 
         def pick(columns: Tensor) -> Tensor:
             return columns.gather(-1, wide.expand(-1, columns.shape[-2], -1))
 
-        return Rows(
+        return StackedRows(
             pick(self.columns),
             self.weights.gather(-1, index),
             None if self.context is None else pick(self.context),
         )
 
-    def __getitem__(self, at: slice) -> "Rows":
-        return Rows(
+    def __getitem__(self, at: slice) -> "StackedRows":
+        return StackedRows(
             self.columns[..., at],
             self.weights[..., at],
             None if self.context is None else self.context[..., at],
         )
 
-    def blocks(self, size: int) -> Iterator["Rows"]:
+    def blocks(self, size: int) -> Iterator["StackedRows"]:
         """The rows in order, at most `size` at a time."""
         for start in range(0, len(self), size):
             yield self[start : start + size]
 
-    def batches(self, size: int) -> Iterator["Rows"]:
+    def batches(self, size: int) -> Iterator["StackedRows"]:
         """The rows in order, in parts of nearly equal size, at most `size`."""
         n_batches = -(-len(self) // size)
         ends = [k * len(self) // n_batches for k in range(n_batches + 1)]
         return (self[start:stop] for start, stop in pairwise(ends))
 
-    def shuffled(self, generator: Generator) -> "Rows":
+    def shuffled(self, generator: Generator) -> "StackedRows":
         """The rows in random order, another one for each member."""
         n_members, n_rows = self.weights.shape
         draws = [torch.randperm(n_rows, generator=generator) for _ in range(n_members)]
         return self.take(torch.stack(draws).to(self.weights.device))
 
-    def minibatches(self, size: int, generator: Generator) -> Iterator["Rows"]:
+    def minibatches(self, size: int, generator: Generator) -> Iterator["StackedRows"]:
         """One epoch: every row once, in random order, in batches of nearly equal size.
 
         What it takes of the generator, it takes at once.

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 
-class Best:
+class EarlyStopping:
     """Each member's best weights so far, and how long it has not gained.
 
     Parameters

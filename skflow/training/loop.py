@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from skflow.training.batches import Rows
-from skflow.training.early_stopping import Best
+from skflow.training.batches import StackedRows
+from skflow.training.early_stopping import EarlyStopping
 from skflow.training.optimizer import Adam
-from skflow.training.shuffle_buffer import Stream
-from skflow.training.stacked_flows import Members
+from skflow.training.shuffle_buffer import ShuffleBuffer
+from skflow.training.stacked_flows import StackedFlows
 
 _CLIP = 3.0  # largest gradient norm of a member
 _FAILURES = 5  # checks in a row without one finite step before training gives up
@@ -22,7 +22,7 @@ _BLOCK = 4096  # rows scored at a time
 
 
 @dataclass(frozen=True)
-class Schedule:
+class TrainingConfig:
     """How long, how fast, and how gently to train."""
 
     n_steps: int
@@ -34,8 +34,8 @@ class Schedule:
     patience: int = 8  # checks
     tol: float = 2e-3  # nats
     warm_up: int = 30  # steps
-    memory: float = 0.98  # of the averaged weights
-    most_left_out: int | None = None  # rows that a check looks at
+    ema_decay: float = 0.98  # of the averaged weights
+    max_held_out: int | None = None  # rows that a check looks at
 
     def rate(self, step: int) -> float:
         """The learning rate: a linear warm-up, then a cosine down to zero."""
@@ -44,7 +44,7 @@ class Schedule:
 
 
 @dataclass(frozen=True)
-class Record:
+class CheckResult:
     """What is known after a check."""
 
     step: int
@@ -52,10 +52,10 @@ class Record:
     epoch: int
     losses: list[float]  # mean training loss of the members, one for each epoch begun
     scores: Tensor | None  # (members,) validation log-likelihoods
-    best: Best | None
+    early_stopping: EarlyStopping | None
 
 
-class Run:
+class TrainingLoop:
     """Training that can be stopped after any check, and gone on with.
 
     Parameters
@@ -65,37 +65,39 @@ class Run:
         To train on.
     left_out : Rows or None
         To judge by.
-    schedule : Schedule
+    schedule : TrainingConfig
     generator : Generator
         Draws batches, noise and whatever else training draws.
     """
 
     def __init__(
         self,
-        members: Members,
-        rows: Rows | Stream,
-        left_out: Rows | None,
-        schedule: Schedule,
+        members: StackedFlows,
+        rows: StackedRows | ShuffleBuffer,
+        held_out: StackedRows | None,
+        config: TrainingConfig,
         generator: Generator,
     ):
-        self._members, self._rows, self._schedule = members, rows, schedule
+        self._members, self._rows, self._config = members, rows, config
         self._generator = generator
         self._average = members.values.detach().clone()
         self._optimizer = Adam(members.values, betas=(0.9, 0.99))
-        self._left_out = None if left_out is None else left_out[: schedule.most_left_out]
-        self._best = None
-        if self._left_out is not None:
-            scores = validate(members, self._left_out)
-            self._best = Best(self._average, scores, schedule.patience, schedule.tol)
+        self._held_out = None if held_out is None else held_out[: config.max_held_out]
+        self._early_stopping = None
+        if self._held_out is not None:
+            scores = validate(members, self._held_out)
+            self._early_stopping = EarlyStopping(
+                self._average, scores, config.patience, config.tol
+            )
         self._step = self._epoch = self._batch = self._failures = 0
         self._begun = False
         self._slow_down = 1.0
         self._losses: list[float] = []
-        self._epoch_loss = _Mean()
+        self._epoch_loss = _EpochLoss()
         self._epoch_start = generator.get_state()
         self._finite: list[Tensor] = []  # empty after a check
 
-    def records(self) -> Iteration[Record]:
+    def records(self) -> Iteration[CheckResult]:
         """Train, and yield a record at the start and after every check.
 
         On return `members.values` holds the weights to keep: each member's best on its left-out
@@ -107,14 +109,18 @@ class Run:
         FloatingPointError
             When the loss stays non-finite however often training falls back and slows down.
         """
-        members, best = self._members, self._best
+        members, early_stopping = self._members, self._early_stopping
         try:
-            yield self._record(None if best is None or self._begun else best.scores)
+            yield self._record(
+                None if early_stopping is None or self._begun else early_stopping.scores
+            )
             while not self._done:
                 yield from self._epoch_records()
         finally:
             with torch.no_grad():
-                members.values.copy_(self._average if best is None else best.values)
+                members.values.copy_(
+                    self._average if early_stopping is None else early_stopping.values
+                )
 
     def state(self) -> dict[str, Any]:
         """What it takes to go on from the last check, in tensors, numbers and lists."""
@@ -122,7 +128,9 @@ class Run:
             "values": self._members.values.detach(),
             "average": self._average,
             "optimizer": self._optimizer.state(),
-            "best": None if self._best is None else self._best.state(),
+            "early_stopping": None
+            if self._early_stopping is None
+            else self._early_stopping.state(),
             "counts": [self._step, self._epoch, self._batch, self._failures],
             "slow_down": self._slow_down,
             "losses": list(self._losses),
@@ -137,8 +145,8 @@ class Run:
             self._members.values.copy_(state["values"])
             self._average.copy_(state["average"])
         self._optimizer.restore(state["optimizer"])
-        if self._best is not None:
-            self._best.restore(state["best"])
+        if self._early_stopping is not None:
+            self._early_stopping.restore(state["early_stopping"])
         self._step, self._epoch, self._batch, self._failures = state["counts"]
         self._slow_down, self._losses = state["slow_down"], list(state["losses"])
         device = self._members.values.device
@@ -148,37 +156,35 @@ class Run:
 
     @property
     def _done(self) -> bool:
-        out_of_patience = self._best is not None and self._best.done
-        return self._step >= self._schedule.n_steps or out_of_patience
+        out_of_patience = self._early_stopping is not None and self._early_stopping.done
+        return self._step >= self._config.n_steps or out_of_patience
 
-    def _epoch_records(self) -> Iteration[Record]:
+    def _epoch_records(self) -> Iteration[CheckResult]:
         """The rest of an epoch: all of it, unless training goes on from within."""
-        schedule = self._schedule
+        config = self._config
         for batch in self._batches():
-            rate = schedule.rate(self._step) * self._slow_down
-            loss, ok = _step(
-                self._members, self._optimizer, batch, schedule, rate, self._generator
-            )
+            rate = config.rate(self._step) * self._slow_down
+            loss, ok = _step(self._members, self._optimizer, batch, config, rate, self._generator)
             self._epoch_loss.add(loss, ok, len(batch))
             self._finite.append(ok)
-            _average(self._average, self._members.values.detach(), self._step, schedule.memory)
+            _average(self._average, self._members.values.detach(), self._step, config.ema_decay)
             self._step += 1
             self._batch += 1
-            if self._step == schedule.n_steps or self._step % schedule.check_every == 0:
+            if self._step == config.n_steps or self._step % config.check_every == 0:
                 yield self._record(self._check())
                 if self._done:
                     return
         self._losses.append(float(self._epoch_loss))
-        self._epoch_loss, self._batch = _Mean(), 0
+        self._epoch_loss, self._batch = _EpochLoss(), 0
 
-    def _batches(self) -> Iterator[Rows]:
+    def _batches(self) -> Iterator[StackedRows]:
         """The minibatches of an epoch; where it has begun, those still to come."""
         now = self._generator.get_state()
         if self._batch == 0:
             self._epoch += 1
             self._epoch_start = now
         self._generator.set_state(self._epoch_start)
-        batches = self._rows.minibatches(self._schedule.batch_size, self._generator)
+        batches = self._rows.minibatches(self._config.batch_size, self._generator)
         if self._batch:
             self._generator.set_state(now)
         return islice(batches, self._batch, None)
@@ -190,31 +196,33 @@ class Run:
         self._failures = self._failures + 1 if failed.any() else 0
         if self._failures:
             self._slow_down /= 4
-            _fall_back(self._members, self._average, self._best, failed, self._failures)
-        if self._left_out is None or self._best is None:
+            _fall_back(self._members, self._average, self._early_stopping, failed, self._failures)
+        if self._held_out is None or self._early_stopping is None:
             return None
-        scores = _validate_at(self._members, self._average, self._left_out)
-        self._best.update(self._average, scores)
+        scores = _validate_at(self._members, self._average, self._held_out)
+        self._early_stopping.update(self._average, scores)
         return scores
 
-    def _record(self, scores: Tensor | None) -> Record:
+    def _record(self, scores: Tensor | None) -> CheckResult:
         begun = [float(self._epoch_loss)] if self._batch else []
         losses = [*self._losses, *begun]
-        return Record(self._step, self._schedule.n_steps, self._epoch, losses, scores, self._best)
+        return CheckResult(
+            self._step, self._config.n_steps, self._epoch, losses, scores, self._early_stopping
+        )
 
 
 def train(
-    members: Members,
-    rows: Rows,
-    left_out: Rows | None,
-    schedule: Schedule,
+    members: StackedFlows,
+    rows: StackedRows,
+    held_out: StackedRows | None,
+    config: TrainingConfig,
     generator: Generator,
-) -> Iteration[Record]:
+) -> Iteration[CheckResult]:
     """The records of a run from its beginning to its end."""
-    return Run(members, rows, left_out, schedule, generator).records()
+    return TrainingLoop(members, rows, held_out, config, generator).records()
 
 
-def validate(members: Members, rows: Rows) -> Tensor:
+def validate(members: StackedFlows, rows: StackedRows) -> Tensor:
     """Weighted mean log p of each member on its own rows, (members,)."""
     members.flow.eval()
     with torch.no_grad():
@@ -224,11 +232,11 @@ def validate(members: Members, rows: Rows) -> Tensor:
         ]
     members.flow.train()
     totals = torch.stack([torch.stack(sums).sum(0), rows.weights.sum(-1)])
-    score, weight = members.team.sum(totals)
+    score, weight = members.processes.sum(totals)
     return score / weight
 
 
-def _validate_at(members: Members, values: Tensor, rows: Rows) -> Tensor:
+def _validate_at(members: StackedFlows, values: Tensor, rows: StackedRows) -> Tensor:
     """As `validate`, with other weights for a moment."""
     with torch.no_grad():
         current = members.values.detach().clone()
@@ -239,40 +247,44 @@ def _validate_at(members: Members, values: Tensor, rows: Rows) -> Tensor:
 
 
 def _step(
-    members: Members,
+    members: StackedFlows,
     optimizer: Adam,
-    batch: Rows,
-    schedule: Schedule,
+    batch: StackedRows,
+    config: TrainingConfig,
     rate: float,
     generator: Generator,
 ) -> tuple[Tensor, Tensor]:
     """One step; returns each member's loss and whether its gradient was finite."""
     columns = batch.columns
-    if schedule.noise:
+    if config.noise:
         draws = torch.randn(columns.shape, generator=generator, dtype=columns.dtype)
-        columns = columns + schedule.noise * draws.to(columns.device)
+        columns = columns + config.noise * draws.to(columns.device)
     loss = members.loss(columns, batch.weights, batch.context, generator)
     gradients = members.backward(loss)
-    loss = members.team.mean(loss.detach())
+    loss = members.processes.mean(loss.detach())
     with torch.no_grad():
         norm = gradients.norm(dim=1)
         ok = (norm + loss).isfinite()
         gradients.mul_((_CLIP / norm).clamp_max(1).mul_(ok).unsqueeze(-1))
         gradients.nan_to_num_(0.0, 0.0, 0.0)  # of members that are not ok
-        if schedule.alpha:
-            members.values.addcmul_(members.values, members.decays, value=-rate * schedule.alpha)
+        if config.alpha:
+            members.values.addcmul_(members.values, members.decays, value=-rate * config.alpha)
         optimizer.step(rate)
     return loss, ok
 
 
-def _average(average: Tensor, values: Tensor, step: int, memory: float) -> None:
+def _average(average: Tensor, values: Tensor, step: int, ema_decay: float) -> None:
     """Exponential average of the weights, with a shorter memory at the start."""
-    memory = min(memory, (1 + step) / (5 + step))
-    average.lerp_(values, 1 - memory)
+    ema_decay = min(ema_decay, (1 + step) / (5 + step))
+    average.lerp_(values, 1 - ema_decay)
 
 
 def _fall_back(
-    members: Members, average: Tensor, best: Best | None, failed: Tensor, failures: int
+    members: StackedFlows,
+    average: Tensor,
+    early_stopping: EarlyStopping | None,
+    failed: Tensor,
+    failures: int,
 ) -> None:
     """Members without one finite step since the last check go back to their best weights."""
     if failures >= _FAILURES:
@@ -282,13 +294,13 @@ def _fall_back(
             "alpha, or look for values far outside the bulk of the data."
         )
     with torch.no_grad():
-        good = average if best is None else best.values
+        good = average if early_stopping is None else early_stopping.values
         lost = failed.unsqueeze(-1)
         average.copy_(torch.where(lost, good, average))
         members.values.copy_(torch.where(lost, good, members.values))
 
 
-class _Mean:
+class _EpochLoss:
     """Mean loss over the rows of an epoch and over the members, skipped steps left out."""
 
     def __init__(self) -> None:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Generator
 
-from skflow.training.batches import Rows
+from skflow.training.batches import StackedRows
 
 
 @dataclass(frozen=True)
-class Stream:
-    """What trains like `Rows`, and holds some of them at a time.
+class ShuffleBuffer:
+    """What trains like `StackedRows`, and holds some of them at a time.
 
     A full buffer deals out half of its rows, whichever, before it is filled up again: rows meet
     those of several fillings. What mixes a table that is sorted is that its chunks come in
@@ -28,11 +28,11 @@ class Stream:
         the mean of their shares.
     """
 
-    chunks: Callable[[int], Iterator[Rows]]
+    chunks: Callable[[int], Iterator[StackedRows]]
     n_buffer: int
     share: float = 1.0
 
-    def minibatches(self, size: int, generator: Generator) -> Iterator[Rows]:
+    def minibatches(self, size: int, generator: Generator) -> Iterator[StackedRows]:
         """One epoch in random order; what it takes of the generator, it takes at once."""
         seed = int(torch.randint(2**31 - 1, (), generator=generator))
         own = Generator().manual_seed(seed)
@@ -41,14 +41,14 @@ class Stream:
             batch for rows in self._dealt(self.chunks(seed), own) for batch in rows.batches(size)
         )
 
-    def _dealt(self, chunks: Iterator[Rows], generator: Generator) -> Iterator[Rows]:
-        held: list[Rows] = []
+    def _dealt(self, chunks: Iterator[StackedRows], generator: Generator) -> Iterator[StackedRows]:
+        held: list[StackedRows] = []
         for chunk in chunks:
             held.append(chunk)
             if sum(map(len, held)) >= self.n_buffer:
-                rows = Rows.joined(held).shuffled(generator)
+                rows = StackedRows.joined(held).shuffled(generator)
                 half = len(rows) // 2
                 held = [rows[:half]]
                 yield rows[half:]
         if held:
-            yield Rows.joined(held).shuffled(generator)
+            yield StackedRows.joined(held).shuffled(generator)

@@ -14,10 +14,10 @@ import torch
 from torch import Generator, Tensor, nn
 
 from skflow.runtime.compile import compiled, is_compilable
-from skflow.runtime.processes import ALONE, Team
+from skflow.runtime.processes import SINGLE_PROCESS, ProcessGroup
 
 
-class Members:
+class StackedFlows:
     """Flows of one shape stacked into one.
 
     Parameters
@@ -26,7 +26,7 @@ class Members:
         Equal but for the values of their parameters; the first one is taken over.
     compile : bool, default=False
         Whether what training lowers goes through torch.compile.
-    team : Team, default=ALONE
+    team : Team, default=SINGLE_PROCESS
         The processes that train them together, each on rows of its own.
 
     Attributes
@@ -39,8 +39,13 @@ class Members:
         1 for the entries of weight matrices, 0 for all others.
     """
 
-    def __init__(self, flows: list[nn.Module], compile: bool = False, team: Team = ALONE):
-        self.team = team
+    def __init__(
+        self,
+        flows: list[nn.Module],
+        compile: bool = False,
+        processes: ProcessGroup = SINGLE_PROCESS,
+    ):
+        self.processes = processes
         self.flow = flows[0]
         self.n_members = len(flows)
         self._shapes = {name: p.shape for name, p in self.flow.named_parameters()}
@@ -86,9 +91,16 @@ class Members:
         if self._regression is None:
             return -(self.log_prob(columns, context) * weights).mean(-1)
         given = None if context is None else context.mT
-        lesson = self._regression.path.lesson(columns, weights, given, generator)
-        errors = self._squared_error(lesson.here, lesson.time, lesson.towards, lesson.context)
-        return (errors * lesson.weights).mean(-1)
+        regression_target = self._regression.path.regression_target(
+            columns, weights, given, generator
+        )
+        errors = self._squared_error(
+            regression_target.here,
+            regression_target.time,
+            regression_target.towards,
+            regression_target.context,
+        )
+        return (errors * regression_target.weights).mean(-1)
 
     def backward(self, loss: Tensor) -> Tensor:
         """Each member's gradient of its own loss, (members,) to (members, parameters).
@@ -102,7 +114,7 @@ class Members:
             (torch.zeros_like(p) if g is None else g).reshape(self.n_members, -1)
             for p, g in zip(self._parameters, gradients, strict=True)
         ]
-        return self.team.mean(torch.cat(rows, dim=1, out=self.values.grad))
+        return self.processes.mean(torch.cat(rows, dim=1, out=self.values.grad))
 
     def state(self, values: Tensor, k: int) -> dict[str, Tensor]:
         """Member k's parameters by name, taken from a matrix like `values`."""

@@ -66,21 +66,21 @@ def main(folder, name, failure=None):
     if failure == "killed":
         skflow.estimators.flow_estimator.Checkpoint = Killed
     for k in range(5):  # processes that have met part, and meet again
-        with shards(timeout=20) as team:
-            assert team.gather(team.rank + k) == [k, k + 1]
-    with shards(timeout=20) as team:
-        mine = shard == team.rank
-        if failure == "columns" and team.rank == 1:
+        with shards(timeout=20) as processes:
+            assert processes.gather(processes.rank + k) == [k, k + 1]
+    with shards(timeout=20) as processes:
+        mine = shard == processes.rank
+        if failure == "columns" and processes.rank == 1:
             X = X[:, :1]
         if failure == "few":
             X = X[np.arange(600) % 3]
-        if failure == "nan" and team.rank == 1:
+        if failure == "nan" and processes.rank == 1:
             X[np.flatnonzero(mine)[7], 1] = np.nan
-        if failure == "silence" and team.rank == 1:
+        if failure == "silence" and processes.rank == 1:
             time.sleep(120)
         started = time.perf_counter()
         estimator.fit(X[mine], y[mine])
-        print(f"{team.rank}: {time.perf_counter() - started:.1f} s", file=sys.stderr)
+        print(f"{processes.rank}: {time.perf_counter() - started:.1f} s", file=sys.stderr)
     with open(Path(folder) / f"{os.environ['RANK']}.pickle", "wb") as file:
         pickle.dump(estimator, file)
 

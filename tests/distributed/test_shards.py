@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.datasets import make_moons
 
 from skflow.distributed import shards
-from skflow.runtime.processes import current_team
+from skflow.runtime.processes import current_process_group
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -158,4 +158,4 @@ def test_without_torchrun_it_says_how_to_start_it(monkeypatch):
     monkeypatch.delenv("RANK", raising=False)
     with pytest.raises(RuntimeError, match="torchrun --nproc-per-node 2"), shards():
         pass
-    assert current_team().size == 1
+    assert current_process_group().size == 1

@@ -140,7 +140,7 @@ def test_quick_fit_with_its_net_integrates_to_one(quick, d):
 def assert_round_trips(estimator, X):
     error, log_error = (1e-4, 1e-2) if estimator.flow in CONTINUOUS else (1e-8, 1e-6)
     rows, _ = estimator.flow_.chain(torch.from_numpy(X))
-    for part in estimator.flow_.base.parts:
+    for part in estimator.flow_.base.components:
         z, log_det = part.chain(rows)
         back, log_det_back = part.chain.inverse(z)
         torch.testing.assert_close(back, rows, rtol=error, atol=error)

@@ -131,9 +131,9 @@ def test_cut_files_are_refused(file, share):
 
 
 def sizes_of(record):
-    (blueprint,) = (v for k, v in record["state"]["dict"] if k == "_blueprint")
-    (design,) = (v for k, v in blueprint["dict"] if k == "design")
-    return design["dict"], next(v for k, v in design["dict"] if k == "sizes")["dict"]
+    (spec,) = (v for k, v in record["state"]["dict"] if k == "_spec")
+    (design,) = (v for k, v in spec["dict"] if k == "flow")
+    return design["dict"], next(v for k, v in design["dict"] if k == "layers")["dict"]
 
 
 class Made(TorchFunctionMode):
@@ -174,16 +174,18 @@ def test_rows_are_not_made_as_wide_as_a_file_says(file, name):
     """Without a learned part no layer is built, and nothing else asks how many columns."""
 
     def change(record, arrays):
-        stored, blueprint = (
+        stored, spec = (
             next(v for k, v in record["state"]["dict"] if k == wanted)["dict"]
-            for wanted in ("_arrays", "_blueprint")
+            for wanted in ("_arrays", "_spec")
         )
-        for k, part in enumerate(dict(blueprint)["parts"]["tuple"]):
-            n_fixed = len(dict(part["dict"])["links"]["tuple"])
+        for k, part in enumerate(dict(spec)["components"]["tuple"]):
+            n_fixed = len(dict(part["dict"])["bijections"]["tuple"])
             next(entry for entry in part["dict"] if entry[0] == "learned")[1] = False
             for entry in list(stored):
-                link = re.match(rf"base\.parts\.{k}\.chain\.links\.(\d+)\.", entry[0])
-                if link and int(link[1]) >= n_fixed:
+                bijection = re.match(
+                    rf"base\.components\.{k}\.chain\.bijections\.(\d+)\.", entry[0]
+                )
+                if bijection and int(bijection[1]) >= n_fixed:
                     stored.remove(entry)
         next(entry for entry in sizes_of(record)[1] if entry[0] == name)[1] = 10**13
 
@@ -200,10 +202,12 @@ def test_rows_are_not_made_as_wide_as_a_file_says(file, name):
         lambda record, arrays: record.pop("state"),
         lambda record, arrays: arrays.pop("_arrays.base.weights"),
         lambda record, arrays: arrays.update({"_arrays.base.weights": np.ones(99)}),
-        lambda record, arrays: arrays.update({"_arrays.chain.links.0.loc": np.ones(4)}),
-        lambda record, arrays: arrays.update({"_arrays.chain.links.0.loc": np.ones((3, 3, 3))}),
+        lambda record, arrays: arrays.update({"_arrays.chain.bijections.0.loc": np.ones(4)}),
+        lambda record, arrays: arrays.update(
+            {"_arrays.chain.bijections.0.loc": np.ones((3, 3, 3))}
+        ),
         set_entry("_arrays", {"dict": []}),
-        set_entry("_blueprint", {"dict": []}),
+        set_entry("_spec", {"dict": []}),
         set_entry("flow", "a flow of tomorrow"),
         set_entry("n_bins", "eight"),
         set_entry("_seed", {"array": "nowhere"}),
@@ -312,7 +316,8 @@ leaves = (
 )
 tags = st.sampled_from(["array", "bytes", "dict", "float", "objects", "record", "scalar", "tuple"])
 values = st.recursive(
-    leaves | st.sampled_from(["_arrays.base.weights", "realnvp", "cuda:1", "t", "LowerTail"]),
+    leaves
+    | st.sampled_from(["_arrays.base.weights", "realnvp", "cuda:1", "t", "CalibrationScores"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(tags, inner, max_size=1),
     max_leaves=6,
 )

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from skflow import NormalizingFlowOutlierDetector
-from skflow.estimators.outlier_detector import LowerTail
+from skflow.estimators.outlier_detector import CalibrationScores
 from tests.conftest import QUICK
 
 
@@ -69,7 +69,7 @@ def test_contaminated_rows_do_not_bend_the_density(ring):
 
 
 def test_lower_tail():
-    tail = LowerTail.of(np.array([3.0, 1.0, 2.0]), np.array([1.0, 1.0, 2.0]))
+    tail = CalibrationScores.of(np.array([3.0, 1.0, 2.0]), np.array([1.0, 1.0, 2.0]))
     np.testing.assert_allclose(
         tail.share_below(np.array([0.0, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0])),
         [0, 0, 0.25, 0.25, 0.75, 0.75, 1],

@@ -155,9 +155,9 @@ def test_skewed_columns_go_through_powers_where_it_helps():
     rng = np.random.default_rng(0)
     x = np.exp(2 * rng.normal(size=(300, 1)))
     noise = 0.1 * rng.normal(size=300)
-    for y, links in [(np.log(x[:, 0]) + noise, 4), (x[:, 0] + noise, 2)]:
+    for y, bijections in [(np.log(x[:, 0]) + noise, 4), (x[:, 0] + noise, 2)]:
         model = quick(max_iter=1).fit(x, y)
-        assert len(model.flow_.given.links) == links
+        assert len(model.flow_.context_transform.bijections) == bijections
 
 
 def test_an_exact_line_is_finite():

@@ -5,24 +5,30 @@ import pytest
 import torch
 
 from skflow.estimators.density import NormalizingFlowDensity
-from skflow.fitting.components import Choices, Unseen, blend, choose, side_pieces
-from skflow.fitting.defaults import resolve
-from skflow.fitting.fit_density import _deal_splits
-from skflow.fitting.gmm_and_kde import MixtureShape
-from skflow.fitting.initial_fit import TStart
-from skflow.fitting.student_t import TShape
+from skflow.fitting.components import (
+    HeldOutScores,
+    SelectedModels,
+    choose,
+    component_weights,
+    untrained_components,
+)
+from skflow.fitting.defaults import resolve_config
+from skflow.fitting.fit_density import deal_splits
+from skflow.fitting.gmm_and_kde import MixtureConfig
+from skflow.fitting.initial_fit import StudentTInitialFit
+from skflow.fitting.student_t import StudentTShape
 from skflow.flows.bijections import Chain
-from skflow.preprocessing.dataset import Split, Table
+from skflow.preprocessing.dataset import Split, WeightedDataset
 from skflow.preprocessing.marginals import Marginals
 
 
 def recipe_for(n, d, **parameters):
-    return resolve(NormalizingFlowDensity(**parameters).get_params(), n, n, d)
+    return resolve_config(NormalizingFlowDensity(**parameters).get_params(), n, n, d)
 
 
 def table_of(x):
     x = torch.from_numpy((x - x.mean(0)) / x.std(0))
-    return Table(x, torch.ones(len(x), dtype=torch.float64))
+    return WeightedDataset(x, torch.ones(len(x), dtype=torch.float64))
 
 
 def draw(n=400, d=2, seed=0):
@@ -30,7 +36,7 @@ def draw(n=400, d=2, seed=0):
 
 
 @pytest.mark.parametrize(
-    ("n", "parameters", "n_members", "left_out"),
+    ("n", "parameters", "n_members", "held_out"),
     [
         (400, {}, 5, 80),
         (400, {"n_estimators": 1}, 1, 40),
@@ -39,27 +45,31 @@ def draw(n=400, d=2, seed=0):
         (10_000, {}, 1, 1000),
     ],
 )
-def test_no_member_sees_what_it_leaves_out(n, parameters, n_members, left_out):
-    splits = _deal_splits(n, recipe_for(n, 2, **parameters), np.random.default_rng(0))
+def test_no_member_sees_what_it_leaves_out(n, parameters, n_members, held_out):
+    splits = deal_splits(n, recipe_for(n, 2, **parameters), np.random.default_rng(0))
     assert len(splits) == n_members
     for split in splits:
-        assert not set(split.seen) & set(split.left_out)
-        assert len(split.left_out) == left_out
-        assert len(split.seen) + left_out == n
+        assert not set(split.seen) & set(split.held_out)
+        assert len(split.held_out) == held_out
+        assert len(split.seen) + held_out == n
 
 
 def blended(kernels_see_everything):
     """Weights of a start and of kernels so narrow that they only know what they have seen."""
-    table, recipe = table_of(draw()), recipe_for(400, 2)
-    choices = Choices(Marginals("standardize"), TStart(TShape(1e4, 1e-8)), bandwidth=0.01)
-    splits = _deal_splits(400, recipe, np.random.default_rng(0))
+    table, config = table_of(draw()), recipe_for(400, 2)
+    selected = SelectedModels(
+        Marginals("standardize"), StudentTInitialFit(StudentTShape(1e4, 1e-8)), bandwidth=0.01
+    )
+    splits = deal_splits(400, config, np.random.default_rng(0))
     sides = []
     for split in splits:
-        side = side_pieces(table.take(split.seen), choices, recipe)
+        side = untrained_components(table.take(split.seen), selected, config)
         if kernels_see_everything:
-            side["kernels"] = side_pieces(table, choices, recipe)["kernels"]
+            side["kernels"] = untrained_components(table, selected, config)["kernels"]
         sides.append(side)
-    return blend(Unseen.of([side["start"] for side in sides], sides, splits, table))
+    return component_weights(
+        HeldOutScores.of([side["start"] for side in sides], sides, splits, table)
+    )
 
 
 def test_an_out_of_fold_density_has_not_seen_its_rows():
@@ -72,21 +82,24 @@ def test_a_planted_leak_shows():
 
 def test_side_pieces_depend_on_their_own_rows_only():
     x = draw()
-    recipe = recipe_for(400, 2)
-    choices = Choices(
+    config = recipe_for(400, 2)
+    selected = SelectedModels(
         Marginals("yeo-johnson"),
-        TStart(TShape(5.0, 1e-4)),
-        mixture=MixtureShape(2, 3e-3),
+        StudentTInitialFit(StudentTShape(5.0, 1e-4)),
+        mixture=MixtureConfig(2, 3e-3),
         bandwidth=0.3,
     )
     seen = np.arange(300)
     spoilt = np.concatenate([x[:300], 1e3 * x[300:]])
-    table, other = Table(*map(torch.from_numpy, (x, np.ones(400)))), torch.from_numpy(spoilt)
-    honest = side_pieces(table.take(seen), choices, recipe)
-    same = side_pieces(Table(other, table.w).take(seen), choices, recipe)
-    for name, piece in honest.items():
+    table, other = (
+        WeightedDataset(*map(torch.from_numpy, (x, np.ones(400)))),
+        torch.from_numpy(spoilt),
+    )
+    honest = untrained_components(table.take(seen), selected, config)
+    same = untrained_components(WeightedDataset(other, table.w).take(seen), selected, config)
+    for name, component in honest.items():
         torch.testing.assert_close(
-            piece.flow.log_prob(table.x), same[name].flow.log_prob(table.x), rtol=0, atol=0
+            component.flow.log_prob(table.x), same[name].flow.log_prob(table.x), rtol=0, atol=0
         )
 
 
@@ -123,21 +136,25 @@ def test_a_normal_base_keeps_a_normal_start():
 
 
 def test_the_start_is_whitened_by_the_t():
-    table, recipe = table_of(draw(1000) @ np.array([[1, 0.9], [0, 0.2]])), recipe_for(1000, 2)
-    choices = Choices(Marginals("standardize"), TStart(TShape(1e4, 1e-8)))
-    start = side_pieces(table, choices, recipe)["start"]
-    z, _ = Chain(start.flow.chain.links)(table.x)
+    table, config = table_of(draw(1000) @ np.array([[1, 0.9], [0, 0.2]])), recipe_for(1000, 2)
+    selected = SelectedModels(
+        Marginals("standardize"), StudentTInitialFit(StudentTShape(1e4, 1e-8))
+    )
+    start = untrained_components(table, selected, config)["start"]
+    z, _ = Chain(start.flow.chain.bijections)(table.x)
     torch.testing.assert_close(torch.cov(z.T), torch.eye(2).double(), atol=0.01, rtol=0)
 
 
 def test_the_net_is_never_below_its_floor():
-    table, recipe = table_of(draw()), recipe_for(400, 2)
+    table, config = table_of(draw()), recipe_for(400, 2)
     split = [Split(np.arange(300), np.arange(300, 400))]
-    choices = Choices(
-        Marginals("standardize"), TStart(TShape(1e4, 1e-8)), mixture=MixtureShape(2, 3e-3)
+    selected = SelectedModels(
+        Marginals("standardize"),
+        StudentTInitialFit(StudentTShape(1e4, 1e-8)),
+        mixture=MixtureConfig(2, 3e-3),
     )
-    side = side_pieces(table.take(split[0].seen), choices, recipe)
-    weights = blend(Unseen.of([side["start"]], [side], split, table))
+    side = untrained_components(table.take(split[0].seen), selected, config)
+    weights = component_weights(HeldOutScores.of([side["start"]], [side], split, table))
     assert weights["wide t"] >= 1 / 101
     assert sum(weights.values()) == pytest.approx(1)
 
@@ -148,7 +165,7 @@ def test_the_mixtures_that_earned_their_weight_are_kept():
     density = NormalizingFlowDensity(random_state=0, max_iter=1).fit(
         centres + 0.3 * rng.normal(size=(300, 5))
     )
-    parts = density._blueprint.parts
+    parts = density._spec.components
     mixtures = [k for k, part in enumerate(parts) if part.base == "gaussians"]
     assert density.weights_["gaussians"] > 0.5
     assert len(mixtures) == 5

@@ -3,11 +3,11 @@
 import pytest
 
 from skflow import NormalizingFlowDensity
-from skflow.fitting.defaults import resolve
+from skflow.fitting.defaults import resolve_config
 
 
-def recipe(n, d, **params):
-    return resolve(NormalizingFlowDensity(**params).get_params(), n, n, d)
+def config(n, d, **params):
+    return resolve_config(NormalizingFlowDensity(**params).get_params(), n, n, d)
 
 
 @pytest.mark.parametrize(
@@ -22,17 +22,17 @@ def recipe(n, d, **params):
     ],
 )
 def test_sizes(n, d, members, folds, layers, width, steps, batch):
-    full = recipe(n, d)
-    assert (full.n_members, full.n_folds, full.design.n_transforms) == (members, folds, layers)
-    assert full.design.sizes.hidden_layer_sizes == (width, width)
-    assert (full.schedule.n_steps, full.schedule.batch_size) == (steps, batch)
+    full = config(n, d)
+    assert (full.n_members, full.n_folds, full.flow.n_transforms) == (members, folds, layers)
+    assert full.flow.layers.hidden_layer_sizes == (width, width)
+    assert (full.training.n_steps, full.training.batch_size) == (steps, batch)
 
 
 @pytest.mark.parametrize("n", [100, 1000, 5000])
 def test_the_fast_preset_is_one_member_for_half_the_steps(n):
-    fast = recipe(n, 4, effort="fast")
-    assert (fast.n_members, fast.n_folds, fast.schedule.n_steps) == (1, 10, 400)
-    assert fast.design == recipe(n, 4).design
+    fast = config(n, 4, effort="fast")
+    assert (fast.n_members, fast.n_folds, fast.training.n_steps) == (1, 10, 400)
+    assert fast.flow == config(n, 4).flow
 
 
 @pytest.mark.parametrize(
@@ -45,24 +45,24 @@ def test_the_fast_preset_is_one_member_for_half_the_steps(n):
     ],
 )
 def test_scarce_rows_get_noise_dropout_and_a_low_rate(n, d, noise, rate):
-    settings = recipe(n, d)
-    assert settings.schedule.noise == pytest.approx(noise, abs=2e-3)
-    assert settings.design.sizes.dropout == pytest.approx(noise, abs=2e-3)
-    assert settings.schedule.learning_rate == pytest.approx(rate, rel=2e-2)
+    settings = config(n, d)
+    assert settings.training.noise == pytest.approx(noise, abs=2e-3)
+    assert settings.flow.layers.dropout == pytest.approx(noise, abs=2e-3)
+    assert settings.training.learning_rate == pytest.approx(rate, rel=2e-2)
 
 
 def test_what_is_set_is_taken():
-    settings = recipe(
+    settings = config(
         5000, 4, n_estimators=4, n_transforms=7, hidden_layer_sizes=12, noise=0.2, max_iter=3
     )
-    assert (settings.n_members, settings.design.n_transforms) == (4, 7)
-    assert settings.design.sizes.hidden_layer_sizes == (12,)
-    assert settings.schedule.noise == 0.2
-    assert settings.schedule.n_steps == 3 * 18  # batches of 256 of nine tenths of the rows
+    assert (settings.n_members, settings.flow.n_transforms) == (4, 7)
+    assert settings.flow.layers.hidden_layer_sizes == (12,)
+    assert settings.training.noise == 0.2
+    assert settings.training.n_steps == 3 * 18  # batches of 256 of nine tenths of the rows
 
 
 def test_without_left_out_rows_there_is_no_safety_net():
-    settings = recipe(500, 2, early_stopping=False)
+    settings = config(500, 2, early_stopping=False)
     assert settings.n_folds is None
     assert not settings.safety_net
 
@@ -77,32 +77,32 @@ def test_without_left_out_rows_there_is_no_safety_net():
     ],
 )
 def test_continuous_flows_train_for_as_long_as_their_steps_are_cheap(flow, steps, base, every):
-    settings = recipe(3000, 2, flow=flow)
-    assert (settings.schedule.n_steps, settings.base) == (steps, base)
-    assert (settings.schedule.check_every, settings.schedule.most_left_out) == (every, 512)
-    assert recipe(3000, 2, flow=flow, max_iter=3).schedule.n_steps == 3 * 11
+    settings = config(3000, 2, flow=flow)
+    assert (settings.training.n_steps, settings.base) == (steps, base)
+    assert (settings.training.check_every, settings.training.max_held_out) == (every, 512)
+    assert config(3000, 2, flow=flow, max_iter=3).training.n_steps == 3 * 11
 
 
 def test_regressions_on_few_rows_are_short_and_fast():
     """Unless columns are many, or steps or rate are given."""
-    full = recipe(3000, 2, flow="flow_matching", effort="fast").schedule
-    few = recipe(218, 2, flow="flow_matching", effort="fast").schedule
+    full = config(3000, 2, flow="flow_matching", effort="fast").training
+    few = config(218, 2, flow="flow_matching", effort="fast").training
     assert (full.n_steps, few.n_steps) == (2000, 400)
     assert few.learning_rate == 2e-2
-    half = recipe(1000, 9, flow="flow_matching", effort="fast").schedule
-    plain = recipe(1000, 9, flow="flow_matching", max_iter=7).schedule
+    half = config(1000, 9, flow="flow_matching", effort="fast").training
+    plain = config(1000, 9, flow="flow_matching", max_iter=7).training
     assert half.learning_rate == pytest.approx(2 * plain.learning_rate)
     assert (half.n_steps, plain.n_steps) == (1000, 7 * 4)
-    wide = recipe(218, 30, flow="flow_matching", effort="fast").schedule
+    wide = config(218, 30, flow="flow_matching", effort="fast").training
     assert wide.n_steps == 2000
-    own = recipe(218, 2, flow="flow_matching", learning_rate_init=1e-3, effort="fast").schedule
+    own = config(218, 2, flow="flow_matching", learning_rate_init=1e-3, effort="fast").training
     assert (own.n_steps, own.learning_rate) == (2000, 1e-3)
-    assert recipe(600, 2, flow="diffusion").schedule.learning_rate <= 2e-2
-    assert recipe(218, 2, flow="cnf").schedule.n_steps == 400
+    assert config(600, 2, flow="diffusion").training.learning_rate <= 2e-2
+    assert config(218, 2, flow="cnf").training.n_steps == 400
 
 
 def test_other_families_learn_half_as_fast():
-    rate = recipe(5000, 2, flow="nsf").schedule.learning_rate
-    assert recipe(5000, 2).schedule.learning_rate == 2 * rate
-    own = recipe(5000, 2, flow=lambda n_features, n_context, generator: [])
-    assert own.schedule.learning_rate == rate
+    rate = config(5000, 2, flow="nsf").training.learning_rate
+    assert config(5000, 2).training.learning_rate == 2 * rate
+    own = config(5000, 2, flow=lambda n_features, n_context, generator: [])
+    assert own.training.learning_rate == rate

@@ -12,19 +12,19 @@ from scipy.stats import multivariate_normal, norm
 from sklearn.neighbors import KernelDensity
 
 from skflow.fitting.gmm_and_kde import (
-    MixtureShape,
+    MixtureConfig,
     choose_bandwidth,
-    choose_mixture,
+    choose_mixture_config,
     fit_gaussians,
     fit_kernels,
     have_ties,
     resample,
 )
-from skflow.flows.distributions.gaussian_mixture import Gaussians, Kernels
+from skflow.flows.distributions.gaussian_mixture import GaussianKernels, GaussianMixture
 
 Z = torch.from_numpy(np.random.default_rng(0).normal(size=(300, 2)))
 ONES = torch.ones(300, dtype=torch.float64)
-FOUR = MixtureShape(4, 3e-3)
+FOUR = MixtureConfig(4, 3e-3)
 
 
 def clusters(n=400, k=4):
@@ -97,12 +97,14 @@ def test_samples_have_the_mixtures_moments(kind):
 def test_far_rows_are_finite():
     far = torch.full((1, 2), 1e200, dtype=torch.float64)
     assert fit_kernels(Z, ONES, 0.3).log_prob(far).isfinite().all()
-    assert fit_gaussians(Z, ONES, MixtureShape(2, 3e-3), 0).log_prob(far).isfinite().all()
+    assert fit_gaussians(Z, ONES, MixtureConfig(2, 3e-3), 0).log_prob(far).isfinite().all()
 
 
 def test_separate_clusters_are_counted():
     z = clusters()
-    chosen = choose_mixture(z, torch.ones(400, dtype=torch.float64), every_fifth(400), False, 0)
+    chosen = choose_mixture_config(
+        z, torch.ones(400, dtype=torch.float64), every_fifth(400), False, 0
+    )
     assert chosen.n_components == 4
 
 
@@ -114,8 +116,8 @@ def test_more_components_are_tried_until_twice_in_vain(monkeypatch, scores, k):
     turns = iter([*scores, -1])  # the last for the other regularisation
     stub = SimpleNamespace(log_prob=lambda z: torch.full((len(z),), float(next(turns))).double())
     monkeypatch.setattr("skflow.fitting.gmm_and_kde.fit_gaussians", lambda *args: stub)
-    chosen = choose_mixture(Z, ONES, every_fifth(300), False, 0)
-    assert chosen == MixtureShape(k, 3e-3, max(scores))
+    chosen = choose_mixture_config(Z, ONES, every_fifth(300), False, 0)
+    assert chosen == MixtureConfig(k, 3e-3, max(scores))
     assert not list(turns)
 
 
@@ -126,7 +128,7 @@ def test_narrow_clusters_take_a_small_regularisation_unless_there_are_ties():
     narrow = centres + 0.05 * (z - centres)
     ones = torch.ones(400, dtype=torch.float64)
     for ties, expected in [(False, 3e-4), (True, 3e-3)]:
-        chosen = choose_mixture(narrow, ones, every_fifth(400), ties, 0)
+        chosen = choose_mixture_config(narrow, ones, every_fifth(400), ties, 0)
         assert chosen.regularization == expected
 
 
@@ -149,7 +151,7 @@ def test_no_kernels_beyond_four_columns():
 def test_fits_in_threads_leave_the_warning_filters_alone():
     before = list(warnings.filters)
     threads = [
-        threading.Thread(target=fit_gaussians, args=(Z, ONES, MixtureShape(8, 3e-3), seed))
+        threading.Thread(target=fit_gaussians, args=(Z, ONES, MixtureConfig(8, 3e-3), seed))
         for seed in range(6)
     ]
     for thread in threads:
@@ -165,7 +167,7 @@ def test_gaussians_and_kernels_integrate_to_one():
     cell = float(axis[1] - axis[0]) ** 2
     eye = torch.eye(2, dtype=torch.float64)
     log_halves = torch.tensor([0.5, 0.5], dtype=torch.float64).log()
-    gaussians = Gaussians(log_halves, Z[:2], torch.stack([eye, 0.5 * eye]))
-    kernels = Kernels(log_halves, Z[:2], torch.tensor(0.4, dtype=torch.float64))
+    gaussians = GaussianMixture(log_halves, Z[:2], torch.stack([eye, 0.5 * eye]))
+    kernels = GaussianKernels(log_halves, Z[:2], torch.tensor(0.4, dtype=torch.float64))
     for density in (gaussians, kernels):
         assert float(density.log_prob(grid).exp().sum()) * cell == pytest.approx(1, abs=1e-6)

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
-from skflow.fitting.stacking import blend_weights
+from skflow.fitting.stacking import stacking_weights
 
 
 @settings(deadline=None, derandomize=True, max_examples=50)
@@ -26,7 +26,7 @@ def test_on_the_simplex_with_a_floor_under_the_net(log_prob, data):
     n, n_parts = log_prob.shape
     net = data.draw(st.integers(0, n_parts - 1))
     weights = data.draw(hnp.arrays(float, n, elements=st.floats(0.01, 10)))
-    share = blend_weights(log_prob, weights / weights.mean(), net)
+    share = stacking_weights(log_prob, weights / weights.mean(), net)
     assert share.shape == (n_parts,)
     assert (share >= 0).all()
     assert share.sum() == pytest.approx(1)
@@ -36,13 +36,13 @@ def test_on_the_simplex_with_a_floor_under_the_net(log_prob, data):
 def test_the_floor_holds_for_a_million_rows_too():
     """Weights that sum to two million stand for as many rows."""
     log_prob = np.array([[0.0, -50.0], [1.0, -50.0]])
-    share = blend_weights(log_prob, np.full(2, 1e6), net=1)
+    share = stacking_weights(log_prob, np.full(2, 1e6), net=1)
     assert share[1] == pytest.approx(1 / (2e6 + 1))
 
 
 def test_a_clearly_better_part_gets_nearly_all():
     log_prob = np.tile([0.0, -1.0, -2.0], (500, 1))
-    share = blend_weights(log_prob, np.ones(500), net=2)
+    share = stacking_weights(log_prob, np.ones(500), net=2)
     assert share[0] > 0.99
     assert 1 / 501 <= share[2] < 2 / 501
 
@@ -50,12 +50,12 @@ def test_a_clearly_better_part_gets_nearly_all():
 def test_parts_for_different_rows_share_as_their_rows_do():
     log_prob = np.full((100, 3), -20.0)
     log_prob[:70, 0] = log_prob[70:, 1] = 0
-    share = blend_weights(log_prob, np.ones(100), net=2)
+    share = stacking_weights(log_prob, np.ones(100), net=2)
     np.testing.assert_allclose(share, [70 / 101, 30 / 101, 1 / 101], atol=1e-6)
 
 
 def test_equal_parts_share_equally_but_for_the_net():
-    share = blend_weights(np.zeros((99, 3)), np.ones(99), net=0)
+    share = stacking_weights(np.zeros((99, 3)), np.ones(99), net=0)
     assert share[1] == share[2]
     assert share[0] > share[1]
 
@@ -70,26 +70,26 @@ def test_maximises_the_likelihood_with_one_row_more_for_the_net():
         return -(weights @ logsumexp(log_prob + log_share, axis=1)) - log_share[1]
 
     expected = minimize_scalar(loss, bounds=(1e-9, 1 - 1e-9), method="bounded").x
-    assert blend_weights(log_prob, weights, net=1)[1] == pytest.approx(expected, abs=1e-3)
+    assert stacking_weights(log_prob, weights, net=1)[1] == pytest.approx(expected, abs=1e-3)
 
 
 def test_weights_are_repetitions():
     rng = np.random.default_rng(1)
     log_prob, repeats = rng.normal(size=(30, 3)), rng.integers(1, 5, 30)
-    one = blend_weights(log_prob, repeats.astype(float), net=2)
-    two = blend_weights(log_prob.repeat(repeats, axis=0), np.ones(repeats.sum()), net=2)
+    one = stacking_weights(log_prob, repeats.astype(float), net=2)
+    two = stacking_weights(log_prob.repeat(repeats, axis=0), np.ones(repeats.sum()), net=2)
     np.testing.assert_allclose(one, two, rtol=1e-9)
 
 
 def test_order_of_the_parts_does_not_matter():
     log_prob = np.random.default_rng(2).normal(size=(40, 3))
-    share = blend_weights(log_prob, np.ones(40), net=0)
-    turned = blend_weights(log_prob[:, [2, 1, 0]], np.ones(40), net=2)
+    share = stacking_weights(log_prob, np.ones(40), net=0)
+    turned = stacking_weights(log_prob[:, [2, 1, 0]], np.ones(40), net=2)
     np.testing.assert_allclose(turned, share[[2, 1, 0]], rtol=1e-12)
 
 
 def test_a_part_that_gives_some_row_no_chance_still_counts_elsewhere():
     log_prob = np.array([[0.0, -3.0]] * 50 + [[-1e6, -3.0]])
-    share = blend_weights(log_prob, np.ones(51), net=1)
+    share = stacking_weights(log_prob, np.ones(51), net=1)
     assert share[0] > 0.9
     assert share[1] > 0

@@ -15,12 +15,12 @@ from sklearn.datasets import make_moons
 
 from skflow import NormalizingFlowDensity
 from skflow.data import sources
-from skflow.data.sources import MappedRows
-from skflow.fitting.streaming import LongTable, Moments
+from skflow.data.sources import MemmapSource
+from skflow.fitting.streaming import Moments, StreamedDataset
 from skflow.flows.bijections import Chain
 from skflow.preprocessing.dataset import Split
-from skflow.preprocessing.supports import lift, resolve_supports
-from skflow.runtime.processes import ALONE
+from skflow.preprocessing.supports import dequantize, resolve_supports
+from skflow.runtime.processes import SINGLE_PROCESS
 from tests.killing import kill
 
 CPU = torch.device("cpu")
@@ -84,7 +84,7 @@ def test_moments_far_from_zero_and_near_overflow():
 
 def test_a_constant_column_keeps_its_value_and_unit_scale():
     X = np.column_stack([np.full(999, 0.1), np.arange(999.0)])
-    (standardize,) = long_table(X).units(ALONE).links
+    (standardize,) = long_table(X).input_transform(SINGLE_PROCESS).bijections
     assert standardize.loc[0] == 0.1
     assert standardize.scale[0] == 1
     assert standardize.scale[1] == pytest.approx(X[:, 1].std())
@@ -93,14 +93,14 @@ def test_a_constant_column_keeps_its_value_and_unit_scale():
 def long_table(X, weights=None, support=None, drawn=None):
     drawn = np.arange(0, len(X), 10) if drawn is None else drawn
     supports = resolve_supports(support, X.shape[1], None)
-    held = lift(X[drawn], np.ones(len(drawn)), None, supports, np.random.default_rng(0))
-    return LongTable(MappedRows(X), weights, drawn, held, supports, 400)
+    held = dequantize(X[drawn], np.ones(len(drawn)), None, supports, np.random.default_rng(0))
+    return StreamedDataset(MemmapSource(X), weights, drawn, held, supports, 400)
 
 
 def epoch(table, splits, X):
     """An epoch's rows and each member's weights, in the order of the first column."""
     n_members = len(splits)
-    stream = table.stream(Chain(), [Chain()] * n_members, splits, CPU, ALONE)
+    stream = table.stream(Chain(), [Chain()] * n_members, splits, CPU, SINGLE_PROCESS)
     chunks = list(stream.chunks(0))
     rows = torch.cat([chunk.columns for chunk in chunks], -1)
     weights = torch.cat([chunk.weights for chunk in chunks], -1)
@@ -130,7 +130,7 @@ def test_counts_are_left_out_as_often_as_they_were_drawn():
     X = np.column_stack([np.arange(1000) // 100, np.zeros(1000)]).astype(float)
     table = long_table(X, support="integer")
     splits = [Split(np.arange(0), np.arange(len(table.held.values)))]
-    stream = table.stream(Chain(), [Chain()], splits, CPU, ALONE)
+    stream = table.stream(Chain(), [Chain()], splits, CPU, SINGLE_PROCESS)
     weights = torch.cat([chunk.weights for chunk in stream.chunks(0)], -1)
     assert weights.sum() == 900
 
@@ -145,7 +145,9 @@ def test_weights_have_the_mean_one():
 
 def test_the_epoch_comes_in_random_order_of_chunks():
     X = np.column_stack([np.arange(1000.0), np.zeros(1000)])
-    stream = long_table(X).stream(Chain(), [Chain()], [Split(np.arange(9), [])], CPU, ALONE)
+    stream = long_table(X).stream(
+        Chain(), [Chain()], [Split(np.arange(9), [])], CPU, SINGLE_PROCESS
+    )
     firsts = [[int(chunk.columns[0, 0, 0]) for chunk in stream.chunks(s)] for s in range(4)]
     assert all(sorted(order) == list(range(0, 1000, 16)) for order in firsts)
     assert len(set(map(tuple, firsts))) > 1
@@ -213,7 +215,7 @@ def test_rows_are_checked_before_training_even_those_not_held(
     X = long_moons.copy()
     X[1234, 1] = value
     monkeypatch.setattr(
-        "skflow.fitting.ensemble.Training.run", lambda *_: pytest.fail("has trained")
+        "skflow.fitting.ensemble.EnsembleTrainer.run", lambda *_: pytest.fail("has trained")
     )
     with pytest.raises(ValueError, match=message):
         quick(**LONG, support=support).fit(X)

@@ -8,11 +8,11 @@ from skflow.data.weighted_rows import deal_folds
 from skflow.fitting.student_t import (
     DEGREES_OF_FREEDOM,
     SHRINKAGES,
-    TShape,
+    StudentTShape,
     _log_likelihoods,
-    choose_shape,
-    fit_moments,
-    fit_t,
+    choose_student_t,
+    fit_location_scatter,
+    fit_student_t,
     shrink,
 )
 
@@ -27,11 +27,11 @@ def student(n, df, seed=0):
 def chosen(rows, weights=None, n_folds=5):
     weights = np.ones(len(rows)) if weights is None else weights
     folds = deal_folds(len(rows), n_folds, np.random.default_rng(0))
-    return choose_shape(rows, weights, folds)
+    return choose_student_t(rows, weights, folds)
 
 
 def fitted(rows, shape, weights=None):
-    loc, factor = fit_t(rows, np.ones(len(rows)) if weights is None else weights, shape)
+    loc, factor = fit_student_t(rows, np.ones(len(rows)) if weights is None else weights, shape)
     return loc, factor @ factor.T
 
 
@@ -56,7 +56,7 @@ def test_score_is_the_left_out_log_likelihood():
 def test_moments_are_those_of_the_most_likely_t(df):
     """At the maximum the gradient in location and log-scale is zero."""
     rows, weights = student(500, df), np.random.default_rng(1).uniform(0.5, 2, 500)
-    loc, scatter = fit_moments(rows, weights, df, 1e-8)
+    loc, scatter = fit_location_scatter(rows, weights, df, 1e-8)
 
     def score(loc, scatter):
         return weights @ stats.multivariate_t(loc, scatter, df).logpdf(rows) / weights.sum()
@@ -73,7 +73,7 @@ def test_moments_are_those_of_the_most_likely_t(df):
 def test_a_strongly_shrunk_t_still_has_the_right_scale():
     """Fewer rows than columns: neither tenfold nor a tenth of the scatter is more likely."""
     rows = np.random.default_rng(0).normal(size=(60, 100))
-    loc, factor = fit_t(rows, np.ones(60), TShape(5.0, 0.5))
+    loc, factor = fit_student_t(rows, np.ones(60), StudentTShape(5.0, 0.5))
     scores = [
         stats.multivariate_t(loc, c * factor @ factor.T, 5.0).logpdf(rows).mean()
         for c in (0.1, 1.0, 10.0)
@@ -84,7 +84,7 @@ def test_a_strongly_shrunk_t_still_has_the_right_scale():
 def test_gaussian_moments_are_the_weighted_ones():
     rng = np.random.default_rng(0)
     rows, weights = rng.normal(size=(50, 3)), rng.uniform(0.1, 2, 50)
-    loc, scatter = fit_moments(rows, weights, 1e4, 0.1)
+    loc, scatter = fit_location_scatter(rows, weights, 1e4, 0.1)
     np.testing.assert_allclose(loc, np.average(rows, axis=0, weights=weights))
     np.testing.assert_allclose(scatter, np.cov(rows.T, aweights=weights, bias=True))
 
@@ -92,8 +92,8 @@ def test_gaussian_moments_are_the_weighted_ones():
 def test_weights_are_repetitions():
     rows = student(60, 3.0)
     repeats = np.random.default_rng(0).integers(1, 4, 60)
-    one = fit_moments(rows, repeats.astype(float), 2.5, 0.01)
-    two = fit_moments(rows.repeat(repeats, axis=0), np.ones(repeats.sum()), 2.5, 0.01)
+    one = fit_location_scatter(rows, repeats.astype(float), 2.5, 0.01)
+    two = fit_location_scatter(rows.repeat(repeats, axis=0), np.ones(repeats.sum()), 2.5, 0.01)
     for a, b in zip(one, two, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9)
 
@@ -158,7 +158,7 @@ def test_degenerate_columns_are_finite(kind):
     rows = degenerate(kind)
     shape = chosen(rows)
     assert np.isfinite(shape.score)
-    loc, factor = fit_t(rows, np.ones(60), shape)
+    loc, factor = fit_student_t(rows, np.ones(60), shape)
     assert np.isfinite(np.linalg.solve(factor, (rows - loc).T)).all()
     assert (factor.diagonal() > 0).all()
 
@@ -169,7 +169,7 @@ def test_a_column_without_spread_counts_as_one_of_unit_spread(value, df):
     """Whatever its value: what the mean has rounded is no spread."""
     rows = degenerate("constant")
     rows[:, 2] = value
-    _, scatter = fit_moments(rows, np.random.default_rng(0).uniform(size=60), df, 0.1)
+    _, scatter = fit_location_scatter(rows, np.random.default_rng(0).uniform(size=60), df, 0.1)
     assert scatter[2, 2] == pytest.approx(1)
 
 
@@ -194,7 +194,7 @@ def test_a_few_outliers_do_not_own_the_result():
 def test_only_candidates_are_chosen():
     rows = student(300, 2.5)
     folds = deal_folds(300, 5, np.random.default_rng(0))
-    assert choose_shape(rows, np.ones(300), folds, (1e4,)).df == 1e4
+    assert choose_student_t(rows, np.ones(300), folds, (1e4,)).df == 1e4
 
 
 def test_scale_of_the_columns_does_not_matter():
@@ -202,8 +202,8 @@ def test_scale_of_the_columns_does_not_matter():
     one, two = chosen(rows), chosen(rows * scale)
     assert (one.df, one.shrinkage) == (two.df, two.shrinkage)
     assert two.score == pytest.approx(one.score - np.log(scale).sum())
-    shape = TShape(5.0, 0.01)
-    loc, factor = fit_t(rows, np.ones(200), shape)
-    loc_scaled, factor_scaled = fit_t(rows * scale, np.ones(200), shape)
+    shape = StudentTShape(5.0, 0.01)
+    loc, factor = fit_student_t(rows, np.ones(200), shape)
+    loc_scaled, factor_scaled = fit_student_t(rows * scale, np.ones(200), shape)
     np.testing.assert_allclose(loc_scaled, loc * scale, rtol=1e-9)
     np.testing.assert_allclose(factor_scaled, factor * scale[:, None], rtol=1e-6)

@@ -9,8 +9,8 @@ from torch import Generator
 from skflow.flows.bijections import Chain, Reverse, Scale
 from skflow.flows.distributions.flow import Flow
 from skflow.flows.distributions.normal_and_t import MultivariateT, StandardNormal
-from skflow.flows.families import FAMILIES, links_of
-from skflow.flows.layers import Sizes
+from skflow.flows.families import FAMILIES, build_bijections
+from skflow.flows.layers import LayerConfig
 
 WIDTHS = [1, 2, 5]
 # a transform of them is four steps
@@ -19,9 +19,9 @@ CONTINUOUS = ("flow_matching", "flow_matching_ot", "diffusion", "cnf")
 
 def build(family, d, n_context=0, n_transforms=None, base=None, dropout=0.0):
     n_transforms = n_transforms or (1 if family in CONTINUOUS else 2)
-    sizes = Sizes(d, n_context, hidden_layer_sizes=(16, 16), n_bins=5, dropout=dropout)
-    links = links_of(family, n_transforms, sizes, Generator().manual_seed(0))
-    return Flow(Chain(links), base or StandardNormal(d))
+    sizes = LayerConfig(d, n_context, hidden_layer_sizes=(16, 16), n_bins=5, dropout=dropout)
+    bijections = build_bijections(family, n_transforms, sizes, Generator().manual_seed(0))
+    return Flow(Chain(bijections), base or StandardNormal(d))
 
 
 def bimodal(n, d, n_context=0):
@@ -57,9 +57,11 @@ def test_learns_and_samples(family, d, n_context):
 def test_every_learned_link_has_a_gradient(family, d, n_context):
     flow, (x, context) = build(family, d, n_context), bimodal(64, d, n_context)
     flow.log_prob(x, context).mean().backward()
-    for k, link in enumerate(flow.chain.links):
-        if not isinstance(link, Reverse):
-            assert any((p.grad != 0).any() for p in link.parameters()), f"link {k}: {link}"
+    for k, bijection in enumerate(flow.chain.bijections):
+        if not isinstance(bijection, Reverse):
+            assert any((p.grad != 0).any() for p in bijection.parameters()), (
+                f"link {k}: {bijection}"
+            )
 
 
 @pytest.mark.parametrize("d", WIDTHS)
@@ -113,12 +115,12 @@ def test_a_users_callable_makes_the_links(as_chain):
 
     def own(n_features, n_context, generator):
         asked.append((n_features, n_context, generator.initial_seed()))
-        links = (Scale(n_features), Reverse())
-        return Chain(links) if as_chain else links
+        bijections = (Scale(n_features), Reverse())
+        return Chain(bijections) if as_chain else bijections
 
-    links = links_of(own, 7, Sizes(3, 2), Generator().manual_seed(11))
+    bijections = build_bijections(own, 7, LayerConfig(3, 2), Generator().manual_seed(11))
     assert asked == [(3, 2, 11)]
-    z, _ = Chain(links)(torch.tensor([[1.0, 2.0, 3.0]]))
+    z, _ = Chain(bijections)(torch.tensor([[1.0, 2.0, 3.0]]))
     assert z.tolist() == [[3, 2, 1]]
 
 
@@ -145,7 +147,7 @@ def test_volume_is_preserved_by_nice_up_to_its_scaling_layer():
         for p in flow.parameters():
             p += 0.3 * torch.randn(p.shape, generator=generator)
     _, log_det = flow.chain(bimodal(20, 4)[0])
-    expected = flow.chain.links[-1].log_scale.sum()
+    expected = flow.chain.bijections[-1].log_scale.sum()
     torch.testing.assert_close(log_det, expected.expand(20))
 
 

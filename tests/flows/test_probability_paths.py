@@ -11,9 +11,14 @@ from torch import Generator, nn
 from skflow.flows import probability_paths as paths
 from skflow.flows.bijections import Continuous
 from skflow.flows.bijections.continuous import QUARTER_TURN
-from skflow.flows.families import links_of
-from skflow.flows.layers import Sizes
-from skflow.flows.probability_paths import Coupled, Independent, by_noise, evenly
+from skflow.flows.families import build_bijections
+from skflow.flows.layers import LayerConfig
+from skflow.flows.probability_paths import (
+    IndependentCoupling,
+    OptimalTransportCoupling,
+    log_uniform_noise_times,
+    uniform_times,
+)
 from tests.flows.bijections.test_continuous import OfAGaussian, normal
 
 
@@ -24,15 +29,20 @@ def seeded(seed=0):
 def losses(flow, x, weights=None, context=None, seed=0):
     """Squared errors of a flow on a lesson of its path, times the lesson's weights."""
     weights = torch.ones(len(x), dtype=x.dtype) if weights is None else weights
-    lesson = flow.path.lesson(x.mT, weights, context, seeded(seed))
-    errors = flow.squared_error(lesson.here, lesson.time, lesson.towards, lesson.context)
-    return errors * lesson.weights
+    regression_target = flow.path.regression_target(x.mT, weights, context, seeded(seed))
+    errors = flow.squared_error(
+        regression_target.here,
+        regression_target.time,
+        regression_target.towards,
+        regression_target.context,
+    )
+    return errors * regression_target.weights
 
 
-def ends(lesson):
+def ends(regression_target):
     """The rows and the noise (..., n, d) of a lesson on straight paths."""
-    way = QUARTER_TURN * lesson.towards
-    columns = lesson.here - lesson.time.unsqueeze(-2) * way
+    way = QUARTER_TURN * regression_target.towards
+    columns = regression_target.here - regression_target.time.unsqueeze(-2) * way
     return columns.mT, (columns + way).mT
 
 
@@ -58,7 +68,7 @@ class Scaled(nn.Module):
 @pytest.mark.parametrize("family", ["flow_matching", "diffusion"])
 def test_the_regression_is_least_at_the_true_velocity(family):
     """And not at others: 0, which is that of unit variance, or one and a half times it."""
-    path = links_of(family, 1, Sizes(2), Generator())[0].path
+    path = build_bijections(family, 1, LayerConfig(2), Generator())[0].path
     x = normal(5000, 2) * torch.tensor([0.5, 2.0], dtype=torch.float64)
     means = []
     for factor in (0.0, 0.8, 1.0, 1.2):
@@ -100,7 +110,7 @@ def test_rows_of_no_weight_teach_nothing():
 def test_averaged_targets_have_the_same_mean_and_less_noise():
     """The loss at the true velocity falls, by the noise; the gradient's mean stays."""
     x = normal(400, 2) * torch.tensor([0.5, 2.0], dtype=torch.float64)
-    flow = Continuous(OfAGaussian([0.5, 2.0]), 8, Independent(evenly))
+    flow = Continuous(OfAGaussian([0.5, 2.0]), 8, IndependentCoupling(uniform_times))
     averaged, own = (
         torch.stack([losses(flow, x, context=c, seed=k) for k in range(20)]).mean()
         for c in (None, torch.zeros(400, 0).double())
@@ -109,7 +119,9 @@ def test_averaged_targets_have_the_same_mean_and_less_noise():
 
 
 def test_times_of_flow_matching_are_even_and_those_of_diffusion_even_in_log_noise():
-    even, late = (times((2, 5000), seeded()).numpy() for times in (evenly, by_noise))
+    even, late = (
+        times((2, 5000), seeded()).numpy() for times in (uniform_times, log_uniform_noise_times)
+    )
     log_noise = np.log(np.sin(np.pi / 2 * late)) / np.log(1e-2)
     for values in (even, log_noise):
         assert kstest(values.ravel(), "uniform").statistic < 2e-3
@@ -129,8 +141,10 @@ def test_noise_is_assigned_at_the_least_cost():
 
 def test_coupling_brings_rows_and_noise_together():
     x = 0.5 * normal(2, 300, 2) + torch.tensor([1.0, -1.0], dtype=torch.float64)
-    lesson = Coupled().lesson(x.mT, torch.ones(2, 300).double(), None, seeded())
-    rows, noise = ends(lesson)
+    regression_target = OptimalTransportCoupling().regression_target(
+        x.mT, torch.ones(2, 300).double(), None, seeded()
+    )
+    rows, noise = ends(regression_target)
     apart = (torch.randn(2, 2, 300, generator=seeded(9)).double().mT - rows).square().sum(-1)
     # independent: 2 · (0.25 + 1) + 2; moved by 1 in each column, and shrunk by a half: 2.5
     assert apart.mean() == pytest.approx(4.5, rel=0.1)
@@ -139,7 +153,7 @@ def test_coupling_brings_rows_and_noise_together():
 
 def test_every_row_and_every_noise_is_used_once():
     x, ones = normal(2, 150, 3), torch.ones(2, 150).double()
-    rows, noise = ends(Coupled().lesson(x.mT, ones, None, seeded()))
+    rows, noise = ends(OptimalTransportCoupling().regression_target(x.mT, ones, None, seeded()))
     torch.testing.assert_close(rows, x)
     generator = seeded()
     torch.rand(2, 1, generator=generator, dtype=torch.float64)  # deals out the rows
@@ -164,9 +178,15 @@ def test_unequal_weights_leave_the_noise_normal_and_the_rows_as_weighted():
     x = normal(200, 1)
     weights = (1.5 * x[:, 0]).exp()
     weights = weights / weights.mean()
-    lessons = [Coupled().lesson(x.mT, weights, None, seeded(k)) for k in range(100)]
+    lessons = [
+        OptimalTransportCoupling().regression_target(x.mT, weights, None, seeded(k))
+        for k in range(100)
+    ]
     rows, noise = (torch.cat(end)[:, 0].numpy() for end in zip(*map(ends, lessons), strict=True))
-    assert all((lesson.weights == lesson.weights[0]).all() for lesson in lessons)
+    assert all(
+        (regression_target.weights == regression_target.weights[0]).all()
+        for regression_target in lessons
+    )
     assert lessons[0].weights.sum() == pytest.approx(weights.sum())
     assert kstest(noise, "norm").pvalue > 1e-3
     assert rows.mean() == pytest.approx(float((weights * x[:, 0]).mean()), abs=0.01)
@@ -179,9 +199,11 @@ def test_noise_is_normal_given_the_class():
     context = nn.functional.one_hot(side).double()
     noise = []
     for k in range(50):
-        lesson = Coupled().lesson(x.mT, torch.ones(200).double(), context, seeded(k))
-        torch.testing.assert_close(lesson.context, context)
-        noise.append(ends(lesson)[1][:, 0])
+        regression_target = OptimalTransportCoupling().regression_target(
+            x.mT, torch.ones(200).double(), context, seeded(k)
+        )
+        torch.testing.assert_close(regression_target.context, context)
+        noise.append(ends(regression_target)[1][:, 0])
     for which in (0, 1):
         assert kstest(torch.stack(noise)[:, side == which].flatten().numpy(), "norm").pvalue > 1e-3
     correlated = np.corrcoef(x[side == 0, 0], noise[0][side == 0])[0, 1]
@@ -191,10 +213,12 @@ def test_noise_is_normal_given_the_class():
 def test_rows_that_have_a_context_each_keep_their_own_noise():
     x = normal(1, 200, 2)
     lessons = [
-        Coupled().lesson(x.mT, torch.ones(1, 200).double(), context, seeded())
+        OptimalTransportCoupling().regression_target(
+            x.mT, torch.ones(1, 200).double(), context, seeded()
+        )
         for context in (None, normal(1, 200, 1, seed=5))
     ]
-    coupled, own = (ends(lesson)[1][0, :, 0] for lesson in lessons)
+    coupled, own = (ends(regression_target)[1][0, :, 0] for regression_target in lessons)
     assert abs(np.corrcoef(x[0, :, 0], own)[0, 1]) < 0.2
     assert np.corrcoef(x[0, :, 0], coupled)[0, 1] > 0.8
 
@@ -202,5 +226,7 @@ def test_rows_that_have_a_context_each_keep_their_own_noise():
 def test_a_context_goes_where_its_row_goes():
     x = normal(1, 50, 1)
     weights = normal(1, 50, seed=3).exp()
-    lesson = Coupled().lesson(x.mT, weights, x.clone(), seeded())
-    torch.testing.assert_close(lesson.context, ends(lesson)[0])
+    regression_target = OptimalTransportCoupling().regression_target(
+        x.mT, weights, x.clone(), seeded()
+    )
+    torch.testing.assert_close(regression_target.context, ends(regression_target)[0])

@@ -1,4 +1,4 @@
-"""Fitted densities as plain arrays, and back."""
+"""FitResult densities as plain arrays, and back."""
 
 import numpy as np
 import pytest
@@ -9,14 +9,14 @@ from skflow.flows.bijections import Chain, Scale, Standardize, Whiten, YeoJohnso
 from skflow.flows.distributions.flow import Flow
 from skflow.flows.distributions.mixture import Mixture
 from skflow.flows.families import FAMILIES
-from skflow.flows.layers import Sizes
+from skflow.flows.layers import LayerConfig
 from skflow.flows.spec import (
-    Blueprint,
-    Design,
-    Part,
+    ComponentSpec,
+    DensitySpec,
+    FlowSpec,
+    bijection_names,
     from_arrays,
     make_base,
-    names_of,
     to_arrays,
 )
 
@@ -36,31 +36,34 @@ def fixed_links():
 
 def fitted(family, base="t"):
     """A density with a learned part, one that is not, and parameters of float32."""
-    design = Design(family, 2, Sizes(D, hidden_layer_sizes=(8, 8), n_bins=4))
+    design = FlowSpec(family, 2, LayerConfig(D, hidden_layer_sizes=(8, 8), n_bins=4))
     generator = Generator().manual_seed(0)
     learned = design.build(make_base(base, D, 4.0), generator)
     for p in learned.parameters():
         p.data += 0.2 * torch.randn(p.shape, generator=generator)
-    links = fixed_links()
+    bijections = fixed_links()
     parts = [
-        Flow(Chain([*links, *learned.chain.links]), learned.base),
+        Flow(Chain([*bijections, *learned.chain.bijections]), learned.base),
         Flow(Chain(fixed_links()), make_base("t", D, 2.0)),
     ]
     units = Standardize(draw(D, seed=3), draw(D, seed=4).exp())
     density = Flow(Chain([units]), Mixture(parts, torch.tensor([0.7, 0.3]).double()))
-    blueprint = Blueprint(
+    spec = DensitySpec(
         design,
-        names_of([units]),
-        (Part(names_of(links), True, base), Part(names_of(links), False, "t")),
+        bijection_names([units]),
+        (
+            ComponentSpec(bijection_names(bijections), True, base),
+            ComponentSpec(bijection_names(bijections), False, "t"),
+        ),
     )
-    return density.double().eval(), blueprint
+    return density.double().eval(), spec
 
 
 @pytest.mark.parametrize("base", ["t", "normal"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_round_trip_gives_the_same_density_to_the_last_bit(family, base):
-    density, blueprint = fitted(family, base)
-    again = from_arrays(blueprint, to_arrays(density))
+    density, spec = fitted(family, base)
+    again = from_arrays(spec, to_arrays(density))
     x = 3 * draw(100, D, seed=5)
     assert torch.equal(again.log_prob(x), density.log_prob(x))
     one, two = (d.sample(20, Generator().manual_seed(0)) for d in (density, again))
@@ -82,53 +85,56 @@ def test_arrays_are_copies_and_learned_ones_take_four_bytes():
 
 
 def test_the_module_does_not_live_on_the_arrays_memory():
-    density, blueprint = fitted("nsf")
+    density, spec = fitted("nsf")
     arrays = to_arrays(density)
-    again, x = from_arrays(blueprint, arrays), draw(5, D)
+    again, x = from_arrays(spec, arrays), draw(5, D)
     for array in arrays.values():
         array[...] = 0
     assert torch.equal(again.log_prob(x), density.log_prob(x))
 
 
 def test_a_missing_array_raises():
-    density, blueprint = fitted("maf")
+    density, spec = fitted("maf")
     arrays = to_arrays(density)
     for name in arrays:
         rest = {key: a for key, a in arrays.items() if key != name}
         with pytest.raises((KeyError, RuntimeError, TypeError), match=name.split(".")[-1]):
-            from_arrays(blueprint, rest)
+            from_arrays(spec, rest)
 
 
 @pytest.mark.parametrize(
-    "name", ["nonsense", "chain.links.0.nonsense", "base.parts.0.chain.links.0.nonsense"]
+    "name",
+    ["nonsense", "chain.bijections.0.nonsense", "base.components.0.chain.bijections.0.nonsense"],
 )
 def test_an_unknown_array_raises(name):
-    density, blueprint = fitted("maf")
+    density, spec = fitted("maf")
     with pytest.raises((RuntimeError, TypeError), match="nonsense"):
-        from_arrays(blueprint, to_arrays(density) | {name: np.zeros(1)})
+        from_arrays(spec, to_arrays(density) | {name: np.zeros(1)})
 
 
 def test_a_learned_array_of_the_wrong_shape_raises():
-    density, blueprint = fitted("planar")
+    density, spec = fitted("planar")
     arrays = to_arrays(density)
     name = next(key for key in arrays if key.endswith("triangles"))
     with pytest.raises(RuntimeError, match="size mismatch"):
-        from_arrays(blueprint, arrays | {name: np.zeros((D, D + 1))})
+        from_arrays(spec, arrays | {name: np.zeros((D, D + 1))})
 
 
 def test_a_callable_family_is_built_again():
     def own(n_features, n_context, generator):
         return [Scale(n_features)]
 
-    design = Design(own, 1, Sizes(D))
+    design = FlowSpec(own, 1, LayerConfig(D))
     flow = design.build(make_base("normal", D), Generator())
-    torch.nn.init.constant_(flow.chain.links[0].log_scale, 0.5)
+    torch.nn.init.constant_(flow.chain.bijections[0].log_scale, 0.5)
     density = Flow(Chain(), Mixture([flow], torch.ones(1))).double()
-    again = from_arrays(Blueprint(design, (), (Part((), True, "normal"),)), to_arrays(density))
+    again = from_arrays(
+        DensitySpec(design, (), (ComponentSpec((), True, "normal"),)), to_arrays(density)
+    )
     x = draw(4, D)
     assert torch.equal(again.log_prob(x), density.log_prob(x))
 
 
 def test_names_of_learned_links_are_not_given():
     with pytest.raises(KeyError):
-        names_of([Scale(2)])
+        bijection_names([Scale(2)])

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import kstest, norm
 
-from skflow.preprocessing.integer_marginals import Cells, cells_help
+from skflow.preprocessing.integer_marginals import IntegerMarginal, prefers_integer_marginal
 from skflow.preprocessing.kernel_marginals import interpolant_of
 
 RNG = np.random.default_rng(0)
@@ -16,23 +16,25 @@ ONES = np.ones(3000)
 
 
 def test_shares_are_those_of_the_rows():
-    cells = Cells.fit(LOW, HIGH, ONES)
+    cells = IntegerMarginal.fit(LOW, HIGH, ONES)
     assert cells.shares == pytest.approx(
         np.bincount(COUNTS, minlength=51)[[0, 1, 2, 7, 50]] / 3000
     )
     assert cells.unseen == pytest.approx(1 / 3000)  # no cell has a single row
-    alone = Cells.fit(np.append(LOW, 9.0), np.append(HIGH, 9.1), np.append(ONES, 1.0))
+    alone = IntegerMarginal.fit(np.append(LOW, 9.0), np.append(HIGH, 9.1), np.append(ONES, 1.0))
     assert alone.unseen == pytest.approx(1 / 3001)
 
 
 def test_a_weight_is_a_repetition():
-    once = Cells.fit(LOW[:5], HIGH[:5], np.array([1.0, 2.0, 3.0, 1.0, 4.0]))
-    many = Cells.fit(*(np.repeat(end[:5], [1, 2, 3, 1, 4]) for end in (LOW, HIGH)), np.ones(11))
+    once = IntegerMarginal.fit(LOW[:5], HIGH[:5], np.array([1.0, 2.0, 3.0, 1.0, 4.0]))
+    many = IntegerMarginal.fit(
+        *(np.repeat(end[:5], [1, 2, 3, 1, 4]) for end in (LOW, HIGH)), np.ones(11)
+    )
     assert once.shares == pytest.approx(many.shares)
 
 
 def test_density_is_the_cells_share_over_its_width():
-    cells = Cells.fit(LOW, HIGH, ONES)
+    cells = IntegerMarginal.fit(LOW, HIGH, ONES)
     expected = (COUNTS[:, None] == COUNTS).mean(1) * 11
     found = np.exp(cells.log_density(LOW[:20], HIGH[:20]))
     assert found == pytest.approx(expected[:20], rel=2e-3)
@@ -41,8 +43,8 @@ def test_density_is_the_cells_share_over_its_width():
 
 
 def test_the_link_makes_a_stair_normal():
-    link = interpolant_of([Cells.fit(LOW, HIGH, ONES).table()])
-    z, log_det = link(torch.from_numpy(X)[:, None])
+    bijection = interpolant_of([IntegerMarginal.fit(LOW, HIGH, ONES).table()])
+    z, log_det = bijection(torch.from_numpy(X)[:, None])
     assert kstest(z[:, 0].numpy(), norm.cdf).statistic < 0.02
     log_p = norm.logpdf(z[:, 0].numpy()) + log_det.numpy()
     ideal = np.log((COUNTS[:, None] == COUNTS).mean(1) * 11)
@@ -52,7 +54,7 @@ def test_the_link_makes_a_stair_normal():
 def test_many_cells_are_put_together_by_weight():
     counts = np.append(np.arange(5000), np.full(5000, 2500))
     low = counts / 1000 - 2.5
-    table = Cells.fit(low, low + 1e-3, np.ones(10_000)).table()
+    table = IntegerMarginal.fit(low, low + 1e-3, np.ones(10_000)).table()
     assert table.shape[1] < 1000
     assert (np.diff(table[:2]) > 0).all()
     z, log_det = interpolant_of([table])(torch.from_numpy(low + 5e-4)[:, None])
@@ -64,7 +66,7 @@ def test_many_cells_are_put_together_by_weight():
 def test_cells_are_chosen_where_left_out_rows_gain():
     folds = np.arange(3000) % 5
     score = norm.logpdf(X).mean()
-    assert cells_help(LOW, HIGH, ONES, folds, score)
+    assert prefers_integer_marginal(LOW, HIGH, ONES, folds, score)
     fine = np.round(np.random.default_rng(1).normal(size=3000) * 1e6)
     ends = (fine - 0.5) / 1e6, (fine + 0.5) / 1e6
-    assert not cells_help(*ends, ONES, folds, norm.logpdf(fine / 1e6).mean())
+    assert not prefers_integer_marginal(*ends, ONES, folds, norm.logpdf(fine / 1e6).mean())

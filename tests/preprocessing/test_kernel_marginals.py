@@ -101,18 +101,18 @@ def test_normal_scores_are_exact_in_both_tails():
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_the_link_makes_fresh_rows_normal(seed):
-    link = link_for(TWO_PEAKS, factors=[0.25])
+    bijection = link_for(TWO_PEAKS, factors=[0.25])
     fresh = np.random.default_rng(seed)
     column = np.where(fresh.random(400) < 0.5, -1, 1) + 0.05 * fresh.normal(size=400)
-    z, _ = link(torch.from_numpy(column[:, None]))
+    z, _ = bijection(torch.from_numpy(column[:, None]))
     assert kstest(z.numpy()[:, 0], "norm").pvalue > 1e-3
     assert kstest(column, "norm").pvalue < 1e-10  # it was not normal before
 
 
 def test_the_links_density_is_about_that_of_the_kernels_and_integrates_to_one():
-    link = link_for(ATOM, factors=[0.25])
+    bijection = link_for(ATOM, factors=[0.25])
     grid = np.linspace(-12, 12, 200_001)
-    z, log_det = link(torch.from_numpy(grid[:, None]))
+    z, log_det = bijection(torch.from_numpy(grid[:, None]))
     density = norm.pdf(z.numpy()[:, 0]) * log_det.exp().numpy()
     assert density.sum() * (grid[1] - grid[0]) == pytest.approx(1, abs=1e-3)
     kernels = np.exp(_Kernels.fit(ATOM, np.ones(N), 0.25).log_density(grid[::1000]))
@@ -120,9 +120,9 @@ def test_the_links_density_is_about_that_of_the_kernels_and_integrates_to_one():
 
 
 def test_columns_that_were_not_chosen_pass_unchanged():
-    link = link_for(NORMAL, TWO_PEAKS, factors=[None, 0.25])
+    bijection = link_for(NORMAL, TWO_PEAKS, factors=[None, 0.25])
     x = torch.from_numpy(np.column_stack([NORMAL, TWO_PEAKS]) * 3)
-    z, log_det = link(x)
+    z, log_det = bijection(x)
     torch.testing.assert_close(z[:, 0], x[:, 0])
     alone, log_det_alone = link_for(TWO_PEAKS, factors=[0.25])(x[:, 1:])
     torch.testing.assert_close(z[:, 1:], alone)

@@ -128,8 +128,12 @@ def test_angles_have_no_seam(fitted):
     theta = np.linspace(0, period, 400)[:, None]
     here, there = density.score_samples(theta), density.score_samples(theta - 7 * period)
     np.testing.assert_allclose(here, there, atol=1e-9)
-    seam = float(density.flow_.seam)
-    for place in (seam, seam + period / 4, seam - period / 4):  # where turns fade in and out
+    cut_point = float(density.flow_.cut_point)
+    for place in (
+        cut_point,
+        cut_point + period / 4,
+        cut_point - period / 4,
+    ):  # where turns fade in and out
         left, right = density.score_samples([[place - 1e-7 * period], [place + 1e-7 * period]])
         assert left == pytest.approx(right, abs=1e-3)
 

@@ -31,15 +31,15 @@ def bare_fit(request, moons):
     ).fit(moons)
 
 
-def links_of(density):
-    (member,) = density.base.parts
-    return member.chain.links
+def build_bijections(density):
+    (member,) = density.base.components
+    return member.chain.bijections
 
 
 def with_steps(density, factor):
     """The same density, its solver taking so many times as many steps."""
     other = copy.deepcopy(density)
-    links_of(other)[-1].n_steps = round(factor * links_of(other)[-1].n_steps)
+    build_bijections(other)[-1].n_steps = round(factor * build_bijections(other)[-1].n_steps)
     return other
 
 
@@ -62,7 +62,7 @@ def test_twice_as_many_steps_change_log_p_by_less_than_a_thousandth(bare_fit, mo
 
 
 def test_comes_back_from_the_noise(bare_fit, more_moons):
-    (member,) = bare_fit.flow_.base.parts
+    (member,) = bare_fit.flow_.base.components
     rows, _ = bare_fit.flow_.chain(torch.from_numpy(np.array(more_moons)))
     z, log_det = member.chain(rows)
     back, log_det_back = member.chain.inverse(z)
@@ -71,7 +71,7 @@ def test_comes_back_from_the_noise(bare_fit, more_moons):
 
 
 def test_noise_is_standard_normal_where_the_data_are(bare_fit, more_moons):
-    (member,) = bare_fit.flow_.base.parts
+    (member,) = bare_fit.flow_.base.components
     rows, _ = bare_fit.flow_.chain(torch.from_numpy(np.array(more_moons)))
     z = member.chain(rows)[0].numpy()
     np.testing.assert_allclose(z.mean(axis=0), 0, atol=0.2)
@@ -79,12 +79,12 @@ def test_noise_is_standard_normal_where_the_data_are(bare_fit, more_moons):
 
 
 def test_travels_in_stages(bare_fit, more_moons):
-    link = links_of(bare_fit.flow_)[-1]
+    bijection = build_bijections(bare_fit.flow_)[-1]
     x = torch.from_numpy(np.array(more_moons))
-    there, log_det = link.travel(x, None, 0.0, 0.5)
-    z, rest = link.travel(there, None, 0.5, 1.0)
-    torch.testing.assert_close(z, link(x)[0], rtol=1e-9, atol=1e-9)
-    torch.testing.assert_close(log_det + rest, link(x)[1], rtol=1e-9, atol=1e-9)
+    there, log_det = bijection.travel(x, None, 0.0, 0.5)
+    z, rest = bijection.travel(there, None, 0.5, 1.0)
+    torch.testing.assert_close(z, bijection(x)[0], rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(log_det + rest, bijection(x)[1], rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("family", BY_REGRESSION)

@@ -1,4 +1,4 @@
-"""Fitted densities leave for programs that know torch alone, through torch.export."""
+"""FitResult densities leave for programs that know torch alone, through torch.export."""
 
 import io
 

@@ -14,9 +14,9 @@ from torch import Generator
 from torch.nn.functional import pad, softplus
 
 from skflow.flows.bijections import Spline
-from skflow.flows.layers import Sizes, autoregressive
-from skflow.flows.spec import Design, make_base
-from skflow.training.stacked_flows import Members
+from skflow.flows.layers import LayerConfig, autoregressive
+from skflow.flows.spec import FlowSpec, make_base
+from skflow.training.stacked_flows import StackedFlows
 
 N_BINS, BOUND, LEAST = 8, 4.0, 1e-3
 
@@ -88,7 +88,7 @@ def test_splines_are_several_times_faster_than_written_plainly():
 
 
 def test_autoregressive_draws_cost_about_one_pass():
-    layer = autoregressive("affine")(Sizes(32), Generator().manual_seed(0))
+    layer = autoregressive("affine")(LayerConfig(32), Generator().manual_seed(0))
     z = torch.randn(2048, 32, generator=Generator().manual_seed(1))
 
     def column_by_column():
@@ -106,8 +106,10 @@ def test_autoregressive_draws_cost_about_one_pass():
 
 def test_members_are_cheaper_together_than_one_by_one():
     generator = Generator().manual_seed(0)
-    flows = [Design("nsf_ar", 2, Sizes(8)).build(make_base("t", 8), generator) for _ in range(5)]
-    together, alone = Members(copy.deepcopy(flows)), [Members([flow]) for flow in flows]
+    flows = [
+        FlowSpec("nsf_ar", 2, LayerConfig(8)).build(make_base("t", 8), generator) for _ in range(5)
+    ]
+    together, alone = StackedFlows(copy.deepcopy(flows)), [StackedFlows([flow]) for flow in flows]
     rows = torch.randn(5, 8, 64, generator=generator)
 
     def step(members, rows):

@@ -1,4 +1,4 @@
-"""Fitted estimators as bytes: plain, portable, and the same for the same fit."""
+"""FitResult estimators as bytes: plain, portable, and the same for the same fit."""
 
 import copy
 import hashlib

@@ -182,7 +182,7 @@ def test_no_early_stopping_shows_all_rows_and_has_no_net(quick, moons):
     assert estimator.weights_ == {"flow": 1.0}
     assert estimator.n_iter_ == 30
     assert len(estimator.loss_curve_) == 30
-    assert len(estimator.flow_.base.parts) == 3
+    assert len(estimator.flow_.base.components) == 3
 
 
 @pytest.mark.parametrize("early_stopping", [np.False_, np.True_])
@@ -195,7 +195,7 @@ def test_every_member_is_another_one(quick, moons):
     estimator = quick(early_stopping=False, n_estimators=3, max_iter=30).fit(moons)
     x = torch.from_numpy(np.array(moons))
     rows, _ = estimator.flow_.chain(x)
-    members = [part.log_prob(rows).numpy() for part in estimator.flow_.base.parts]
+    members = [part.log_prob(rows).numpy() for part in estimator.flow_.base.components]
     for k in (1, 2):
         assert np.abs(members[k] - members[0]).max() > 1e-3
 
@@ -204,7 +204,7 @@ def test_density_is_the_average_of_its_members(quick, moons):
     estimator = quick(n_estimators=3).fit(moons)
     x = torch.from_numpy(np.array(moons))
     rows, log_det = estimator.flow_.chain(x)
-    members = torch.stack([part.log_prob(rows) for part in estimator.flow_.base.parts])
+    members = torch.stack([part.log_prob(rows) for part in estimator.flow_.base.components])
     average = torch.logsumexp(members, 0) - np.log(3) + log_det
     np.testing.assert_allclose(estimator.score_samples(moons), average.numpy(), rtol=1e-9)
 
@@ -344,17 +344,17 @@ def test_users_family_may_be_a_list_or_a_chain(quick, moons):
     def chain(n_features, n_context, generator):
         return Chain(FAMILIES["nice"].build(2, sizes(n_features), generator))
 
-    def links(n_features, n_context, generator):
+    def bijections(n_features, n_context, generator):
         return FAMILIES["nice"].build(2, sizes(n_features), generator)
 
     def sizes(n_features):
-        from skflow.flows.layers import Sizes
+        from skflow.flows.layers import LayerConfig
 
-        return Sizes(n_features, hidden_layer_sizes=(8,))
+        return LayerConfig(n_features, hidden_layer_sizes=(8,))
 
     np.testing.assert_allclose(
         quick(flow=chain).fit(moons).score_samples(moons),
-        quick(flow=links).fit(moons).score_samples(moons),
+        quick(flow=bijections).fit(moons).score_samples(moons),
         rtol=1e-9,
     )
 

@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from torch import Generator
 
 from skflow.data.weighted_rows import deal_folds, effective_size, merge, spread
-from skflow.training.batches import Rows
+from skflow.training.batches import StackedRows
 
 bounded = settings(deadline=None, derandomize=True, max_examples=100)
 
@@ -128,7 +128,7 @@ def numbered(sizes, with_context=False):
     rows = [torch.tensor([[100.0 * k + i, -i] for i in range(n)]) for k, n in enumerate(sizes)]
     weights = [torch.arange(n) + 1.0 for n in sizes]
     context = [torch.arange(n)[:, None] * 1.0 for n in sizes] if with_context else None
-    return Rows.stack(rows, weights, context), rows, weights
+    return StackedRows.stack(rows, weights, context), rows, weights
 
 
 def test_stacked_rows_are_each_members_own_then_weightless():

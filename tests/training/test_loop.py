@@ -10,22 +10,22 @@ from torch import Generator, nn
 from skflow.flows.bijections import Chain
 from skflow.flows.distributions.flow import Flow
 from skflow.flows.distributions.normal_and_t import MultivariateT
-from skflow.flows.families import links_of
-from skflow.flows.layers import Sizes
-from skflow.training.batches import Rows
-from skflow.training.loop import Schedule, train, validate
-from skflow.training.stacked_flows import Members
+from skflow.flows.families import build_bijections
+from skflow.flows.layers import LayerConfig
+from skflow.training.batches import StackedRows
+from skflow.training.loop import TrainingConfig, train, validate
+from skflow.training.stacked_flows import StackedFlows
 
-SCHEDULE = Schedule(n_steps=60, batch_size=50, learning_rate=0.01, check_every=5)
+SCHEDULE = TrainingConfig(n_steps=60, batch_size=50, learning_rate=0.01, check_every=5)
 
 
 def members(n_members=2, family="nsf_ar", dropout=0.0):
     flows = []
     for seed in range(n_members):
-        sizes = Sizes(2, hidden_layer_sizes=(8, 8), n_bins=4, dropout=dropout)
-        links = links_of(family, 1, sizes, Generator().manual_seed(seed))
-        flows.append(Flow(Chain(links), MultivariateT(2, 5.0)))
-    return Members(flows)
+        sizes = LayerConfig(2, hidden_layer_sizes=(8, 8), n_bins=4, dropout=dropout)
+        bijections = build_bijections(family, 1, sizes, Generator().manual_seed(seed))
+        flows.append(Flow(Chain(bijections), MultivariateT(2, 5.0)))
+    return StackedFlows(flows)
 
 
 def moons(n, seed):
@@ -38,15 +38,15 @@ def moons(n, seed):
 
 
 def rows_of(*tables, weights=None):
-    return Rows.stack(list(tables), weights or [torch.ones(len(t)) for t in tables])
+    return StackedRows.stack(list(tables), weights or [torch.ones(len(t)) for t in tables])
 
 
 def two_tables(n=200, seed=0):
     return rows_of(moons(n, seed), moons(n, seed + 1))
 
 
-def run(stacked, rows, left_out, schedule=SCHEDULE, seed=0):
-    return list(train(stacked, rows, left_out, schedule, Generator().manual_seed(seed)))
+def run(stacked, rows, held_out, schedule=SCHEDULE, seed=0):
+    return list(train(stacked, rows, held_out, schedule, Generator().manual_seed(seed)))
 
 
 class Stumbling(nn.Module):
@@ -73,39 +73,39 @@ def stumble(stacked, member, calls):
 
 
 def test_lowers_the_loss_and_keeps_the_best_weights():
-    stacked, left_out = members(), two_tables(seed=5)
-    start = validate(stacked, left_out)
-    records = run(stacked, two_tables(), left_out)
+    stacked, held_out = members(), two_tables(seed=5)
+    start = validate(stacked, held_out)
+    records = run(stacked, two_tables(), held_out)
     last = records[-1]
     assert last.losses[-2] < last.losses[0] - 0.1
-    assert (last.best.scores > start + 0.1).all()
-    torch.testing.assert_close(validate(stacked, left_out), last.best.scores)
-    assert torch.equal(stacked.values.detach(), last.best.values)
+    assert (last.early_stopping.scores > start + 0.1).all()
+    torch.testing.assert_close(validate(stacked, held_out), last.early_stopping.scores)
+    assert torch.equal(stacked.values.detach(), last.early_stopping.values)
 
 
 def test_best_scores_are_the_highest_of_all_checks():
     schedule = replace(SCHEDULE, learning_rate=0.3, patience=100)
     records = run(members(), two_tables(40), two_tables(seed=5), schedule)
     highest = torch.stack([r.scores for r in records]).max(0).values
-    assert torch.equal(records[-1].best.scores, highest)
+    assert torch.equal(records[-1].early_stopping.scores, highest)
     assert (records[-1].scores < highest).any()  # the best was not the last
 
 
 def test_checks_look_at_so_many_left_out_rows_at_most():
-    left_out = two_tables(seed=5)
-    start = run(members(), two_tables(), left_out, replace(SCHEDULE, most_left_out=30))[0]
-    torch.testing.assert_close(start.scores, validate(members(), left_out[:30]))
-    assert not torch.allclose(start.scores, validate(members(), left_out))
+    held_out = two_tables(seed=5)
+    start = run(members(), two_tables(), held_out, replace(SCHEDULE, max_held_out=30))[0]
+    torch.testing.assert_close(start.scores, validate(members(), held_out[:30]))
+    assert not torch.allclose(start.scores, validate(members(), held_out))
 
 
 def test_a_record_at_the_start_and_after_every_check():
-    rows, left_out = two_tables(), two_tables(seed=5)
+    rows, held_out = two_tables(), two_tables(seed=5)
     schedule = replace(SCHEDULE, n_steps=23)
-    records = run(members(), rows, left_out, schedule)
+    records = run(members(), rows, held_out, schedule)
     assert [r.step for r in records] == [0, 5, 10, 15, 20, 23]
     assert [r.epoch for r in records] == [0, 2, 3, 4, 5, 6]  # 4 batches an epoch
     assert all(r.n_steps == 23 for r in records)
-    assert torch.equal(records[0].scores, validate(members(), left_out))
+    assert torch.equal(records[0].scores, validate(members(), held_out))
 
 
 def test_one_loss_for_each_epoch():
@@ -128,10 +128,10 @@ def test_the_loss_of_an_epoch_cut_short_is_a_mean_too():
 @pytest.mark.parametrize("with_left_out", [True, False])
 def test_closed_early_it_keeps_what_it_would_have_kept(with_left_out):
     """The weights are those of a training that had gone no further."""
-    left_out = two_tables(seed=5) if with_left_out else None
+    held_out = two_tables(seed=5) if with_left_out else None
     stacked = members()
     start = stacked.values.detach().clone()
-    records = train(stacked, two_tables(), left_out, SCHEDULE, Generator().manual_seed(0))
+    records = train(stacked, two_tables(), held_out, SCHEDULE, Generator().manual_seed(0))
     with closing(records):
         for record in records:
             if record.step == 30:
@@ -139,8 +139,8 @@ def test_closed_early_it_keeps_what_it_would_have_kept(with_left_out):
                 break
     assert not torch.equal(stacked.values.detach(), start)
     assert not torch.equal(stacked.values.detach(), in_training)
-    if left_out is not None:
-        assert torch.equal(stacked.values.detach(), record.best.values)
+    if held_out is not None:
+        assert torch.equal(stacked.values.detach(), record.early_stopping.values)
 
 
 def test_without_left_out_rows_the_averaged_weights_are_kept():
@@ -148,7 +148,7 @@ def test_without_left_out_rows_the_averaged_weights_are_kept():
     before = validate(stacked, rows)
     records = run(stacked, rows, None)
     assert records[-1].scores is None
-    assert records[-1].best is None
+    assert records[-1].early_stopping is None
     assert (validate(stacked, rows) > before + 0.1).all()
 
 
@@ -157,22 +157,22 @@ def test_stops_early_where_nothing_is_to_be_gained():
     records = run(members(), two_tables(), two_tables(seed=5), schedule)
     assert records[-1].step == 15
     assert len(records[-1].losses) == records[-1].epoch == 4  # the last one cut short
-    assert records[-1].best.done
+    assert records[-1].early_stopping.done
 
 
 def test_goes_on_as_long_as_one_member_gains():
     noise = torch.randn(50, 2, generator=Generator().manual_seed(0))
     rows = rows_of(moons(200, 0), noise)
-    left_out = rows_of(moons(200, 5), -3 * noise)
+    held_out = rows_of(moons(200, 5), -3 * noise)
     schedule = replace(SCHEDULE, patience=2, tol=1e-3, n_steps=40)
-    records = run(members(), rows, left_out, schedule)
+    records = run(members(), rows, held_out, schedule)
     gains = torch.stack([r.scores for r in records]).diff(dim=0)
     assert (gains[-3:, 1] < 0).all()
     assert records[-1].step == 40
 
 
 def test_warm_up_and_cosine():
-    schedule = Schedule(n_steps=100, batch_size=1, learning_rate=2.0, warm_up=10)
+    schedule = TrainingConfig(n_steps=100, batch_size=1, learning_rate=2.0, warm_up=10)
     assert schedule.rate(0) == pytest.approx(0.2)
     assert schedule.rate(4) == pytest.approx(0.5 * (1 + torch.tensor(0.04 * torch.pi).cos()))
     assert schedule.rate(50) == pytest.approx(1.0)
@@ -211,9 +211,9 @@ def test_members_do_not_influence_each_other():
     kept = []
     for second in (moons(200, 1), 5 * moons(200, 1)):
         stacked = members()
-        rows, left_out = rows_of(moons(200, 0), second), two_tables(seed=5)
+        rows, held_out = rows_of(moons(200, 0), second), two_tables(seed=5)
         schedule = replace(SCHEDULE, noise=0.1, alpha=1e-3, n_steps=20)
-        run(stacked, rows, left_out, schedule)
+        run(stacked, rows, held_out, schedule)
         kept.append(stacked.values.detach())
     assert torch.equal(kept[0][0], kept[1][0])
     assert not torch.equal(kept[0][1], kept[1][1])
@@ -221,13 +221,13 @@ def test_members_do_not_influence_each_other():
 
 @pytest.mark.parametrize("with_left_out", [True, False])
 def test_a_non_finite_row_reaches_no_weights(with_left_out):
-    left_out = two_tables(seed=5) if with_left_out else None
+    held_out = two_tables(seed=5) if with_left_out else None
     spoiled = moons(200, 1)
     spoiled[17, 0] = torch.inf
     kept = []
     for second in (moons(200, 1), spoiled):
         stacked = members()
-        run(stacked, rows_of(moons(200, 0), second), left_out)
+        run(stacked, rows_of(moons(200, 0), second), held_out)
         kept.append(stacked.values.detach())
     assert torch.equal(kept[0][0], kept[1][0])
     assert kept[1].isfinite().all()
@@ -263,31 +263,31 @@ def test_row_weights_are_repetitions_to_the_gradient():
 @pytest.mark.parametrize("with_left_out", [True, False])
 def test_persistently_non_finite_raises_with_advice_and_keeps_finite_weights(with_left_out):
     stacked = stumble(members(), 1, range(10_000))
-    left_out = two_tables(seed=5) if with_left_out else None
+    held_out = two_tables(seed=5) if with_left_out else None
     with pytest.raises(FloatingPointError, match=r"1 of 2 members.*smaller learning_rate_init"):
-        run(stacked, two_tables(), left_out)
+        run(stacked, two_tables(), held_out)
     assert stacked.values.isfinite().all()
     assert (validate(stacked, two_tables())[0] > validate(members(), two_tables())[0] + 0.02).all()
 
 
 def test_after_stumbling_a_member_goes_on():
-    left_out = two_tables(seed=5)
-    start = validate(members(), left_out)
+    held_out = two_tables(seed=5)
+    start = validate(members(), held_out)
     stacked = stumble(members(), 1, range(10, 22))
     schedule = replace(SCHEDULE, n_steps=200, patience=100)
-    records = run(stacked, two_tables(), left_out, schedule)
+    records = run(stacked, two_tables(), held_out, schedule)
     assert torch.stack([r.scores for r in records]).isfinite().all()
-    assert (records[-1].best.scores > start + 0.1).all()
+    assert (records[-1].early_stopping.scores > start + 0.1).all()
 
 
 @pytest.mark.parametrize("with_left_out", [True, False])
 def test_the_others_keep_their_weights_when_one_falls_back(with_left_out):
     """At the last check, so that the rate, which slows down for all, has no part in it."""
-    left_out = two_tables(seed=5) if with_left_out else None
+    held_out = two_tables(seed=5) if with_left_out else None
     kept = []
     for calls in (range(0), range(55, 60)):
         stacked = stumble(members(), 1, calls)
-        run(stacked, two_tables(), left_out)
+        run(stacked, two_tables(), held_out)
         kept.append(stacked.values.detach())
     assert torch.equal(kept[0][0], kept[1][0])
 

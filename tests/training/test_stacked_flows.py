@@ -9,9 +9,9 @@ from torch import Generator
 from skflow.flows.bijections import Chain
 from skflow.flows.distributions.flow import Flow
 from skflow.flows.distributions.normal_and_t import MultivariateT, StandardNormal
-from skflow.flows.families import FAMILIES, links_of
-from skflow.flows.layers import Sizes
-from skflow.training.stacked_flows import Members
+from skflow.flows.families import FAMILIES, build_bijections
+from skflow.flows.layers import LayerConfig
+from skflow.training.stacked_flows import StackedFlows
 
 D = 3
 
@@ -21,8 +21,8 @@ def flows(family, n_members=3, n_context=0, base="t"):
     result = []
     for seed in range(n_members):
         generator = Generator().manual_seed(seed)
-        sizes = Sizes(D, n_context, hidden_layer_sizes=(8, 8), n_bins=4)
-        chain = Chain(links_of(family, 2, sizes, generator))
+        sizes = LayerConfig(D, n_context, hidden_layer_sizes=(8, 8), n_bins=4)
+        chain = Chain(build_bijections(family, 2, sizes, generator))
         flow = Flow(chain, MultivariateT(D, 3.0 + seed) if base == "t" else StandardNormal(D))
         for p in flow.parameters():
             p.data += 0.2 * torch.randn(p.shape, generator=generator)
@@ -36,7 +36,7 @@ def columns(n_members=3, n=20, d=D, seed=9):
 
 
 def stack(flows):
-    return Members([copy.deepcopy(flow) for flow in flows])
+    return StackedFlows([copy.deepcopy(flow) for flow in flows])
 
 
 @pytest.mark.parametrize("n_context", [0, 2])

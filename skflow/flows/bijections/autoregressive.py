@@ -11,7 +11,7 @@ from skflow.flows.bijections.bijection import Bijection, with_context
 from skflow.flows.bijections.transformer import Transformer
 
 
-class Sweeping(Protocol):
+class AutoregressiveConditioner(Protocol):
     """A conditioner that can be asked for some columns at a time, or for one after another."""
 
     def by_blocks(self, columns: Tensor, n_parameters: int) -> list[Tensor]:
@@ -39,7 +39,7 @@ class Autoregressive(Bijection):
 
     inverse_by_column = True
 
-    def __init__(self, transformer: Transformer, net: Sweeping):
+    def __init__(self, transformer: Transformer, net: AutoregressiveConditioner):
         super().__init__()
         self.transformer = transformer
         self.net = net

@@ -11,22 +11,22 @@ from skflow.flows.bijections.bijection import Bijection
 class Chain(Bijection):
     """f = f_K ∘ … ∘ f_1: images are passed on, log-determinants are added up."""
 
-    links: Sequence[Bijection]
+    bijections: Sequence[Bijection]
 
-    def __init__(self, links: Iterable[Bijection] = ()):
+    def __init__(self, bijections: Iterable[Bijection] = ()):
         super().__init__()
-        self.links = nn.ModuleList(links)  # type: ignore[assignment]
+        self.bijections = nn.ModuleList(bijections)  # type: ignore[assignment]
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         log_dets = [x.new_zeros(x.shape[:-1])]
-        for link in self.links:
-            x, log_det = link(x, context)
+        for bijection in self.bijections:
+            x, log_det = bijection(x, context)
             log_dets.append(log_det)
         return x, torch.stack(log_dets).sum(0)
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         log_dets = [z.new_zeros(z.shape[:-1])]
-        for link in reversed(self.links):
-            z, log_det = link.inverse(z, context)
+        for bijection in reversed(self.bijections):
+            z, log_det = bijection.inverse(z, context)
             log_dets.append(log_det)
         return z, torch.stack(log_dets).sum(0)

@@ -18,7 +18,7 @@ _WEIGHTS: list[float] = RK45.B.tolist()
 
 
 @dataclass(frozen=True)
-class Lesson:
+class RegressionTarget:
     """What a velocity is to learn: `towards`, at `here`, both (..., d, n), and `time` (..., n)."""
 
     here: Tensor
@@ -28,16 +28,16 @@ class Lesson:
     context: Tensor | None = None  # (..., n, c)
 
 
-class Path(Protocol):
+class ProbabilityPath(Protocol):
     """How rows become noise, which a velocity learns from examples."""
 
-    def lesson(
+    def regression_target(
         self, columns: Tensor, weights: Tensor, context: Tensor | None, generator: Generator
-    ) -> Lesson:
+    ) -> RegressionTarget:
         """Examples from columns (..., d, n), weights (..., n), a context (..., n, c) or None."""
 
 
-class VelocityNet(Protocol):
+class VelocityNetwork(Protocol):
     """A network that gives velocities, and along a path their divergence, too."""
 
     def __call__(self, columns: Tensor, time: Tensor, context: Tensor | None) -> Tensor:
@@ -77,9 +77,9 @@ class Continuous(Bijection):
 
     def __init__(
         self,
-        net: VelocityNet,
+        net: VelocityNetwork,
         n_steps: int,
-        path: Path | None = None,
+        path: ProbabilityPath | None = None,
         n_training_steps: int | None = None,
     ):
         super().__init__()

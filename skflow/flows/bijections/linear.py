@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from skflow.flows.bijections.bijection import Bijection, for_every_row
-from skflow.flows.nets.matmul import add_product, product
+from skflow.flows.nets.matmul import add_matmul, matmul
 
 
 class LULinear(Bijection):
@@ -34,7 +34,7 @@ class LULinear(Bijection):
         # once for all rows: solving for each of them would copy them twice
         half = torch.linalg.solve_triangular(lower, unit, upper=False, unitriangular=True)
         unmixing = torch.linalg.solve_triangular(upper, half, upper=True)
-        return product(unmixing, z.mT).mT, for_every_row(-self._log_diagonal().sum(-1), z)
+        return matmul(unmixing, z.mT).mT, for_every_row(-self._log_diagonal().sum(-1), z)
 
     def _log_diagonal(self) -> Tensor:
         if self.log_diagonal is None:
@@ -51,21 +51,21 @@ class _Mix(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         lower, upper = triangles.tril(-1), triangles.triu(1)
         upper.diagonal(dim1=-2, dim2=-1).copy_(log_diagonal).exp_()
-        mixing = add_product(upper, lower, upper)
+        mixing = add_matmul(upper, lower, upper)
         ctx.save_for_backward(x, lower, upper, mixing)
-        return product(mixing, x.mT).mT, for_every_row(log_diagonal.sum(-1), x)
+        return matmul(mixing, x.mT).mT, for_every_row(log_diagonal.sum(-1), x)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, g_z: Tensor, g_log_det: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, lower, upper, mixing = ctx.saved_tensors
-        gradient = product(g_z.mT, x).sum_to_size(lower.shape)
-        g_lower = product(gradient, upper.mT)
-        g_upper = add_product(gradient, lower.mT, gradient)
+        gradient = matmul(g_z.mT, x).sum_to_size(lower.shape)
+        g_lower = matmul(gradient, upper.mT)
+        g_upper = add_matmul(gradient, lower.mT, gradient)
         g_log_diagonal = (g_upper * upper).diagonal(dim1=-2, dim2=-1)
         of_volume = g_log_det.sum(-1, keepdim=True).sum_to_size(*lower.shape[:-2], 1)
         return (
-            product(mixing.mT, g_z.mT).mT,
+            matmul(mixing.mT, g_z.mT).mT,
             g_lower.tril_(-1).add_(g_upper.triu_(1)),
             g_log_diagonal + of_volume,
         )

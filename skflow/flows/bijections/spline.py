@@ -11,9 +11,9 @@ from torch.nn.functional import softplus
 from skflow.flows.bijections.rational_quadratic import coordinate
 from skflow.flows.bijections.transformer import Transformer
 
-_LEAST_SHARE = 1e-3  # of the interval, for the width and the height of a bin
-_LEAST_SLOPE = 1e-3
-_UNIT = math.log(math.expm1(1 - _LEAST_SLOPE))  # raw slope 0 is slope 1
+_MIN_SHARE = 1e-3  # of the interval, for the width and the height of a bin
+_MIN_SLOPE = 1e-3
+_UNIT = math.log(math.expm1(1 - _MIN_SLOPE))  # raw slope 0 is slope 1
 _BINS = -3  # raw parameters are (..., parameters, d, n): bins lead, rows stay contiguous
 _PAIR = -4  # of widths and heights, (..., 2, n_bins, d, n)
 
@@ -152,13 +152,13 @@ def _bins_at(
     knots = torch.stack([at, at + 1], dim=_BINS)
     end = torch.zeros_like(position).unsqueeze(_BINS)
     raw_slopes = torch.cat([end, inner_slopes, end], dim=_BINS).gather(_BINS, knots).add_(_UNIT)
-    slopes = softplus(raw_slopes).add_(_LEAST_SLOPE)
+    slopes = softplus(raw_slopes).add_(_MIN_SLOPE)
     return _Bins(sizes, edges, slopes, raw_slopes, knots, below, probabilities)
 
 
 def _least_and_free(n_bins: int, bound: float) -> tuple[float, float]:
     """The least size of a bin, and what all bins have beyond theirs."""
-    return 2 * bound * _LEAST_SHARE, 2 * bound * (1 - n_bins * _LEAST_SHARE)
+    return 2 * bound * _MIN_SHARE, 2 * bound * (1 - n_bins * _MIN_SHARE)
 
 
 def _for_both(at: Tensor) -> Tensor:

@@ -35,17 +35,17 @@ class YeoJohnson(Bijection):
         self.register_buffer("high", high)
 
     @classmethod
-    def fit(cls, x: Tensor, weights: Tensor, least_slope: float = 0.0) -> "YeoJohnson":
+    def fit(cls, x: Tensor, weights: Tensor, min_slope: float = 0.0) -> "YeoJohnson":
         """Powers of maximum likelihood under a normal, for columns of about unit scale.
 
         The straight tails start at twice the extremes of the data, or where the slope falls
-        below `least_slope`: what lies behind the map cannot be carried away by its inverse.
+        below `min_slope`: what lies behind the map cannot be carried away by its inverse.
         """
         lam = torch.tensor([_best_power(column, weights) for column in x.T], dtype=x.dtype)
         low, high = 2 * x.amin(0).clamp_max(0) - 1, 2 * x.amax(0).clamp_min(0) + 1
-        if least_slope > 0:
-            low = torch.maximum(low, -_size_at_slope(least_slope, 2 - lam))
-            high = torch.minimum(high, _size_at_slope(least_slope, lam))
+        if min_slope > 0:
+            low = torch.maximum(low, -_size_at_slope(min_slope, 2 - lam))
+            high = torch.minimum(high, _size_at_slope(min_slope, lam))
         return cls(lam, low, high)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:

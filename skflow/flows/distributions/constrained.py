@@ -14,13 +14,13 @@ SOFT = 0.5  # share of a period in which a turn of an angle fades into the next 
 
 
 @dataclass(frozen=True)
-class Supports:
+class ColumnConstraints:
     """What the columns can be: all tensors have a value for each of the d columns.
 
     `low` and `high` are the least and the largest values, `at_low` and `at_high` what a value
     at an end is read as, for the ends themselves have no image. `whole` is 1 where a column is
     of whole numbers. Angles have a finite `period`, are given in the turn that starts at
-    `origin`, and are unrolled from `seam`. `offsets` (m, d) are where in its cell a row of
+    `origin`, and are unrolled from `cut_point`. `offsets` (m, d) are where in its cell a row of
     whole numbers is looked at.
     """
 
@@ -31,7 +31,7 @@ class Supports:
     whole: Tensor
     period: Tensor
     origin: Tensor
-    seam: Tensor
+    cut_point: Tensor
     offsets: Tensor
 
     def contain(self, x: Tensor) -> Tensor:
@@ -42,7 +42,7 @@ class Supports:
     def unrolled(self, x: Tensor) -> Tensor:
         """Rows that can be, away from the ends and in the turn from the seam on."""
         x = torch.where(x <= self.low, self.at_low, torch.where(x >= self.high, self.at_high, x))
-        return self._turned(x, self.seam)
+        return self._turned(x, self.cut_point)
 
     def settled(self, x: Tensor) -> Tensor:
         """Rows that can be, from draws of real numbers."""
@@ -65,7 +65,7 @@ class Supports:
         return torch.where(self.circular, start + torch.remainder(x - start, period), x)
 
 
-class Supported(Density):
+class ConstrainedDensity(Density):
     """The density of rows whose columns have supports, over one of real numbers.
 
     Whole numbers: the probability of a cell [k − ½, k + ½) is the mean density over fixed
@@ -77,20 +77,22 @@ class Supported(Density):
     reals : Flow
         q.
     **supports : Tensor
-        The fields of `Supports`.
+        The fields of `ColumnConstraints`.
     """
 
-    def __init__(self, reals: Flow, **supports: Tensor):
+    def __init__(self, continuous: Flow, **supports: Tensor):
         super().__init__()
-        self.reals = reals
+        self.continuous = continuous
         self._circular = supports["period"].isfinite().nonzero().flatten().tolist()
-        for field in fields(Supports):
+        for field in fields(ColumnConstraints):
             self.register_buffer(field.name, supports[field.name])
 
     @property
-    def supports(self) -> Supports:
+    def supports(self) -> ColumnConstraints:
         """What the columns can be."""
-        return Supports(**{field.name: getattr(self, field.name) for field in fields(Supports)})
+        return ColumnConstraints(
+            **{field.name: getattr(self, field.name) for field in fields(ColumnConstraints)}
+        )
 
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """log p(x | context), (n, d) to (n,), in nats; −∞ where no row can be."""
@@ -100,21 +102,23 @@ class Supported(Density):
         total = torch.full_like(x[..., 0], -torch.inf)
         for turned, open_ in _turns(x, supports, self._circular):
             for offset in supports.offsets:
-                log_prob = self.reals.log_prob(turned + offset, context)
+                log_prob = self.continuous.log_prob(turned + offset, context)
                 total = torch.logaddexp(total, torch.where(open_, log_prob, -torch.inf))
         mean = total - torch.tensor(float(len(supports.offsets)), dtype=x.dtype).log()
         return torch.where(inside, mean, -torch.inf)
 
     def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
         """Draw n rows, (n, d): whole numbers, angles of one turn, within the bounds."""
-        return self.supports.settled(self.reals.sample(n, generator, context))
+        return self.supports.settled(self.continuous.sample(n, generator, context))
 
-    def rounded(self, dtype: torch.dtype) -> "Supported":
+    def rounded(self, dtype: torch.dtype) -> "ConstrainedDensity":
         """The same density with its base in another precision."""
-        return Supported(self.reals.rounded(dtype), **vars(self.supports))
+        return ConstrainedDensity(self.continuous.rounded(dtype), **vars(self.supports))
 
 
-def _turns(x: Tensor, supports: Supports, circular: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
+def _turns(
+    x: Tensor, supports: ColumnConstraints, circular: Sequence[int]
+) -> list[tuple[Tensor, Tensor]]:
     """Every way to unroll the angles of rows, and which rows may be unrolled so.
 
     An angle near the seam is found at both ends of the turn, all others at one place only.
@@ -124,7 +128,7 @@ def _turns(x: Tensor, supports: Supports, circular: Sequence[int]) -> list[tuple
         turned = x
         open_ = torch.ones_like(x[..., 0], dtype=torch.bool)
         for j in itertools.compress(circular, moved):
-            period, past = supports.period[j], x[..., j] - supports.seam[j]
+            period, past = supports.period[j], x[..., j] - supports.cut_point[j]
             step = torch.where(past < period / 2, period, -period)
             turned = turned.index_add(-1, _index(j, x), step.unsqueeze(-1))
             open_ = open_ & (torch.minimum(past, period - past) < SOFT / 2 * period)

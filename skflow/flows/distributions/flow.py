@@ -8,11 +8,11 @@ from torch import Generator, Tensor
 
 from skflow.flows.bijections import Chain, Continuous
 from skflow.flows.distributions.distribution import Density
-from skflow.flows.distributions.mixed_precision import with_float32_nets
+from skflow.flows.distributions.mixed_precision import with_float32_networks
 
 # What is mapped at a time: enough for small operations, few enough for the cache.
-_MOST_VALUES, _MOST_ROWS = 65_536, 4096
-_MOST_ROWS_BY_COLUMN = 16_384
+_MAX_VALUES, _MAX_ROWS = 65_536, 4096
+_MAX_ROWS_BY_COLUMN = 16_384
 
 
 class Flow(Density):
@@ -29,11 +29,11 @@ class Flow(Density):
         log-determinant does not count.
     """
 
-    def __init__(self, chain: Chain, base: Density, given: Chain | None = None):
+    def __init__(self, chain: Chain, base: Density, context_transform: Chain | None = None):
         super().__init__()
         self.chain = chain
         self.base = base
-        self.given = given or Chain()
+        self.context_transform = context_transform or Chain()
 
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """log p(x | context), (..., n, d) to (..., n), in nats."""
@@ -44,42 +44,42 @@ class Flow(Density):
     @property
     def by_regression(self) -> Continuous | None:
         """The link that is trained by regression, where there is one."""
-        links = list(self.chain.links)
-        if len(links) == 1 and isinstance(links[0], Continuous) and links[0].path:
-            return links[0]
+        bijections = list(self.chain.bijections)
+        if len(bijections) == 1 and isinstance(bijections[0], Continuous) and bijections[0].path:
+            return bijections[0]
         return None
 
     def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
         """Draw n rows, (n, d), in the dtype and on the device of the chain.
 
-        Where they are many, with the networks in float32: see `with_float32_nets`.
+        Where they are many, with the networks in float32: see `with_float32_networks`.
         """
         context = self._given(context)
         z = self.base.sample(n, generator, context).to(self._like())
         x = torch.empty_like(z)
         block = self._rows_at_a_time(z.shape[-1])
         # few rows are not worth a copy of the networks
-        chain = self.chain if n <= block else with_float32_nets(self.chain)
+        chain = self.chain if n <= block else with_float32_networks(self.chain)
         for start in range(0, n, block):
             rows = slice(start, start + block)
-            given = None if context is None else context[rows]
-            x[rows] = chain.inverse(z[rows], given)[0]
+            condition = None if context is None else context[rows]
+            x[rows] = chain.inverse(z[rows], condition)[0]
         return x
 
     def _rows_at_a_time(self, n_columns: int) -> int:
         if any(getattr(part, "inverse_by_column", False) for part in self.chain.modules()):
-            return _MOST_ROWS_BY_COLUMN
-        return min(_MOST_ROWS, max(1, _MOST_VALUES // n_columns))
+            return _MAX_ROWS_BY_COLUMN
+        return min(_MAX_ROWS, max(1, _MAX_VALUES // n_columns))
 
     def rounded(self, dtype: torch.dtype) -> "Flow":
         """The same density with its base, by far the most of the work, in another precision.
 
         The chain stays as it is, so that units are left in the precision of the data.
         """
-        return Flow(self.chain, copy.deepcopy(self.base).to(dtype), self.given)
+        return Flow(self.chain, copy.deepcopy(self.base).to(dtype), self.context_transform)
 
     def _given(self, context: Tensor | None) -> Tensor | None:
-        return None if context is None else self.given(context)[0]
+        return None if context is None else self.context_transform(context)[0]
 
     def _like(self) -> Tensor:
         tensors = itertools.chain(self.chain.buffers(), self.chain.parameters())

@@ -1,4 +1,4 @@
-"""Many Gaussians at once: mixtures with a factor each, and kernels that share a bandwidth."""
+"""Gaussian mixtures, and Gaussian kernels that share one bandwidth."""
 
 import math
 
@@ -8,12 +8,12 @@ from torch import Generator, Tensor
 from skflow.flows.distributions.distribution import Density
 
 _LOG_2PI = math.log(2 * math.pi)
-_MOST_DISTANCES = 200_000  # at a time, that they stay in the cache
+_MAX_DISTANCES = 200_000  # at a time, that they stay in the cache
 _NOTHING = -80.0  # exp of it is lost in a sum, and of much less is slow: no normal number
 
 
-class Gaussians(Density):
-    """A mixture of k Gaussians with covariances L Lᵀ.
+class GaussianMixture(Density):
+    """A mixture of k GaussianMixture with covariances L Lᵀ.
 
     Parameters
     ----------
@@ -47,8 +47,8 @@ class Gaussians(Density):
         return self.means[chosen] + moved.squeeze(-1)
 
 
-class Kernels(Density):
-    """Equal round Gaussians at weighted centres: a kernel density.
+class GaussianKernels(Density):
+    """Equal round GaussianMixture at weighted centres: a kernel density.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class Kernels(Density):
         log_norm = x.shape[-1] * (self.bandwidth.log() + 0.5 * _LOG_2PI)
         if torch.compiler.is_compiling() or not x.is_cpu:
             return self._log_sums(x) - log_norm
-        blocks = x.split(max(1, _MOST_DISTANCES // len(self.centres)))
+        blocks = x.split(max(1, _MAX_DISTANCES // len(self.centres)))
         return torch.cat([self._log_sums(rows) for rows in blocks]) - log_norm
 
     def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:

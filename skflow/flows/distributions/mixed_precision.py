@@ -17,7 +17,7 @@ from skflow.flows.bijections import Chain
 from skflow.flows.nets.mlp import MLP
 
 
-class InFloat32(nn.Module):
+class Float32Conditioner(nn.Module):
     """A conditioner that computes in float32, for layers that are only inverted."""
 
     net: Any
@@ -41,13 +41,13 @@ class InFloat32(nn.Module):
         return next_in_own_dtype
 
 
-def with_float32_nets(chain: Chain) -> Chain:
+def with_float32_networks(chain: Chain) -> Chain:
     """A copy of a chain, its networks in float32; the chain itself where they are, or are none."""
     if not any(map(_has_wider_net, chain.modules())):
         return chain
     chain = copy.deepcopy(chain)
     for part in filter(_has_wider_net, list(chain.modules())):
-        part.net = InFloat32(part.net)  # type: ignore[arg-type]
+        part.net = Float32Conditioner(part.net)  # type: ignore[arg-type]
     return chain
 
 

@@ -20,12 +20,12 @@ class Mixture(Density):
         Non-negative, with sum 1.
     """
 
-    parts: Sequence[Density]
+    components: Sequence[Density]
     weights: Tensor
 
-    def __init__(self, parts: Iterable[Density], weights: Tensor):
+    def __init__(self, components: Iterable[Density], weights: Tensor):
         super().__init__()
-        self.parts = nn.ModuleList(parts)  # type: ignore[assignment]
+        self.components = nn.ModuleList(components)  # type: ignore[assignment]
         self.register_buffer("weights", weights)
         self._asked = (weights > 0).tolist()  # here, so that log_prob can be exported
 
@@ -34,8 +34,10 @@ class Mixture(Density):
         x = self._in_precision(x)
         context = None if context is None else self._in_precision(context)
         terms = [
-            part.log_prob(x, context) + weight.log()
-            for part, weight, asked in zip(self.parts, self.weights, self._asked, strict=True)
+            component.log_prob(x, context) + weight.log()
+            for component, weight, asked in zip(
+                self.components, self.weights, self._asked, strict=True
+            )
             if asked
         ]
         return torch.logsumexp(torch.stack(terms), dim=0)
@@ -47,11 +49,11 @@ class Mixture(Density):
         )
         rows, order = [], []
         context = None if context is None else self._in_precision(context)
-        for k, part in enumerate(self.parts):
+        for k, component in enumerate(self.components):
             at = (chosen == k).nonzero().squeeze(-1)
             if len(at):
                 given = None if context is None else context[at.to(context.device)]
-                rows.append(part.sample(len(at), generator, given))
+                rows.append(component.sample(len(at), generator, given))
                 order.append(at)
         drawn = torch.cat(rows)
         return drawn[torch.cat(order).argsort().to(drawn.device)]

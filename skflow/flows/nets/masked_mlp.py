@@ -8,10 +8,10 @@ import torch
 from torch import Generator, Tensor
 from torch.autograd.function import once_differentiable
 
-from skflow.flows.nets.matmul import add_product, product
+from skflow.flows.nets.matmul import add_matmul, matmul
 from skflow.flows.nets.mlp import MLP, REACH
 
-_MOST_COLUMNS = 16  # of a block
+_MAX_COLUMNS = 16  # of a block
 
 
 class _Block(NamedTuple):
@@ -71,7 +71,7 @@ class MaskedMLP(MLP):
         self.output.mask(columns.repeat(n_parameters)[:, None] >= seen)
         # how many units of each hidden layer column j can make use of
         self._reach = [[int((d <= j).sum()) for j in range(n_columns)] for d in degrees]
-        n_blocks = -(-n_columns // _MOST_COLUMNS)
+        n_blocks = -(-n_columns // _MAX_COLUMNS)
         ends = [k * n_columns // n_blocks for k in range(n_blocks + 1)]
         self._blocks = [
             _Block(slice(start, stop), n_columns, slice(self._reach[-1][stop - 1]))
@@ -124,13 +124,13 @@ class MaskedMLP(MLP):
                 if stop > start:
                     weight = weights[k][..., start:stop, : below.shape[-2]]
                     bias = layer.bias[..., start:stop, None]
-                    drive = add_product(bias, weight, below, layer.gain)
+                    drive = add_matmul(bias, weight, below, layer.gain)
                     residual = k > 0 and layer.weight.shape[-1] == layer.weight.shape[-2]
                     before = below[..., start:stop, :] if residual else drive
                     units[k].add(self._residual(before, drive, first=not residual))
                 below = units[k].rows
             weight = output[..., j, : below.shape[-2]]
-            return add_product(output_bias[..., j, None], weight, below, self.output.gain)
+            return add_matmul(output_bias[..., j, None], weight, below, self.output.gain)
 
         return next_column
 
@@ -155,7 +155,7 @@ class _ByBlocks(torch.autograd.Function):
         for block in blocks:
             weights.append((block.weights(weight) * block.weights(allowed)).flatten(-3, -2))
             shift = block.outputs(bias.unsqueeze(-1)).flatten(-3, -2)
-            raw.append(add_product(shift, weights[-1], units[..., block.units, :], gain))
+            raw.append(add_matmul(shift, weights[-1], units[..., block.units, :], gain))
         ctx.save_for_backward(units, weight, bias, allowed, *weights)
         ctx.blocks, ctx.gain = blocks, gain
         return tuple(raw)
@@ -168,9 +168,9 @@ class _ByBlocks(torch.autograd.Function):
         g_bias = torch.empty_like(bias)
         for block, used, g in zip(ctx.blocks, weights, g_raw, strict=True):
             seen = units[..., block.units, :]
-            g_units[..., block.units, :] += product(used.mT, g)
+            g_units[..., block.units, :] += matmul(used.mT, g)
             of_weights = block.weights(g_weight)
-            g_used = product(g, seen.mT).sum_to_size(used.shape).view(of_weights.shape)
+            g_used = matmul(g, seen.mT).sum_to_size(used.shape).view(of_weights.shape)
             torch.mul(g_used, block.weights(allowed), out=of_weights)
             of_biases = block.outputs(g_bias.unsqueeze(-1))
             g_shift = g.sum(-1, keepdim=True).sum_to_size(*used.shape[:-1], 1)

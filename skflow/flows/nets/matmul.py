@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 
-def product(a: Tensor, b: Tensor) -> Tensor:
+def matmul(a: Tensor, b: Tensor) -> Tensor:
     """Return a b, (..., i, j) and (..., j, k) to (..., i, k)."""
     return torch.bmm(a, b) if a.dim() == b.dim() == 3 else a @ b
 
 
-def add_product(c: Tensor, a: Tensor, b: Tensor, gain: float = 1.0) -> Tensor:
+def add_matmul(c: Tensor, a: Tensor, b: Tensor, gain: float = 1.0) -> Tensor:
     """Return c + gain · a b, fused where the shapes allow it."""
     if a.dim() == b.dim() == 2:
         return torch.addmm(c, a, b, alpha=gain)

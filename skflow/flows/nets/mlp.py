@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from skflow.flows.nets.matmul import add_product
+from skflow.flows.nets.matmul import add_matmul
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "elu": functional.elu,
@@ -120,7 +120,7 @@ class Dense(nn.Module):
         return self.weight if self.allowed is None else self.weight * self.allowed
 
     def forward(self, columns: Tensor) -> Tensor:
-        return add_product(self.bias.unsqueeze(-1), self.masked_weight(), columns, self.gain)
+        return add_matmul(self.bias.unsqueeze(-1), self.masked_weight(), columns, self.gain)
 
 
 class Dropout(nn.Module):

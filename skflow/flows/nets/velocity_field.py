@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from skflow.flows.nets.matmul import add_product
+from skflow.flows.nets.matmul import add_matmul
 from skflow.flows.nets.mlp import (
     ACTIVATIONS,
     Dense,
@@ -26,7 +26,7 @@ _REACH = 8.0  # where the drive of the first layer ends
 _FREQUENCIES = 3  # of the waves by which a layer tells the time
 
 
-class Velocity(nn.Module):
+class VelocityField(nn.Module):
     """v(y, t): a residual multilayer perceptron whose output starts at zero.
 
     Time and context enter every hidden layer, beside the units below. What drives the units
@@ -46,7 +46,7 @@ class Velocity(nn.Module):
         Draws the initial weights, and later what is dropped.
     """
 
-    hidden: Sequence["SteeredLayer"]
+    hidden: Sequence["ConditionedLayer"]
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Velocity(nn.Module):
         super().__init__()
         sizes = [n_columns, *hidden_layer_sizes]
         layers = [
-            SteeredLayer(n_in, n_out, n_context, activation, generator)
+            ConditionedLayer(n_in, n_out, n_context, activation, generator)
             for n_in, n_out in itertools.pairwise(sizes)
         ]
         layers[0].reach, layers[0].residual = _REACH, False
@@ -98,7 +98,7 @@ class Velocity(nn.Module):
 
         return velocity
 
-    def _kept(self, layer: "SteeredLayer", columns: Tensor) -> Tensor | None:
+    def _kept(self, layer: "ConditionedLayer", columns: Tensor) -> Tensor | None:
         """The units that are not dropped, one draw for a whole path."""
         if not self.training or not self.dropout.rate:
             return None
@@ -137,7 +137,7 @@ class Velocity(nn.Module):
         return self.output.gain * (self.output.weight.unsqueeze(-1) * tangents).sum((-3, -2))
 
 
-class SteeredLayer(nn.Module):
+class ConditionedLayer(nn.Module):
     """Units driven by those below, the time and the context."""
 
     def __init__(
@@ -162,7 +162,7 @@ class SteeredLayer(nn.Module):
         """The context's part of the drive, and the bias."""
         if context is None or self.context_weight is None:
             return self.bias.unsqueeze(-1)
-        return add_product(self.bias.unsqueeze(-1), self.context_weight, context.mT)
+        return add_matmul(self.bias.unsqueeze(-1), self.context_weight, context.mT)
 
     def forward(self, units: Tensor, steering: Tensor) -> Tensor:
         drive = self.weight @ units + steering

@@ -73,9 +73,9 @@ def test_onto():
 
 def test_a_uniform_column_becomes_a_t_with_two_degrees_of_freedom():
     x = (torch.arange(1000, dtype=torch.float64)[:, None] + 0.5) / 1000
-    link = Bounded.fit(torch.zeros(1).double(), torch.ones(1).double(), x, torch.ones(1000))
-    assert link.scale.item() == pytest.approx(1.0, abs=0.01)
-    z, log_det = link(x)
+    bijection = Bounded.fit(torch.zeros(1).double(), torch.ones(1).double(), x, torch.ones(1000))
+    assert bijection.scale.item() == pytest.approx(1.0, abs=0.01)
+    z, log_det = bijection(x)
     t = torch.distributions.StudentT(torch.tensor(2.0).double(), 0.0, math.sqrt(2))
     torch.testing.assert_close(
         t.log_prob(z[:, 0]) + log_det, torch.zeros(1000).double(), atol=0.02, rtol=0
@@ -84,9 +84,9 @@ def test_a_uniform_column_becomes_a_t_with_two_degrees_of_freedom():
 
 def test_a_log_normal_column_is_centred_at_its_median():
     x = torch.randn(2001, 1, generator=torch.Generator().manual_seed(0)).double().exp() * 7
-    link = Bounded.fit(
+    bijection = Bounded.fit(
         torch.zeros(1).double(), torch.full((1,), INF).double(), x, torch.ones(2001)
     )
-    assert link.centre.item() == pytest.approx(x.median().log().item())
-    assert link.scale.item() == 1  # narrower columns stay as they are
-    assert link(x)[0].median().item() == pytest.approx(0, abs=1e-9)
+    assert bijection.centre.item() == pytest.approx(x.median().log().item())
+    assert bijection.scale.item() == 1  # narrower columns stay as they are
+    assert bijection(x)[0].median().item() == pytest.approx(0, abs=1e-9)

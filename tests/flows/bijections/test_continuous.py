@@ -9,8 +9,8 @@ from torch import Generator, nn
 from skflow.flows.bijections import Chain, Continuous, Scale
 from skflow.flows.distributions.flow import Flow
 from skflow.flows.distributions.normal_and_t import StandardNormal
-from skflow.flows.families import FAMILIES, links_of
-from skflow.flows.layers import Sizes
+from skflow.flows.families import FAMILIES, build_bijections
+from skflow.flows.layers import LayerConfig
 
 
 def normal(*shape, seed=0):
@@ -68,16 +68,18 @@ def test_the_error_falls_with_the_fifth_power_of_the_step():
 
 @pytest.mark.parametrize("family", ["flow_matching", "flow_matching_ot", "diffusion", "cnf"])
 def test_who_is_trained_by_regression(family):
-    flow = Flow(Chain(links_of(family, 1, Sizes(2), Generator())), StandardNormal(2))
+    flow = Flow(Chain(build_bijections(family, 1, LayerConfig(2), Generator())), StandardNormal(2))
     assert (flow.by_regression is None) == (family == "cnf")
     assert Flow(Chain([Scale(2)]), StandardNormal(2)).by_regression is None
-    assert Flow(Chain([*flow.chain.links, Scale(2)]), StandardNormal(2)).by_regression is None
+    assert Flow(Chain([*flow.chain.bijections, Scale(2)]), StandardNormal(2)).by_regression is None
 
 
 def test_training_by_likelihood_takes_fewer_steps():
-    (link,) = links_of("cnf", FAMILIES["cnf"].n_transforms, Sizes(2), Generator().manual_seed(0))
-    for p in link.parameters():
+    (bijection,) = build_bijections(
+        "cnf", FAMILIES["cnf"].n_transforms, LayerConfig(2), Generator().manual_seed(0)
+    )
+    for p in bijection.parameters():
         p.data += 0.3 * torch.randn(p.shape, generator=Generator().manual_seed(1))
     x = normal(50, 2).float()
-    rough, fine = link.train()(x)[1], link.eval()(x)[1]
+    rough, fine = bijection.train()(x)[1], bijection.eval()(x)[1]
     assert 0 < (rough - fine).abs().max() < 0.2

@@ -4,20 +4,20 @@ import pytest
 import torch
 
 from skflow.flows.bijections import ClassWhiten, Continuous, Regress
-from skflow.flows.layers import BIJECTIONS, Sizes
+from skflow.flows.layers import BIJECTIONS, LayerConfig
 
 WIDTHS = [1, 2, 5]
 LEARNED = [
     name
     for name, build in BIJECTIONS.items()
-    if list(build(Sizes(4), torch.Generator().manual_seed(0)).parameters())
+    if list(build(LayerConfig(4), torch.Generator().manual_seed(0)).parameters())
 ]
 
 
 def build(name, d, n_context=0, seed=0, spread=0.25):
     """A bijection of the registry in float64, its parameters away from their start."""
     generator = torch.Generator().manual_seed(seed)
-    sizes = Sizes(d, n_context, hidden_layer_sizes=(16, 16), n_bins=5)
+    sizes = LayerConfig(d, n_context, hidden_layer_sizes=(16, 16), n_bins=5)
     bijection = BIJECTIONS[name](sizes, generator).double()
     for p in bijection.parameters():
         p.data += spread * torch.randn(p.shape, generator=generator, dtype=p.dtype)

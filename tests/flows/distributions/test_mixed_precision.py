@@ -8,10 +8,10 @@ from torch import Generator
 import skflow.flows.distributions.flow as flows
 from skflow.flows.bijections import Chain
 from skflow.flows.distributions.flow import Flow
-from skflow.flows.distributions.mixed_precision import with_float32_nets
+from skflow.flows.distributions.mixed_precision import with_float32_networks
 from skflow.flows.distributions.normal_and_t import StandardNormal
-from skflow.flows.families import links_of
-from skflow.flows.layers import Sizes
+from skflow.flows.families import build_bijections
+from skflow.flows.layers import LayerConfig
 
 MANY = 20_000  # more than are drawn at a time
 NAMES = ["planar", "radial", "realnvp", "maf", "nsf", "nsf_ar"]
@@ -20,8 +20,8 @@ NAMES = ["planar", "radial", "realnvp", "maf", "nsf", "nsf_ar"]
 def bent(family, n_features=3, n_context=2):
     """A flow far from the identity, in float64."""
     generator = Generator().manual_seed(0)
-    links = links_of(family, 3, Sizes(n_features, n_context), generator)
-    flow = Flow(Chain(links), StandardNormal(n_features)).double().requires_grad_(False)
+    bijections = build_bijections(family, 3, LayerConfig(n_features, n_context), generator)
+    flow = Flow(Chain(bijections), StandardNormal(n_features)).double().requires_grad_(False)
     for parameter in flow.parameters():
         noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
         parameter.add_(0.2 * noise)
@@ -37,7 +37,7 @@ def draw(flow, n, n_context=2):
 def test_rows_move_by_rounding_only(monkeypatch, family):
     flow = bent(family)
     rounded = draw(flow, MANY)
-    monkeypatch.setattr(flows, "with_float32_nets", lambda chain: chain)
+    monkeypatch.setattr(flows, "with_float32_networks", lambda chain: chain)
     exact = draw(flow, MANY)
     moved = (rounded - exact).abs() / exact.std(0)
     assert rounded.dtype == torch.float64
@@ -55,7 +55,7 @@ def test_no_two_rows_fall_together(family):
 def test_few_rows_are_exact(monkeypatch):
     flow = bent("nsf")
     few = draw(flow, 1000)
-    monkeypatch.setattr(flows, "with_float32_nets", lambda chain: chain)
+    monkeypatch.setattr(flows, "with_float32_networks", lambda chain: chain)
     assert torch.equal(draw(flow, 1000), few)
 
 
@@ -71,24 +71,24 @@ def test_the_flow_itself_stays_as_it_was(family):
 
 
 def test_networks_of_a_chain_within_the_chain_are_rounded_too():
-    chain = with_float32_nets(Chain([bent("nsf").chain]))
+    chain = with_float32_networks(Chain([bent("nsf").chain]))
     weights = {p.dtype for name, p in chain.named_parameters() if ".net." in name}
     others = {p.dtype for name, p in chain.named_parameters() if ".net." not in name}
     assert (weights, others) == ({torch.float32}, {torch.float64})
 
 
 def test_a_chain_without_networks_is_not_copied():
-    chain = Chain(list(bent("planar", n_context=0).chain.links))
-    assert with_float32_nets(chain) is chain
+    chain = Chain(list(bent("planar", n_context=0).chain.bijections))
+    assert with_float32_networks(chain) is chain
 
 
 def test_a_chain_in_float32_is_not_copied():
     chain = bent("nsf").float().chain
-    assert with_float32_nets(chain) is chain
+    assert with_float32_networks(chain) is chain
 
 
 def test_inputs_beyond_float32_steer_as_they_do_in_float64():
-    chain = Chain(list(bent("nsf", n_context=0).chain.links))
+    chain = Chain(list(bent("nsf", n_context=0).chain.bijections))
     far = torch.tensor([[1e200, 0.5, -1e200]], dtype=torch.float64)  # no float32
-    rounded, exact = (c.inverse(far)[0].numpy() for c in (with_float32_nets(chain), chain))
+    rounded, exact = (c.inverse(far)[0].numpy() for c in (with_float32_networks(chain), chain))
     np.testing.assert_allclose(rounded, exact, rtol=1e-5)

@@ -48,7 +48,7 @@ def test_log_prob_is_that_of_the_sum():
     weights = [0.2, 0.5, 0.3]
     mixture = three_normals(weights)
     x = torch.from_numpy(20 * np.random.default_rng(0).standard_normal((40, 2)))
-    terms = np.stack([part.log_prob(x).numpy() for part in mixture.parts])
+    terms = np.stack([part.log_prob(x).numpy() for part in mixture.components])
     expected = logsumexp(terms, axis=0, b=np.array(weights)[:, None])
     np.testing.assert_allclose(mixture.log_prob(x), expected, rtol=1e-12)
 
@@ -63,7 +63,7 @@ def test_far_out_no_part_underflows():
 def test_parts_of_weight_zero_are_neither_asked_nor_drawn():
     mixture = Mixture([normal_at([1.0], 1.0), Unasked()], torch.tensor([1.0, 0.0]))
     x = torch.zeros(3, 1).double()
-    assert torch.equal(mixture.log_prob(x), mixture.parts[0].log_prob(x))
+    assert torch.equal(mixture.log_prob(x), mixture.components[0].log_prob(x))
     assert mixture.sample(1000, Generator().manual_seed(0)).shape == (1000, 1)
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import Generator
 
 from skflow.flows.nets.mlp import ACTIVATIONS
-from skflow.flows.nets.velocity_field import WITH_SLOPE, Velocity
+from skflow.flows.nets.velocity_field import WITH_SLOPE, VelocityField
 
 
 def normal(*shape, seed=0):
@@ -15,7 +15,7 @@ def normal(*shape, seed=0):
 def velocity(d=3, n_context=0, sizes=(8, 8), activation="silu", dropout=0.0, seed=0):
     """A network in float64 away from its start, where it is 0."""
     generator = Generator().manual_seed(seed)
-    net = Velocity(d, n_context, sizes, activation, dropout, generator).double()
+    net = VelocityField(d, n_context, sizes, activation, dropout, generator).double()
     for p in net.parameters():
         p.data += 0.5 * torch.randn(p.shape, generator=generator, dtype=p.dtype)
     return net
@@ -81,7 +81,7 @@ def test_units_are_dropped_once_for_a_whole_path(sizes):
 
 
 def test_starts_at_zero_whatever_the_input():
-    net = Velocity(3, 2, (8, 8), "silu", 0.0, Generator().manual_seed(0)).double()
+    net = VelocityField(3, 2, (8, 8), "silu", 0.0, Generator().manual_seed(0)).double()
     columns, context = normal(3, 10), normal(10, 2)
     moved, divergence = net.field(columns, context)(columns, 0.5)
     assert (moved == 0).all()
