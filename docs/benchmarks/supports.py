@@ -19,7 +19,7 @@ from quality import append, read
 from tables import final_split
 
 from skflow import NormalizingFlowDensity
-from skflow.preprocessing.supports import places_in_cells
+from skflow.preprocessing.dequantization import places_in_cells
 
 TABLES = {
     "nyc_flights": None,

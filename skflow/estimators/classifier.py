@@ -12,6 +12,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from skflow.data.validation import check_count, check_labels, check_priors
 from skflow.estimators.flow_estimator import FlowEstimator
 from skflow.estimators.parameters import Seed, documented, with_parameters
+from skflow.fitting.defaults import Task
 from skflow.runtime.processes import current_process_group
 
 
@@ -89,6 +90,7 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
     """
 
     __module__ = "skflow"
+    _task = Task(context="classes")
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **FlowEstimator._parameter_constraints,
@@ -138,7 +140,7 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
             self.priors_ = check_priors(self.priors, self.classes_, shares)
             names = getattr(self, "feature_names_in_", None)
             context = self._one_hot(np.searchsorted(self.classes_, labels))
-            self._fit_rows(rows, weights, names, context, "classes")
+            self._fit_rows(rows, weights, names, context)
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:

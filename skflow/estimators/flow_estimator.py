@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from numbers import Integral
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -23,25 +23,29 @@ from tqdm.auto import tqdm
 
 from skflow.data.sources import MemmapSource, Source, in_blocks, source_of
 from skflow.data.validation import (
+    Names,
     check_base,
     check_finite,
     check_layer_sizes,
     check_variance,
     explained_conversion,
 )
-from skflow.data.weighted_rows import effective_size, merge, spread
+from skflow.data.weighted_rows import effective_size, merge
 from skflow.estimators.callbacks import CallbackMixin
 from skflow.estimators.parameters import FlowParameters, Seed
-from skflow.fitting.defaults import resolve_config
-from skflow.fitting.ensemble import Monitor, Progress, WarmStart
+from skflow.fitting.defaults import DataSize, Task, resolve_config
+from skflow.fitting.fit_context import FitContext, Monitor, Progress
 from skflow.fitting.fit_density import FitResult, fit_density
+from skflow.fitting.loading import LoadedRows, load_rows
 from skflow.fitting.streaming import StreamedDataset
+from skflow.fitting.warm_start import WarmStart
 from skflow.flows.distributions.constrained import ConstrainedDensity
 from skflow.flows.distributions.flow import Flow
-from skflow.flows.layers import LayerConfig
-from skflow.flows.spec import ComponentSpec, DensitySpec, FlowSpec, from_arrays, to_arrays
+from skflow.flows.spec import DensitySpec, from_arrays, to_arrays
 from skflow.preprocessing.column_warnings import warn_about_columns
-from skflow.preprocessing.supports import check_inside, dequantize, resolve_supports
+from skflow.preprocessing.dataset import WeightedDataset
+from skflow.preprocessing.dequantization import fit_support_transform
+from skflow.preprocessing.supports import Support, check_inside, resolve_supports
 from skflow.runtime.compile import compiled, is_compilable
 from skflow.runtime.device import keep_freed_memory, resolve_device, scoring_dtype
 from skflow.runtime.processes import current_process_group
@@ -56,94 +60,101 @@ _MANY_ROWS = 500_000  # whose scores are worth compiling for
 
 
 class FlowEstimator(CallbackMixin, FlowParameters):
-    """Base of the estimators: everything but what they estimate."""
+    """Base of the estimators: everything but what they estimate.
+
+    `_task` says what a density is fitted for: conditional on what, robust or not.
+    """
+
+    _task: ClassVar[Task] = Task()
 
     def _fit_rows(
         self,
         table: np.ndarray | Source,
         sample_weight: ArrayLike | None,
-        names: np.ndarray | None = None,
+        names: Names = None,
         context: np.ndarray | None = None,
-        kind: str | None = None,
-        robust: bool = False,
         stream: bool = False,
     ) -> FitResult:
-        """Fit the density of a validated table (n, d), given a context (n, c) of some kind.
+        """Fit the density of a validated table (n, d), given a context (n, c) if there is one.
 
-        Where it is to `stream`, an epoch goes over all rows of a table beyond `max_rows`.
+        With `stream`, an epoch goes over all rows of a table of more than `max_rows`.
         """
+        fit, warm_start = self._begin_fit(), self._earlier_fit()
+        supports = self._check_declarations(table.shape[1], names)
+        weights = _checked_weights(table, sample_weight)
+        loaded = load_rows(table, weights, context, self.max_rows, fit)
+        check_inside(loaded.rows, supports, names, loaded.indices)
+        distinct, n_rows = _distinct_rows(loaded, names, fit)
+        data, transform = fit_support_transform(
+            distinct,
+            supports,
+            np.random.default_rng((fit.seed, 1)),
+            None if warm_start is None else self.flow_,
+        )
+        warn_about_columns(distinct.x.numpy(), n_rows, supports, names)
+        streamed = None
+        if stream and loaded.n_all > self.max_rows:
+            source = table if isinstance(table, Source) else MemmapSource(table, names)
+            streamed = StreamedDataset(
+                source, weights, loaded.indices, data, transform, supports, loaded.max_rows
+            )
+        n_fitted = n_rows if streamed is None else loaded.n_all
+        size = _size_of(data, n_fitted / n_rows, 0 if streamed is None else n_fitted)
+        config = resolve_config(self, size, self._task)
+        settings = f"{config.identity}, {warm_start is not None}, {fit.processes.size}"
+        fit.monitor.checkpoint.begin(fit.seed, settings, data.arrays)
+        result = fit_density(data, config, fit, transform, warm_start, streamed)
+        self._end_fit(result, fit, warm_start is not None)
+        self._set_fitted(result, fit, n_fitted)
+        return result
+
+    def _begin_fit(self) -> FitContext:
+        """The context of a fit: its clock runs from here, and its seed is drawn."""
         deadline = time.monotonic() + (np.inf if self.max_time is None else self.max_time)
         keep_freed_memory()
         processes = current_process_group()
         device = processes.device(resolve_device(self.device))
         checkpoint = Checkpoint(self.checkpoint)
         check_layer_sizes(self.hidden_layer_sizes)
-        supports = resolve_supports(self.support, table.shape[1], names)
-        check_base(self.base, self.flow)
-        warm_start = None
         if self.warm_start and hasattr(self, "flow_"):
-            warm_start = WarmStart(self._continuous(), self._spec)
-        # a warm start deals the same folds, so that left-out rows stay left out
-        seed = processes.broadcast(self._draw_seed) if warm_start is None else self._seed
+            seed = self._seed  # the same folds, so that held-out samples stay held out
+        else:
+            seed = processes.broadcast(self._draw_seed)
         seed = checkpoint.seed(seed, fixed=isinstance(self.random_state, Integral))
-        n_all = processes.count(table)
-        most = -(-self.max_rows * len(table) // n_all)
-        all_weights = _checked_weights(table, sample_weight)
-        drawn, weights = _at_most(most, len(table), all_weights, seed)
-        rows, context = np.asarray(table[drawn]), None if context is None else context[drawn]
-        check_inside(rows, supports, names, drawn)
-        rows, weights, context = processes.pool(rows, weights, context)
-        check_variance(rows, names)
-        n_rows = len(rows)
-        rows, weights, context = merge(rows, weights, context)
-        dequantized = dequantize(
-            rows,
-            weights,
-            context,
-            supports,
-            np.random.default_rng((seed, 1)),
-            None if warm_start is None else self.flow_,
-        )
-        warn_about_columns(rows, n_rows, supports, names)
-        streamed = None
-        if stream and n_all > self.max_rows:
-            source = table if isinstance(table, Source) else MemmapSource(table, names)
-            streamed = StreamedDataset(source, all_weights, drawn, dequantized, supports, most)
-        config = resolve_config(
-            self.get_params(deep=False),
-            len(dequantized.rows),
-            effective_size(dequantized.weights) * (1.0 if streamed is None else n_all / n_rows),
-            rows.shape[1],
-            0 if context is None else context.shape[1],
-            kind,
-            robust,
-            0 if streamed is None else n_all,
-        )
-        checkpoint.begin(
-            seed, f"{config}, {warm_start is not None}, {processes.size}", dequantized.arrays
-        )
-        monitor = Monitor(self._watch, checkpoint, deadline)
-        fitted = fit_density(
-            dequantized, config, seed, device, monitor, warm_start, processes, streamed
-        )
-        if not fitted.history.cut_short and processes.rank == 0:
-            checkpoint.remove()
-        if warm_start is not None:
-            fitted.history.go_on_from(self.n_iter_, self.loss_curve_, self.validation_scores_)
-        self._keep(fitted, seed, device)
-        return fitted
+        return FitContext(seed, device, processes, Monitor(self._watch, checkpoint, deadline))
 
-    def _keep(self, fitted: FitResult, seed: int, device: torch.device) -> None:
-        history = fitted.history
-        self.flow_ = fitted.density
-        self.weights_ = fitted.weights
-        self.device_ = device
+    def _earlier_fit(self) -> WarmStart | None:
+        if self.warm_start and hasattr(self, "flow_"):
+            return WarmStart(self._continuous(), self._spec)
+        return None
+
+    def _check_declarations(self, n_columns: int, names: Names) -> list[Support]:
+        """The supports of the columns; raises where they or the base are not possible."""
+        supports = resolve_supports(self.support, n_columns, names)
+        check_base(self.base, self.flow)
+        return supports
+
+    def _end_fit(self, result: FitResult, fit: FitContext, continued: bool) -> None:
+        """Remove the checkpoint of a finished fit; put the history of an earlier one in front."""
+        if not result.history.cut_short and fit.processes.rank == 0:
+            fit.monitor.checkpoint.remove()
+        if continued:
+            result.history.prepend(self.n_iter_, self.loss_curve_, self.validation_scores_)
+
+    def _set_fitted(self, result: FitResult, fit: FitContext, n_fitted: int) -> None:
+        """Set the fitted attributes, and warn if training ended too early."""
+        history = result.history
+        self.flow_ = result.density
+        self.weights_ = result.weights
+        self.device_ = fit.device
         self.n_iter_ = history.n_epochs
+        self.n_samples_fit_ = n_fitted
         self.loss_curve_ = history.losses
         self.validation_scores_ = history.scores
         self.best_validation_score_ = history.best_score
-        self._spec = fitted.spec
-        self._seed = seed
+        self.held_out_score_ = result.held_out_score
+        self._spec = result.spec
+        self._seed = fit.seed
         if history.cut_short:
             cause = "was interrupted" if history.interrupted else f"took max_time={self.max_time}"
             warnings.warn(
@@ -154,9 +165,9 @@ class FlowEstimator(CallbackMixin, FlowParameters):
             )
         elif self.max_iter != "auto" and history.still_improving:
             warnings.warn(
-                f"The log-likelihood of left-out rows was still improving by more than "
-                f"tol={self.tol} when max_iter={self.max_iter} epochs had passed. Increase "
-                "max_iter, or leave it at 'auto'.",
+                f"The log-likelihood of held-out samples was still improving by more than "
+                f"tol={self.tol} after max_iter={self.max_iter} epochs. Increase max_iter, or "
+                "leave it at 'auto'.",
                 ConvergenceWarning,
                 stacklevel=5,
             )
@@ -285,7 +296,7 @@ class FlowEstimator(CallbackMixin, FlowParameters):
                     UserWarning,
                     stacklevel=2,
                 )
-            state["_spec"] = _spec_from(state["_spec"])
+            state["_spec"] = DensitySpec.from_record(state["_spec"])
             state["device_"] = _device_or_cpu(state["device_"])
             flow = from_arrays(state["_spec"], arrays)
             state["flow_"] = flow.to(state["device_"], scoring_dtype(state["device_"]))
@@ -302,29 +313,23 @@ def _checked_weights(
     return _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
 
 
-def _at_most(
-    most: int, n_rows: int, weights: np.ndarray | None, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of the rows that a fit holds, and their weights."""
-    rng = np.random.default_rng(seed)
-    if weights is None:
-        drawn = spread(n_rows, most, rng)
-        return drawn, np.ones(len(drawn))
-    weighty = np.flatnonzero(weights)
-    drawn = weighty[spread(len(weighty), most, rng)]
-    return drawn, weights[drawn]
+def _distinct_rows(
+    loaded: LoadedRows, names: Names, fit: FitContext
+) -> tuple[WeightedDataset, int]:
+    """The distinct rows of all processes, their weights summed; and how many rows there were."""
+    rows, weights, context = fit.processes.pool(loaded.rows, loaded.weights, loaded.context)
+    check_variance(rows, names)
+    return WeightedDataset.of(*merge(rows, weights, context)), len(rows)
 
 
-def _spec_from(record: dict[str, Any]) -> DensitySpec:
-    flow = record["flow"]
-    layers = LayerConfig(**flow["layers"])
-    components = tuple(ComponentSpec(**component) for component in record["components"])
-    return DensitySpec(
-        FlowSpec(flow["family"], flow["n_transforms"], layers),
-        record["input_transform"],
-        components,
-        record["context_transform"],
-        record["constrained"],
+def _size_of(data: WeightedDataset, factor: float, n_streamed: int) -> DataSize:
+    """The size of a data set; `factor` is that of all rows over those held in memory."""
+    return DataSize(
+        len(data),
+        effective_size(data.weights.numpy()) * factor,
+        data.x.shape[1],
+        0 if data.context is None else data.context.shape[1],
+        n_streamed,
     )
 
 

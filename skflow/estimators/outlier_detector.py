@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skflow.data.sources import is_lazy, score_lazily
 from skflow.estimators.flow_estimator import FlowEstimator
 from skflow.estimators.parameters import documented, with_parameters
+from skflow.fitting.defaults import Task
 from skflow.runtime.processes import current_process_group
 
 _FALSE_ALARMS = 0.01  # that contamination="auto" allows
@@ -89,6 +90,7 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
     """
 
     __module__ = "skflow"
+    _task = Task(robust=True)
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **FlowEstimator._parameter_constraints,
@@ -128,7 +130,7 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         with self._all_or_nothing():
             rows = self._opened(X, reset=True)
             names = getattr(self, "feature_names_in_", None)
-            fitted = self._fit_rows(rows, sample_weight, names, robust=True)
+            fitted = self._fit_rows(rows, sample_weight, names)
             pool = current_process_group().pool
             held_out_scores = fitted.held_out_scores or pool(
                 self._log_prob(rows), np.ones(len(rows))

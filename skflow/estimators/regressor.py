@@ -14,6 +14,7 @@ from skflow.data.validation import check_count, check_levels, check_targets
 from skflow.estimators.flow_estimator import FlowEstimator
 from skflow.estimators.parameters import Seed, documented
 from skflow.estimators.univariate import UnivariateDistribution
+from skflow.fitting.defaults import Task
 from skflow.flows.distributions.constrained import ConstrainedDensity
 from skflow.preprocessing.supports import check_no_angles
 
@@ -81,6 +82,7 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
     """
 
     __module__ = "skflow"
+    _task = Task(context="numbers")
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
@@ -114,7 +116,7 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
             check_no_angles(self.support, targets.shape[1], names)
             self._y_ndim = np.asarray(y).ndim
             self.n_targets_ = targets.shape[1]
-            self._fit_rows(targets, sample_weight, names, rows, "numbers")
+            self._fit_rows(targets, sample_weight, names, rows)
         return self
 
     def predict(

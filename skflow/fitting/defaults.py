@@ -1,11 +1,12 @@
-"""What "auto" means: from rows, columns and effort to every setting of a fit.
+"""The configuration of a fit: what "auto" means, given samples, columns and effort.
 
-The figures behind the choices are in docs/benchmarks.
+The measurements behind the choices are in docs/benchmarks.
 """
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
@@ -14,183 +15,271 @@ from skflow.flows.layers import LayerConfig
 from skflow.flows.spec import FlowSpec
 from skflow.training.loop import TrainingConfig
 
-_MIN_LEFT_OUT = 10  # rows that a single member leaves out, where there are enough
-_WIDE = 16  # columns, above which layers are dear
-_FEW_ROWS = 500  # that cannot teach many layers
-_ROBUST_NOISE = 0.7  # over the bandwidth that Scott's rule gives to kernels
-_ROBUST_STEPS = 200  # longer training learns the groups that outliers form
-_CHECKED_ROWS = 20_000  # left-out rows that a check looks at: more would take longer than training
-_CHECKS = 60  # of a long training
-_MANY_ROWS = 2000  # fewer need more members, and larger folds to validate on
-_MAX_HASTE = 5.0  # with which few rows are regressed on: so many times as fast, and as short
-_MAX_RATE = 2e-2  # of learning, however much the haste
-_ROWS_A_COLUMN = 20  # a unit of haste: many columns need all steps
+ContextKind = Literal["numbers", "classes"] | None
+T = TypeVar("T")
+
+_MIN_HELD_OUT = 10  # samples that a single member holds out, if there are enough
+_WIDE = 16  # columns, above which layers are expensive
+_FEW_ROWS = 500  # too few to learn many layers from
+_MANY_ROWS = 2000  # with fewer, more members and larger folds for validation are needed
+_ROBUST_NOISE = 0.7  # in units of the kernel bandwidth by Scott's rule
+_ROBUST_STEPS = 200  # longer training learns the clusters that outliers form
+_CHECKED_ROWS = 20_000  # held-out samples per check: more would take longer than training
+_CHECKS = 60  # in a long training
+_MAX_SPEED_UP = 5.0  # of regressions on few samples: learning rate up, steps down by as much
+_MAX_RATE = 2e-2  # learning rate, whatever the speed-up
+_ROWS_PER_COLUMN = 20  # for each unit of speed-up: many columns need all steps
+
+
+class Parameters(Protocol):
+    """The parameters of an estimator that a configuration depends on, already validated."""
+
+    flow: str | Callable[..., Any]
+    n_transforms: Literal["auto"] | int
+    hidden_layer_sizes: Literal["auto"] | int | Sequence[int]
+    n_bins: int
+    activation: str
+    dropout: Literal["auto"] | float
+    base: Literal["auto", "normal", "t"]
+    marginals: Literal["auto", "yeo-johnson"] | None
+    n_estimators: Literal["auto"] | int
+    safety_net: bool
+    learning_rate_init: Literal["auto"] | float
+    batch_size: Literal["auto"] | int
+    max_iter: Literal["auto"] | int
+    alpha: float
+    noise: Literal["auto"] | float
+    effort: Literal["full", "fast"]
+    early_stopping: Literal["auto"] | bool
+    validation_fraction: float
+    n_iter_no_change: int
+    tol: float
+    compile: bool
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a density is fitted for.
+
+    `context` says what it is conditional on, if anything; `robust` asks for a smooth density
+    that groups of outliers among the samples cannot bend.
+    """
+
+    context: ContextKind = None
+    robust: bool = False
+
+
+@dataclass(frozen=True)
+class DataSize:
+    """Numbers of samples and columns.
+
+    `n_effective` is Kish's effective sample size; `n_streamed` the number of samples that an
+    epoch reads if it reads more than are held in memory, else 0.
+    """
+
+    n_distinct: int
+    n_effective: float
+    n_features: int
+    n_context: int = 0
+    n_streamed: int = 0
+
+    @property
+    def n_columns(self) -> int:
+        """Columns of the samples and of the context."""
+        return self.n_features + self.n_context
+
+    @property
+    def abundance(self) -> float:
+        """From 0 for up to 50 samples per column to 1 for 500 and more, on a log scale."""
+        return min(1.0, max(0.0, math.log10(10 * self.n_effective / self.n_columns / 500)))
 
 
 @dataclass(frozen=True)
 class FitConfig:
-    """All settings of one fit, resolved."""
+    """All settings of one fit, resolved.
+
+    `marginals` are the candidates to select from; `n_folds` is None if no samples are held out.
+    """
 
     flow: FlowSpec
     base: str
-    marginals: tuple[str, ...]  # to choose from
+    marginals: tuple[str, ...]
     n_members: int
-    n_folds: int | None  # None: no rows are left out
+    n_folds: int | None
     safety_net: bool
     training: TrainingConfig
-    context: str | None = None  # "numbers" or "classes"
-    robust: bool = False  # smooth, and not to be bent by groups of outliers
+    task: Task = Task()
     compile: bool = False
 
-    def __str__(self) -> str:
-        return ", ".join(f"{f.name}: {getattr(self, f.name)}" for f in fields(self))
+    @property
+    def identity(self) -> str:
+        """Text that is the same for equal configurations, in any process."""
+        return ", ".join(f"{field.name}: {getattr(self, field.name)}" for field in fields(self))
 
     @property
     def scores_held_out(self) -> bool:
-        """Whether parts are scored on rows that they have not seen."""
-        return self.safety_net or (self.robust and self.n_folds is not None)
+        """Whether components are scored on held-out samples."""
+        return self.safety_net or (self.task.robust and self.n_folds is not None)
 
     @property
-    def mixtures(self) -> bool:
-        """Whether the safety net has Gaussian mixtures and kernels."""
-        return self.safety_net and self.context is None and not self.robust
+    def has_mixtures(self) -> bool:
+        """Whether the safety net includes Gaussian mixtures and kernels."""
+        return self.safety_net and self.task == Task()
 
 
-def resolve_config(
-    params: dict,
-    n_distinct: int,
-    n_rows: float,
-    n_features: int,
-    n_context: int = 0,
-    context: str | None = None,
-    robust: bool = False,
-    n_streamed: int = 0,
-) -> FitConfig:
-    """The recipe for an estimator's parameters.
+def resolve_config(parameters: Parameters, size: DataSize, task: Task | None = None) -> FitConfig:
+    """The configuration for an estimator's parameters.
 
     Parameters
     ----------
-    params : dict
-        The estimator's parameters, validated.
-    n_distinct : int
-        Number of distinct rows.
-    n_rows : float
-        Their effective number.
-    n_features : int
-        Number of columns.
-    n_context : int, default=0
-        Number of columns of the context.
-    context : {"numbers", "classes"}, optional
-        What the context is.
-    robust : bool, default=False
-        Whether the density is to look for outliers among its own rows.
-    n_streamed : int, default=0
-        Number of rows that an epoch reads, where it reads more than are held.
+    parameters : Parameters
+        An estimator.
+    size : DataSize
+    task : Task, optional
+        By default a density, neither conditional nor robust.
 
     Returns
     -------
     FitConfig
     """
-
-    def choose(name: str, automatic: Any) -> Any:
-        return automatic if isinstance(params[name], str) else params[name]
-
-    fast = params["effort"] == "fast"
-    width_of_row = n_features + n_context
-    plenty = min(1.0, max(0.0, math.log10(10 * n_rows / width_of_row / 500)))
-    family = family_of(params["flow"])
-    training = family.training
-    rate = family.learning_rate
-    least = 2.0 if context else 1.0
-    rate *= least * (5 / least) ** min(1, 1.5 * plenty)
-    smooth = _ROBUST_NOISE * n_rows ** (-1 / (n_features + 4))
-    haste = _haste(params, family, n_rows, width_of_row)
-    rate = min(haste * rate, max(rate, _MAX_RATE))
-    width = 64 if n_rows < _MANY_ROWS else 128
-    hidden = choose("hidden_layer_sizes", (width, width))
-    layer_config = LayerConfig(
-        n_features,
-        n_context,
-        hidden_layer_sizes=tuple(int(size) for size in np.atleast_1d(hidden)),
-        n_bins=params["n_bins"],
-        activation=params["activation"],
-        dropout=choose("dropout", (0.15 if context else 0.3) * (1 - plenty)),
-    )
-    n_transforms = choose("n_transforms", _n_transforms(family, n_rows, n_features))
-    n_members = choose("n_estimators", _n_members(fast, n_rows))
-    n_folds = _n_folds(params, n_members, n_distinct, n_rows)
-    batch_size = choose("batch_size", 256 if n_rows < 10_000 else 512)
-    train_size = n_distinct if n_folds is None else n_distinct - n_distinct // n_folds
-    check_every = training.check_every or (10 if n_rows < 1000 else 25)
-    epoch = n_streamed // batch_size or math.ceil(train_size / batch_size)
-    if isinstance(params["max_iter"], str):
-        n_steps = 400 if fast else 800 if n_rows < 10_000 else 1500
-        n_steps = min(n_steps, _ROBUST_STEPS) if robust else n_steps
-        n_steps = round(n_steps * training.length / haste)
-        n_steps = max(n_steps, epoch) if n_streamed else n_steps
-    else:
-        n_steps = params["max_iter"] * epoch
-    if n_streamed:  # long training, whose patience is as long
-        check_every = max(check_every, n_steps // _CHECKS)
+    task = task or Task()
+    family = family_of(parameters.flow)
+    n_members = _or_auto(parameters.n_estimators, _n_members(parameters, size))
+    n_folds = _n_folds(parameters, n_members, size)
     return FitConfig(
-        flow=FlowSpec(params["flow"], n_transforms, layer_config),
-        base=family.base if params["base"] == "auto" else params["base"],
-        marginals=_marginals(params["marginals"], robust),
+        flow=_flow_spec(parameters, family, size, task),
+        base=family.base if parameters.base == "auto" else parameters.base,
+        marginals=_marginals(parameters, task),
         n_members=n_members,
         n_folds=n_folds,
-        safety_net=params["safety_net"] and n_folds is not None,
-        training=TrainingConfig(
-            n_steps=n_steps,
-            batch_size=batch_size,
-            learning_rate=choose("learning_rate_init", rate),
-            alpha=params["alpha"],
-            noise=choose("noise", smooth if robust else 0.3 * (1 - plenty)),
-            check_every=check_every,
-            patience=params["n_iter_no_change"],
-            tol=params["tol"],
-            ema_decay=training.ema_decay,
-            max_held_out=training.max_held_out or _CHECKED_ROWS,
-        ),
-        context=context,
-        robust=robust,
-        compile=params["compile"],
+        safety_net=parameters.safety_net and n_folds is not None,
+        training=_training_config(parameters, family, n_folds, size, task),
+        task=task,
+        compile=parameters.compile,
     )
 
 
-def _haste(params: dict, family: Family, n_rows: float, width: int) -> float:
-    """By how much a regression on few rows learns faster, for as many times fewer steps."""
-    left_to_us = isinstance(params["max_iter"], str) and isinstance(
-        params["learning_rate_init"], str
-    )
-    if family.training.length <= 1 or not left_to_us:
-        return 1.0
-    return max(1.0, min(_MAX_HASTE, _MANY_ROWS / n_rows, n_rows / width / _ROWS_A_COLUMN))
+def _or_auto(value: T | Literal["auto"], automatic: T) -> T:
+    return automatic if isinstance(value, str) else value
 
 
-def _marginals(name: str | None, robust: bool) -> tuple[str, ...]:
-    if name == "auto" and not robust:
+def _n_members(parameters: Parameters, size: DataSize) -> int:
+    if parameters.effort == "fast" or size.n_effective >= 10_000:
+        return 1
+    return 3 if size.n_effective >= _MANY_ROWS else 5
+
+
+def _n_folds(parameters: Parameters, n_members: int, size: DataSize) -> int | None:
+    """Number of folds, of which each member holds out one."""
+    if not parameters.early_stopping or size.n_distinct < 2:
+        return None
+    if n_members > 1:
+        wanted = max(n_members, 5 if size.n_effective < _MANY_ROWS else 10)
+        return min(wanted, size.n_distinct)
+    wanted = round(1 / parameters.validation_fraction)
+    return max(2, min(wanted, size.n_distinct // _MIN_HELD_OUT))
+
+
+def _marginals(parameters: Parameters, task: Task) -> tuple[str, ...]:
+    if parameters.marginals == "auto" and not task.robust:
         return ("standardize", "yeo-johnson", "kernel")
-    return ("yeo-johnson",) if name == "yeo-johnson" else ("standardize",)
+    return ("yeo-johnson",) if parameters.marginals == "yeo-johnson" else ("standardize",)
 
 
-def _n_transforms(family: Family, n_rows: float, n_features: int) -> int:
-    few_will_do = n_features > _WIDE or n_rows < _FEW_ROWS
-    if few_will_do and family.min_transforms is not None:
+def _flow_spec(parameters: Parameters, family: Family, size: DataSize, task: Task) -> FlowSpec:
+    width = 64 if size.n_effective < _MANY_ROWS else 128
+    hidden = parameters.hidden_layer_sizes
+    if isinstance(hidden, str):
+        hidden = (width, width)
+    dropout = (0.15 if task.context else 0.3) * (1 - size.abundance)
+    layers = LayerConfig(
+        size.n_features,
+        size.n_context,
+        hidden_layer_sizes=tuple(int(units) for units in np.atleast_1d(hidden)),
+        n_bins=parameters.n_bins,
+        activation=parameters.activation,
+        dropout=_or_auto(parameters.dropout, dropout),
+    )
+    n_transforms = _or_auto(parameters.n_transforms, _n_transforms(family, size))
+    return FlowSpec(parameters.flow, n_transforms, layers)
+
+
+def _n_transforms(family: Family, size: DataSize) -> int:
+    few_suffice = size.n_features > _WIDE or size.n_effective < _FEW_ROWS
+    if few_suffice and family.min_transforms is not None:
         return family.min_transforms
     return family.n_transforms
 
 
-def _n_members(fast: bool, n_rows: float) -> int:
-    if fast or n_rows >= 10_000:
-        return 1
-    return 3 if n_rows >= _MANY_ROWS else 5
+def _training_config(
+    parameters: Parameters, family: Family, n_folds: int | None, size: DataSize, task: Task
+) -> TrainingConfig:
+    speed_up = _speed_up(parameters, family, size)
+    batch_size = _or_auto(parameters.batch_size, 256 if size.n_effective < 10_000 else 512)
+    n_steps = _n_steps(parameters, family, speed_up, _epoch(n_folds, batch_size, size), size, task)
+    check_every = family.training.check_every or (10 if size.n_effective < 1000 else 25)
+    if size.n_streamed:  # patience grows with the length of training
+        check_every = max(check_every, n_steps // _CHECKS)
+    return TrainingConfig(
+        n_steps=n_steps,
+        batch_size=batch_size,
+        learning_rate=_or_auto(
+            parameters.learning_rate_init, _learning_rate(family, speed_up, size, task)
+        ),
+        alpha=parameters.alpha,
+        noise=_or_auto(parameters.noise, _noise(size, task)),
+        check_every=check_every,
+        patience=parameters.n_iter_no_change,
+        tol=parameters.tol,
+        ema_decay=family.training.ema_decay,
+        max_held_out=family.training.max_held_out or _CHECKED_ROWS,
+    )
 
 
-def _n_folds(params: dict, n_members: int, n_distinct: int, n_rows: float) -> int | None:
-    """How many folds the rows are dealt into; each member leaves one of them out."""
-    asked_for = params["early_stopping"] == "auto" or params["early_stopping"]
-    if not asked_for or n_distinct < 2:
-        return None
-    if n_members > 1:
-        return min(max(n_members, 5 if n_rows < _MANY_ROWS else 10), n_distinct)
-    return max(2, min(round(1 / params["validation_fraction"]), n_distinct // _MIN_LEFT_OUT))
+def _speed_up(parameters: Parameters, family: Family, size: DataSize) -> float:
+    """By how much a regression on few samples learns faster, in as many times fewer steps."""
+    automatic = parameters.max_iter == "auto" and parameters.learning_rate_init == "auto"
+    if family.training.length <= 1 or not automatic:
+        return 1.0
+    by_rows = _MANY_ROWS / size.n_effective
+    by_columns = size.n_effective / size.n_columns / _ROWS_PER_COLUMN
+    return max(1.0, min(_MAX_SPEED_UP, by_rows, by_columns))
+
+
+def _epoch(n_folds: int | None, batch_size: int, size: DataSize) -> int:
+    """Steps in an epoch."""
+    n_held_out = 0 if n_folds is None else size.n_distinct // n_folds
+    in_memory = math.ceil((size.n_distinct - n_held_out) / batch_size)
+    return size.n_streamed // batch_size or in_memory
+
+
+def _n_steps(
+    parameters: Parameters,
+    family: Family,
+    speed_up: float,
+    epoch: int,
+    size: DataSize,
+    task: Task,
+) -> int:
+    if not isinstance(parameters.max_iter, str):
+        return parameters.max_iter * epoch
+    n_steps = 400 if parameters.effort == "fast" else 800 if size.n_effective < 10_000 else 1500
+    if task.robust:
+        n_steps = min(n_steps, _ROBUST_STEPS)
+    n_steps = round(n_steps * family.training.length / speed_up)
+    return max(n_steps, epoch) if size.n_streamed else n_steps
+
+
+def _learning_rate(family: Family, speed_up: float, size: DataSize, task: Task) -> float:
+    """The more samples per column, the faster: up to five times the family's rate."""
+    minimum = 2.0 if task.context else 1.0
+    rate = family.learning_rate
+    rate *= minimum * (5 / minimum) ** min(1, 1.5 * size.abundance)
+    return min(speed_up * rate, max(rate, _MAX_RATE))
+
+
+def _noise(size: DataSize, task: Task) -> float:
+    """Standard deviation of the noise added in training, in whitened units."""
+    if task.robust:
+        return _ROBUST_NOISE * size.n_effective ** (-1 / (size.n_features + 4))
+    return 0.3 * (1 - size.abundance)

@@ -1,41 +1,42 @@
-"""From a weighted set of rows to a fitted density."""
+"""The road from a weighted data set to a fitted density."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Generator
 
 from skflow.data.weighted_rows import deal_folds
-from skflow.fitting.components import (
-    Component,
-    HeldOutScores,
-    SelectedModels,
-    choose,
-    choose_context_transform,
-    component_weights,
-    untrained_components,
-)
+from skflow.fitting.components import Component, untrained_components
 from skflow.fitting.defaults import FitConfig
-from skflow.fitting.ensemble import EnsembleTrainer, History, Monitor, WarmStart, new_ensemble
+from skflow.fitting.ensemble import EnsembleMember, EnsembleTrainer, new_ensemble
+from skflow.fitting.fit_context import FitContext
+from skflow.fitting.history import History
+from skflow.fitting.model_selection import (
+    SelectedModels,
+    select_context_transform,
+    select_models,
+)
+from skflow.fitting.stacking import HeldOutScores, stack
 from skflow.fitting.streaming import StreamedDataset
+from skflow.fitting.warm_start import WarmStart
 from skflow.flows.bijections import Bijection, Chain, Standardize
 from skflow.flows.distributions.constrained import ConstrainedDensity
 from skflow.flows.distributions.flow import Flow
 from skflow.flows.distributions.mixture import Mixture
 from skflow.flows.spec import DensitySpec, bijection_names
 from skflow.preprocessing.dataset import Split, WeightedDataset
-from skflow.preprocessing.supports import DequantizedRows
+from skflow.preprocessing.dequantization import SupportTransform
 from skflow.runtime.device import scoring_dtype
-from skflow.runtime.processes import SINGLE_PROCESS, ProcessGroup
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """A density, what it takes to rebuild it, the weights of its parts, and its history.
+    """A fitted density, its specification, the weights of its components, and its history.
 
-    `held_out_scores` has scores and weights of rows under what was fitted without them.
+    `held_out_scores` are log-likelihoods (n,) of samples under components fitted without
+    them, and the weights (n,) of these samples.
     """
 
     density: Flow | ConstrainedDensity
@@ -44,10 +45,30 @@ class FitResult:
     history: History
     held_out_scores: tuple[np.ndarray, np.ndarray] | None = None
 
+    @property
+    def held_out_score(self) -> float | None:
+        """Mean log-likelihood of held-out samples, in nats per sample."""
+        if self.held_out_scores is None:
+            return None
+        scores, weights = self.held_out_scores
+        return float(np.average(scores, weights=weights))
+
+
+@dataclass(frozen=True)
+class Transforms:
+    """Bijections that samples and context go through, in front of all components."""
+
+    x: Chain
+    context: Chain
+
 
 @dataclass(frozen=True)
 class FitPlan:
-    """What is settled before training: `untrained` has what needs none, fitted to each split."""
+    """What is settled before training.
+
+    `untrained` are the components without training, fitted to the training samples of each
+    split; `seed` is that of training.
+    """
 
     selected: SelectedModels
     splits: list[Split]
@@ -55,177 +76,64 @@ class FitPlan:
     seed: int
 
 
+@dataclass(frozen=True)
+class StackedComponents:
+    """The components of the mixture by kind, and the weight of each kind."""
+
+    components: dict[str, list[Component]]
+    weights: dict[str, float]
+    held_out_scores: tuple[np.ndarray, np.ndarray] | None = None
+
+
 def fit_density(
-    rows: DequantizedRows,
+    data: WeightedDataset,
     config: FitConfig,
-    seed: int,
-    device: torch.device,
-    monitor: Monitor | None = None,
+    fit: FitContext,
+    supports: SupportTransform | None = None,
     warm_start: WarmStart | None = None,
-    processes: ProcessGroup = SINGLE_PROCESS,
     streamed: StreamedDataset | None = None,
 ) -> FitResult:
-    """Fit the members, and the safety net under them.
+    """Fit an ensemble of flows, and the simpler densities that it is mixed with.
 
     Parameters
     ----------
-    rows : DequantizedRows
-        A merged set of rows in the user's units, made real numbers; weights with mean 1.
-    recipe : FitConfig
+    data : WeightedDataset
+        Distinct samples in the user's units, dequantized.
+    config : FitConfig
         All settings.
-    seed : int
-        Fixes every random number.
-    device : torch.device
-        Where training runs.
-    supervision : Supervision, optional
-        Who looks on while members are trained, and when they are to stop.
-    earlier : Earlier, optional
-        A fit to go on from.
-    team : Team, default=SINGLE_PROCESS
-        Processes that fit together, and have the same rows.
-    long : StreamedDataset, optional
-        Where training goes over more rows than these.
+    fit : FitContext
+        Seed, device, processes and monitor. All processes have the same data.
+    supports : SupportTransform, optional
+        How the data were dequantized.
+    warm_start : WarmStart, optional
+        An earlier fit to continue from.
+    streamed : StreamedDataset, optional
+        The table to train on, if that is more than `data`.
 
     Returns
     -------
     FitResult
     """
-    with torch.inference_mode(False), torch.enable_grad():  # whatever the caller is in
-        return _fit(
-            rows, config, seed, device, monitor or Monitor(), warm_start, processes, streamed
+    supports = supports or SupportTransform()
+    with torch.inference_mode(False), torch.enable_grad():  # whatever the caller's mode is
+        rng = np.random.default_rng(fit.seed)  # the first process makes all random choices
+        transforms, data = _standardize(data, supports, config, fit, rng, warm_start, streamed)
+        plan = fit.processes.broadcast(lambda: _plan(data, config, rng))
+        trainer = _trainer(data, plan, config, fit, transforms, warm_start, streamed)
+        history = trainer.run(fit.monitor)
+        stacked = fit.processes.broadcast(lambda: _stack(trainer.components(), plan, data, config))
+        density, spec = _assemble(stacked, transforms, supports, config)
+        return FitResult(
+            density.to(fit.device, scoring_dtype(fit.device)),
+            spec,
+            stacked.weights,
+            fit.processes.broadcast(lambda: history),
+            stacked.held_out_scores,
         )
-
-
-def _fit(
-    rows: DequantizedRows,
-    config: FitConfig,
-    seed: int,
-    device: torch.device,
-    monitor: Monitor,
-    warm_start: WarmStart | None,
-    processes: ProcessGroup,
-    streamed: StreamedDataset | None,
-) -> FitResult:
-    rng = np.random.default_rng(seed)  # of the first process: it makes all choices
-    x, w = torch.from_numpy(rows.rows), torch.from_numpy(rows.weights)
-    of_all = (
-        None if streamed is None else streamed.input_transform(processes)
-    )  # checks all rows, too
-
-    def choose_units() -> Chain:
-        if warm_start is not None:
-            return warm_start.input_transform()
-        return _fit_units(rows.bijections, x, w) if of_all is None else of_all
-
-    input_transform = processes.broadcast(choose_units)
-    x, log_det = input_transform(x)
-    context = None if rows.context is None else torch.from_numpy(rows.context)
-    cells = None if rows.cells is None else input_transform(rows.cells)[0]
-    table = WeightedDataset(x, w, context, log_det, cells)
-    context_transform = processes.broadcast(
-        lambda: (
-            choose_context_transform(table, config, rng)
-            if warm_start is None
-            else warm_start.context_transform()
-        )
-    )
-    table = table.through(context_transform)
-    plan = processes.broadcast(lambda: _plan(table, config, rng))
-    generator = Generator().manual_seed(plan.seed)
-    if warm_start is None:
-        starts = [untrained["start"] for untrained in plan.untrained]
-        members = new_ensemble(starts, plan.selected, config, generator)
-    else:
-        members = warm_start.members(config.flow, len(plan.splits))
-    training = EnsembleTrainer(members, plan.splits, table, config, generator, device, processes)
-    if streamed is not None:
-        fixed = [member.fixed for member in members]
-        training.go_over(streamed.stream(input_transform, fixed, plan.splits, device, processes))
-    history = training.run(monitor)
-    components, shares, held_out_scores = processes.broadcast(
-        lambda: _weighed(training.components(), plan, table, config)
-    )
-    continuous, spec = _assemble(components, shares, input_transform, context_transform, config)
-    density = rows.settle(continuous)
-    spec = replace(spec, constrained=density is not continuous)
-    density = density.to(device, scoring_dtype(device))
-    return FitResult(density, spec, shares, processes.broadcast(lambda: history), held_out_scores)
-
-
-def _plan(table: WeightedDataset, config: FitConfig, rng: np.random.Generator) -> FitPlan:
-    selected = choose(table, config, rng)
-    splits = deal_splits(len(table.x), config, rng)
-    untrained = [
-        untrained_components(table.take(split.seen), selected, config) for split in splits
-    ]
-    return FitPlan(selected, splits, untrained, int(rng.integers(2**31)))
-
-
-def _weighed(
-    flows: list[Component], plan: FitPlan, table: WeightedDataset, config: FitConfig
-) -> tuple[dict[str, list[Component]], dict[str, float], tuple[np.ndarray, np.ndarray] | None]:
-    """All pieces by kind, the kinds' shares, and how left-out rows score under them."""
-    components, shares, held_out_scores = {"flow": flows}, {"flow": 1.0}, None
-    if config.scores_held_out:
-        scored = HeldOutScores.of(flows, plan.untrained, plan.splits, table)
-        if config.safety_net:
-            shares = component_weights(scored)
-            components |= _net(plan.untrained, table, plan.selected, config)
-        held_out_scores = scored.blended(shares), scored.weights
-    return components, shares, held_out_scores
-
-
-def _assemble(
-    components: dict[str, list[Component]],
-    shares: dict[str, float],
-    input_transform: Chain,
-    context_transform: Chain,
-    config: FitConfig,
-) -> tuple[Flow, DensitySpec]:
-    """The mixture of all pieces, each kind by its share, behind the links to the user's units."""
-    weighted = [
-        (c, shares[name] / len(components[name])) for name in shares for c in components[name]
-    ]
-    mixture = Mixture(
-        [c.flow for c, _ in weighted],
-        torch.tensor([share for _, share in weighted], dtype=torch.float64),
-    )
-    density = Flow(input_transform, mixture, context_transform).eval().requires_grad_(False)
-    records = tuple(c.spec for c, _ in weighted)
-    spec = DensitySpec(
-        config.flow,
-        bijection_names(input_transform.bijections),
-        records,
-        bijection_names(context_transform.bijections),
-    )
-    return density, spec
-
-
-def _fit_units(bijections: Sequence[Bijection], x: Tensor, w: Tensor) -> Chain:
-    """What all parts share: links to columns without bounds, which are then standardised."""
-    images, _ = Chain(bijections)(x)
-    return Chain([*bijections, Standardize.fit(images, w)])
-
-
-def _net(
-    untrained: list[dict[str, Component]],
-    table: WeightedDataset,
-    selected: SelectedModels,
-    config: FitConfig,
-) -> dict[str, list[Component]]:
-    """The simpler densities, fitted to all rows, but for the Gaussian mixtures.
-
-    EM for a mixture ends anywhere: those that earned their weight are kept, not another one.
-    """
-    stable = untrained_components(table, replace(selected, mixture=None), config)
-    net = {name: [component] for name, component in stable.items()}
-    if selected.mixture is not None:
-        net["gaussians"] = [untrained["gaussians"] for untrained in untrained]
-    return net
 
 
 def deal_splits(n: int, config: FitConfig, rng: np.random.Generator) -> list[Split]:
-    """One split a member: it leaves out one of the folds, or none."""
+    """One split for each member, which holds out one of the folds, or nothing."""
     if config.n_folds is None:
         return [Split(np.arange(n), np.arange(0))] * config.n_members
     folds = deal_folds(n, config.n_folds, rng)
@@ -233,3 +141,131 @@ def deal_splits(n: int, config: FitConfig, rng: np.random.Generator) -> list[Spl
         Split(np.flatnonzero(folds != k), rng.permutation(np.flatnonzero(folds == k)))
         for k in range(min(config.n_members, config.n_folds))
     ]
+
+
+def _standardize(
+    data: WeightedDataset,
+    supports: SupportTransform,
+    config: FitConfig,
+    fit: FitContext,
+    rng: np.random.Generator,
+    warm_start: WarmStart | None,
+    streamed: StreamedDataset | None,
+) -> tuple[Transforms, WeightedDataset]:
+    """Fit the transforms of samples and context, and apply them."""
+    of_all = None if streamed is None else streamed.input_transform(fit.processes)
+
+    def input_transform() -> Chain:
+        if warm_start is not None:
+            return warm_start.input_transform()
+        return _fit_input_transform(supports.bijections, data) if of_all is None else of_all
+
+    x = fit.processes.broadcast(input_transform)
+    data = data.transform(x)
+
+    def context_transform() -> Chain:
+        if warm_start is not None:
+            return warm_start.context_transform()
+        return select_context_transform(data, config, rng)
+
+    context = fit.processes.broadcast(context_transform)
+    return Transforms(x, context), data.transform_context(context)
+
+
+def _fit_input_transform(bijections: Sequence[Bijection], data: WeightedDataset) -> Chain:
+    """Bijections to columns without bounds, which are then standardised."""
+    images, _ = Chain(bijections)(data.x)
+    return Chain([*bijections, Standardize.fit(images, data.weights)])
+
+
+def _plan(data: WeightedDataset, config: FitConfig, rng: np.random.Generator) -> FitPlan:
+    selected = select_models(data, config, rng)
+    splits = deal_splits(len(data), config, rng)
+    untrained = [untrained_components(data.take(s.train), selected, config) for s in splits]
+    return FitPlan(selected, splits, untrained, int(rng.integers(2**31)))
+
+
+def _trainer(
+    data: WeightedDataset,
+    plan: FitPlan,
+    config: FitConfig,
+    fit: FitContext,
+    transforms: Transforms,
+    warm_start: WarmStart | None,
+    streamed: StreamedDataset | None,
+) -> EnsembleTrainer:
+    """The ensemble, ready to be trained on the data or on a stream."""
+    generator = Generator().manual_seed(plan.seed)
+    members = _members(plan, config, generator, warm_start)
+    trainer = EnsembleTrainer(members, plan.splits, data, config, generator, fit)
+    if streamed is not None:
+        chains = [member.transform for member in members]
+        trainer.train_on(streamed.stream(transforms.x, chains, plan.splits, fit))
+    return trainer
+
+
+def _members(
+    plan: FitPlan, config: FitConfig, generator: Generator, warm_start: WarmStart | None
+) -> list[EnsembleMember]:
+    if warm_start is not None:
+        return warm_start.members(config.flow, len(plan.splits))
+    initial_fits = [components["start"] for components in plan.untrained]
+    return new_ensemble(initial_fits, plan.selected.initial_fit.shape.df, config, generator)
+
+
+def _stack(
+    flows: list[Component], plan: FitPlan, data: WeightedDataset, config: FitConfig
+) -> StackedComponents:
+    """Weigh the trained flows against the components without training."""
+    components, weights = {"flow": flows}, {"flow": 1.0}
+    if not config.scores_held_out:
+        return StackedComponents(components, weights)
+    held_out = HeldOutScores.of(flows, plan.untrained, plan.splits, data)
+    if config.safety_net:
+        weights = stack(held_out)
+        components |= _safety_net(plan, data, config)
+    return StackedComponents(components, weights, (held_out.mixed(weights), held_out.weights))
+
+
+def _safety_net(
+    plan: FitPlan, data: WeightedDataset, config: FitConfig
+) -> dict[str, list[Component]]:
+    """The components without training, fitted to all samples except for Gaussian mixtures.
+
+    EM for a mixture may end in any local optimum: the mixtures that earned their weight are
+    kept, one for each split.
+    """
+    without_mixture = replace(plan.selected, mixture=None)
+    on_all = untrained_components(data, without_mixture, config)
+    net = {name: [component] for name, component in on_all.items()}
+    if plan.selected.mixture is not None:
+        net["gaussians"] = [components["gaussians"] for components in plan.untrained]
+    return net
+
+
+def _assemble(
+    stacked: StackedComponents,
+    transforms: Transforms,
+    supports: SupportTransform,
+    config: FitConfig,
+) -> tuple[Flow | ConstrainedDensity, DensitySpec]:
+    """The mixture of all components, in the user's units."""
+    weighted = [
+        (component, weight / len(stacked.components[name]))
+        for name, weight in stacked.weights.items()
+        for component in stacked.components[name]
+    ]
+    mixture = Mixture(
+        [component.flow for component, _ in weighted],
+        torch.tensor([weight for _, weight in weighted], dtype=torch.float64),
+    )
+    flow = Flow(transforms.x, mixture, transforms.context).eval().requires_grad_(False)
+    density = supports.constrain(flow)
+    spec = DensitySpec(
+        config.flow,
+        bijection_names(transforms.x.bijections),
+        tuple(component.spec for component, _ in weighted),
+        bijection_names(transforms.context.bijections),
+        constrained=density is not flow,
+    )
+    return density, spec

@@ -1,7 +1,7 @@
-"""What members start at behind the marginal links: a t, round everything or round a prediction.
+"""Initial fits, at which training starts: a Student t, marginally or given the context.
 
-Whatever has to be chosen is chosen by the log-likelihood of left-out rows; `fit` is then
-repeated for every split.
+Hyperparameters are selected once, by the likelihood of held-out folds; ``fit`` is then
+repeated on the training samples of every split.
 """
 
 from abc import ABC, abstractmethod
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skflow.fitting.defaults import ContextKind
 from skflow.fitting.student_t import (
     DEGREES_OF_FREEDOM,
     StudentTShape,
@@ -24,152 +25,164 @@ from skflow.flows.bijections import Bijection, Chain, ClassWhiten, Regress, Whit
 from skflow.flows.distributions.flow import Flow
 from skflow.flows.spec import make_base
 from skflow.preprocessing.dataset import WeightedDataset
+from skflow.preprocessing.marginals import Marginals
 
-_PENALTIES = np.logspace(-6, 1, 15)  # of a ridge regression, a row
-_POOLING = (0.0, 0.3, 1.0, 3.0, 10.0, 100.0, 1e4)  # rows of all classes added to each, a column
-_NO_CHOICE = StudentTShape(DEGREES_OF_FREEDOM[-1], 1.0)
+_PENALTIES = np.logspace(-6, 1, 15)  # of a ridge regression, per sample
+_POOLING = (0.0, 0.3, 1.0, 3.0, 10.0, 100.0, 1e4)  # pseudo-samples per column, see below
+_DEFAULT_SHAPE = StudentTShape(DEGREES_OF_FREEDOM[-1], 1.0)
 
 
 @dataclass(frozen=True)
 class InitialFit(ABC):
-    """Chosen, and ready to be fitted to any rows; `table.x` has gone through the marginals.
+    """An initial fit whose hyperparameters are selected, ready to be fitted to any samples.
 
-    `shape` has degrees of freedom and shrinkage, and the score that they were chosen for.
+    It models columns that have gone through the marginal transforms. `shape` has the degrees
+    of freedom and the shrinkage of its Student t, and their held-out log-likelihood.
     """
 
-    shape: StudentTShape = _NO_CHOICE
+    shape: StudentTShape = _DEFAULT_SHAPE
 
     @classmethod
     @abstractmethod
-    def choose(
-        cls, table: WeightedDataset, folds: np.ndarray, df: Sequence[float]
-    ) -> "InitialFit":
-        """What makes left-out folds most likely."""
+    def select(cls, data: WeightedDataset, folds: np.ndarray, df: Sequence[float]) -> "InitialFit":
+        """The hyperparameters of maximum held-out likelihood; `folds` (n,) numbers the folds."""
 
     @abstractmethod
-    def fit(self, table: WeightedDataset) -> list[Bijection]:
-        """Links that leave a standard t behind them."""
+    def fit(self, data: WeightedDataset) -> list[Bijection]:
+        """Bijections whose image is about a standard Student t."""
 
-    def merit(self, log_det: float) -> float:
-        """What marginals are chosen for, given their mean log-determinant."""
+    def criterion(self, log_det: float) -> float:
+        """What marginal transforms are selected by, given their mean log-determinant."""
         return self.shape.score + log_det
 
 
 @dataclass(frozen=True)
 class StudentTInitialFit(InitialFit):
-    """One t for all rows."""
+    """One multivariate Student t."""
 
     @classmethod
-    def choose(
-        cls, table: WeightedDataset, folds: np.ndarray, df: Sequence[float]
+    def select(
+        cls, data: WeightedDataset, folds: np.ndarray, df: Sequence[float]
     ) -> "StudentTInitialFit":
-        return cls(choose_student_t(table.x.numpy(), table.w.numpy(), folds, df))
+        return cls(choose_student_t(data.x.numpy(), data.weights.numpy(), folds, df))
 
-    def fit(self, table: WeightedDataset) -> list[Bijection]:
-        loc, factor = fit_student_t(table.x.numpy(), table.w.numpy(), self.shape)
+    def fit(self, data: WeightedDataset) -> list[Bijection]:
+        loc, factor = fit_student_t(data.x.numpy(), data.weights.numpy(), self.shape)
         return [Whiten(torch.from_numpy(loc), torch.from_numpy(factor))]
 
 
 @dataclass(frozen=True)
 class RidgeInitialFit(InitialFit):
-    """A t round a linear prediction from the context, by ridge regression."""
+    """A ridge regression on the context, with Student t residuals."""
 
     @classmethod
-    def choose(
-        cls, table: WeightedDataset, folds: np.ndarray, df: Sequence[float]
+    def select(
+        cls, data: WeightedDataset, folds: np.ndarray, df: Sequence[float]
     ) -> "RidgeInitialFit":
-        rest = torch.empty_like(table.x)
+        residuals = torch.empty_like(data.x)
         for k in np.unique(folds):
-            seen, held_out = torch.from_numpy(folds != k), torch.from_numpy(folds == k)
-            rest[held_out] = _regress(table.take(seen))(
-                table.x[held_out], table.context[held_out]
+            train, held_out = torch.from_numpy(folds != k), torch.from_numpy(folds == k)
+            residuals[held_out] = _ridge(data.take(train))(
+                data.x[held_out], data.known_context[held_out]
             )[0]
-        return cls(choose_student_t(rest.numpy(), table.w.numpy(), folds, df))
+        return cls(choose_student_t(residuals.numpy(), data.weights.numpy(), folds, df))
 
-    def fit(self, table: WeightedDataset) -> list[Bijection]:
-        regress = _regress(table)
-        rest, _ = regress(table.x, table.c)
-        return [regress, *StudentTInitialFit(self.shape).fit(WeightedDataset(rest, table.w))]
+    def fit(self, data: WeightedDataset) -> list[Bijection]:
+        regression = _ridge(data)
+        residuals, _ = regression(data.x, data.context)
+        student_t = StudentTInitialFit(self.shape)
+        return [regression, *student_t.fit(WeightedDataset(residuals, data.weights))]
 
 
 @dataclass(frozen=True)
 class DiscriminantInitialFit(InitialFit):
-    """A t for each class, its scatter drawn towards that of all classes (Friedman 1989).
+    """A Student t for each class: regularized discriminant analysis (Friedman 1989).
 
-    `pooling` rows a column of the pooled scatter are added to the rows of each class. The
-    context is one-hot. Pooling and marginals are chosen for `posterior`, the mean log p(y | x) of
-    left-out rows: where columns have ties, the likeliest ones make spikes, which do not tell
-    classes apart.
+    The context is one-hot. The scatter of each class is regularized by `pooling` · d samples
+    of the pooled scatter. Pooling and marginal transforms are selected by `posterior`, the mean
+    held-out log p(y | x), not by the likelihood: where columns have ties, the most likely
+    transforms make spikes, which do not separate the classes.
     """
 
     pooling: float = _POOLING[-1]
     posterior: float = -np.inf
 
     @classmethod
-    def choose(
-        cls, table: WeightedDataset, folds: np.ndarray, df: Sequence[float]
+    def select(
+        cls, data: WeightedDataset, folds: np.ndarray, df: Sequence[float]
     ) -> "DiscriminantInitialFit":
-        components = [
-            (table.take(np.flatnonzero(folds != k)), table.take(np.flatnonzero(folds == k)))
+        pairs = [
+            (data.take(np.flatnonzero(folds != k)), data.take(np.flatnonzero(folds == k)))
             for k in np.unique(folds)
         ]
-        rest = torch.empty_like(table.x)
-        for k, (seen, held_out) in zip(np.unique(folds), components, strict=True):
-            loc = _class_moments(seen, _NO_CHOICE)[0]
-            rest[torch.from_numpy(folds == k)] = held_out.x - loc[held_out.context.argmax(1)]
-        shape = choose_student_t(rest.numpy(), table.w.numpy(), folds, df)
-        starts = [cls(shape, pooling)._scored(components) for pooling in _POOLING]
-        return max(starts, key=lambda start: start.posterior)
+        residuals = torch.empty_like(data.x)
+        for k, (train, held_out) in zip(np.unique(folds), pairs, strict=True):
+            loc = _class_moments(train, _DEFAULT_SHAPE)[0]
+            label = held_out.known_context.argmax(1)
+            residuals[torch.from_numpy(folds == k)] = held_out.x - loc[label]
+        shape = choose_student_t(residuals.numpy(), data.weights.numpy(), folds, df)
+        candidates = [cls(shape, pooling)._scored(pairs) for pooling in _POOLING]
+        return max(candidates, key=lambda candidate: candidate.posterior)
 
     def _scored(
-        self, components: list[tuple[WeightedDataset, WeightedDataset]]
+        self, pairs: list[tuple[WeightedDataset, WeightedDataset]]
     ) -> "DiscriminantInitialFit":
-        """With the mean log-likelihood and log-posterior of the rows left out of each part."""
-        base = make_base("t", components[0][0].x.shape[1], self.shape.df)
+        """With the held-out mean log-likelihood and log-posterior over (train, held out)."""
+        base = make_base("t", pairs[0][0].x.shape[1], self.shape.df)
         likelihood = posterior = weight = 0.0
-        for seen, held_out in components:
-            flow = Flow(Chain(self.fit(seen)), base).double()
-            joint = _class_log_probs(flow, held_out) + _log_shares(seen)
-            own = (joint * held_out.context).sum(1)
-            likelihood += float(held_out.w @ own)
-            posterior += float(held_out.w @ (own - joint.logsumexp(1)))
-            weight += float(held_out.w.sum())
+        for train, held_out in pairs:
+            flow = Flow(Chain(self.fit(train)), base).double()
+            joint = _class_log_probs(flow, held_out) + _log_priors(train)
+            own = (joint * held_out.known_context).sum(1)
+            likelihood += float(held_out.weights @ own)
+            posterior += float(held_out.weights @ (own - joint.logsumexp(1)))
+            weight += float(held_out.weights.sum())
         shape = replace(self.shape, score=likelihood / weight)
         return replace(self, shape=shape, posterior=posterior / weight)
 
-    def merit(self, log_det: float) -> float:
+    def criterion(self, log_det: float) -> float:
         return self.posterior
 
-    def fit(self, table: WeightedDataset) -> list[Bijection]:
-        loc, scatters, counts = _class_moments(table, self.shape)
+    def fit(self, data: WeightedDataset) -> list[Bijection]:
+        loc, scatters, counts = _class_moments(data, self.shape)
         pooled = np.tensordot(counts / counts.sum(), scatters, 1)
         factors = []
-        added = self.pooling * table.x.shape[1]
+        pseudo_count = self.pooling * data.x.shape[1]
         for count, scatter in zip(counts, scatters, strict=True):
-            share = count / (count + added) if count else 0.0
-            mixed = share * scatter + (1 - share) * pooled
+            own = count / (count + pseudo_count) if count else 0.0
+            mixed = own * scatter + (1 - own) * pooled
             factors.append(np.linalg.cholesky(shrink(mixed, max(self.shape.shrinkage, 1e-8))))
         return [ClassWhiten(loc, torch.from_numpy(np.stack(factors)))]
 
 
-def choose_initial_fit(
-    kind: str | None, table: WeightedDataset, folds: np.ndarray, df: Sequence[float]
-) -> InitialFit:
-    """The start for a kind of context: None, "numbers" or "classes"."""
-    return INITIAL_FITS[kind].choose(table, folds, df)
-
-
-INITIAL_FITS: dict[str | None, type[InitialFit]] = {
+INITIAL_FITS: dict[ContextKind, type[InitialFit]] = {
     None: StudentTInitialFit,
     "numbers": RidgeInitialFit,
     "classes": DiscriminantInitialFit,
 }
 
 
-def _regress(table: WeightedDataset) -> Regress:
-    from sklearn.linear_model import RidgeCV  # here, as an import of skflow should not wait
+def select_initial_fit(
+    kind: ContextKind, data: WeightedDataset, folds: np.ndarray, df: Sequence[float]
+) -> InitialFit:
+    """The initial fit for a kind of context, with its hyperparameters selected."""
+    return INITIAL_FITS[kind].select(data, folds, df)
 
-    x, c, w = table.x.numpy(), table.context.numpy(), table.w.numpy()
+
+def fit_bijections(
+    data: WeightedDataset, marginals: Marginals, initial_fit: InitialFit
+) -> list[Bijection]:
+    """Marginal transforms and, behind them, the bijections of an initial fit."""
+    transforms = marginals.fit(data.x, data.weights, data.cell_bounds)
+    z, _ = Chain(transforms)(data.x)
+    return [*transforms, *initial_fit.fit(replace(data, x=z))]
+
+
+def _ridge(data: WeightedDataset) -> Regress:
+    """A ridge regression of the samples on their context, its penalty by leave-one-out."""
+    from sklearn.linear_model import RidgeCV  # here, as it takes long to import
+
+    x, c, w = data.x.numpy(), data.known_context.numpy(), data.weights.numpy()
     if len(x) < 3:
         mean = torch.from_numpy(w @ x / w.sum())
         return Regress(mean.new_zeros(x.shape[1], c.shape[1]), mean)
@@ -180,34 +193,33 @@ def _regress(table: WeightedDataset) -> Regress:
     )
 
 
-def _class_log_probs(flow: Flow, table: WeightedDataset) -> Tensor:
-    """log p(x | y) of every row under every class, (n, k)."""
-    one_hot = torch.eye(table.context.shape[1], dtype=table.x.dtype)
+def _class_log_probs(flow: Flow, data: WeightedDataset) -> Tensor:
+    """log p(x | y) of every sample under every class, (n, n_classes)."""
+    one_hot = torch.eye(data.known_context.shape[1], dtype=data.x.dtype)
     with torch.no_grad():
-        each = [flow.log_prob(table.x, row.expand(len(table.x), -1)) for row in one_hot]
+        each = [flow.log_prob(data.x, label.expand(len(data), -1)) for label in one_hot]
     return torch.stack(each, dim=1)
 
 
-def _log_shares(table: WeightedDataset) -> Tensor:
-    """log p(y), (k,); half a row is added to each class."""
-    counts = table.w @ table.context + 0.5
+def _log_priors(data: WeightedDataset) -> Tensor:
+    """log p(y), (n_classes,), with half a pseudo-sample in each class."""
+    counts = data.weights @ data.known_context + 0.5
     return (counts / counts.sum()).log()
 
 
 def _class_moments(
-    table: WeightedDataset, shape: StudentTShape
+    data: WeightedDataset, shape: StudentTShape
 ) -> tuple[Tensor, np.ndarray, np.ndarray]:
-    """Locations (k, d), scatters (k, d, d) and weights (k,) of the classes."""
-    d = table.x.shape[1]
-    label = table.context.argmax(1).numpy()
-    x, w = table.x.numpy(), table.w.numpy()
-    n_classes = table.context.shape[1]
+    """Locations (k, d), scatters (k, d, d) and total weights (k,) of the k classes."""
+    d, n_classes = data.x.shape[1], data.known_context.shape[1]
+    label = data.known_context.argmax(1).numpy()
+    x, w = data.x.numpy(), data.weights.numpy()
     loc = np.tile(w @ x / w.sum(), (n_classes, 1))
     scatters, counts = np.tile(np.eye(d), (n_classes, 1, 1)), np.zeros(n_classes)
     for k in range(n_classes):
         own = label == k
         if own.any():
-            cautious = max(shape.shrinkage, d / (own.sum() + d))
-            loc[k], scatters[k] = fit_location_scatter(x[own], w[own], shape.df, cautious)
+            shrinkage = max(shape.shrinkage, d / (own.sum() + d))
+            loc[k], scatters[k] = fit_location_scatter(x[own], w[own], shape.df, shrinkage)
             counts[k] = w[own].sum()
     return torch.from_numpy(loc), scatters, counts

@@ -1,4 +1,4 @@
-"""A table of which a fit holds some rows, and trains on all of them."""
+"""A table too long to hold, on all of whose samples a density is trained."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,156 +9,163 @@ from torch import Tensor
 
 from skflow.data.sources import Source
 from skflow.data.validation import check_deviations
+from skflow.fitting.fit_context import FitContext
 from skflow.flows.bijections import Chain, Standardize
-from skflow.preprocessing.dataset import Split
-from skflow.preprocessing.supports import DequantizedRows, Support, check_inside
+from skflow.preprocessing.dataset import Split, WeightedDataset
+from skflow.preprocessing.dequantization import SupportTransform
+from skflow.preprocessing.supports import Support, check_inside
 from skflow.runtime.processes import ProcessGroup
 from skflow.training.batches import StackedRows
 from skflow.training.shuffle_buffer import ShuffleBuffer
 
-_MIXED = 256  # chunks in a full buffer, where a table can be read in chunks of any size
+_CHUNKS_PER_BUFFER = 256  # if the source can be read in chunks of any size
 _MIN_CHUNK = 16  # rows
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Summed weight, means (d,) and standard deviations (d,) of some rows."""
+    """Total weight, means (d,) and standard deviations (d,) of some samples."""
 
     weight: float
     mean: np.ndarray
     deviation: np.ndarray
 
     @classmethod
-    def of(cls, x: Tensor, w: Tensor) -> "Moments":
-        """Those of rows (n, d) with weights (n,)."""
-        input_transform = Standardize.fit(x, w)
+    def of(cls, x: Tensor, weights: Tensor) -> "Moments":
+        """Moments of samples (n, d) with weights (n,)."""
+        standardize = Standardize.fit(x, weights)
         constant = x.amax(0) == x.amin(0)
-        return cls(
-            float(w.sum()),
-            input_transform.loc.numpy(),
-            input_transform.scale.where(~constant, 0).numpy(),
-        )
+        deviation = standardize.scale.where(~constant, 0).numpy()
+        return cls(float(weights.sum()), standardize.loc.numpy(), deviation)
 
     @classmethod
-    def merged(cls, components: "Sequence[Moments]") -> "Moments":
-        """Those of all rows (Chan, Golub & LeVeque 1983), without squares that overflow."""
-        weights = np.array([component.weight for component in components])
-        share = (weights / weights.sum())[:, None]
-        means = np.stack([component.mean for component in components])
-        mean = means[0] + (share * (means - means[0])).sum(0)
-        within = np.stack([component.deviation for component in components])
-        spread = np.sqrt(share) * np.stack([within, means - mean])
-        return cls(float(weights.sum()), mean, np.hypot.reduce(spread, axis=(0, 1)))
+    def merged(cls, parts: "Sequence[Moments]") -> "Moments":
+        """Moments of all parts (Chan, Golub & LeVeque 1983), without squares that overflow."""
+        weights = np.array([part.weight for part in parts])
+        fraction = (weights / weights.sum())[:, None]
+        means = np.stack([part.mean for part in parts])
+        mean = means[0] + (fraction * (means - means[0])).sum(0)
+        within = np.stack([part.deviation for part in parts])
+        deviations = np.sqrt(fraction) * np.stack([within, means - mean])
+        return cls(float(weights.sum()), mean, np.hypot.reduce(deviations, axis=(0, 1)))
 
 
 @dataclass(frozen=True)
 class StreamedDataset:
-    """All rows of a table, beside those that a fit holds.
+    """All samples of a table, of which a fit holds some in memory.
 
     Parameters
     ----------
     source : Source
         The table.
     weights : ndarray of shape (n,) or None
-        Its rows' weights.
-    drawn : ndarray
-        Numbers of the rows that are held.
-    held : DequantizedRows
-        They, those of the other processes included.
+        Weights of its rows.
+    indices : ndarray of shape (m,)
+        Indices of the rows that are held.
+    held : WeightedDataset
+        The data set in memory, rows of other processes included.
+    transform : SupportTransform
+        How `held` was dequantized.
     supports : list of Support
-        What to check all rows by.
-    n_buffer : int
-        Rows to shuffle at a time.
+        Supports of the columns, which all rows are checked against.
+    buffer_size : int
+        Number of rows that are shuffled at a time.
     """
 
     source: Source
     weights: np.ndarray | None
-    drawn: np.ndarray
-    held: DequantizedRows
+    indices: np.ndarray
+    held: WeightedDataset
+    transform: SupportTransform
     supports: list[Support]
-    n_buffer: int
+    buffer_size: int
 
     def input_transform(self, processes: ProcessGroup) -> Chain:
-        """Links that standardise all rows, which are checked: one reading.
+        """Bijections that standardise all samples, which are read once and checked.
 
         Raises
         ------
         ValueError
-            Where a row is not finite or outside its support, or a variance overflows.
+            If a value is not finite or outside its support, or if a variance overflows.
         """
-        bijections, rng = Chain(self.held.bijections), np.random.default_rng(0)
-        total: list[Moments] = []
-        for start, values in self.source.numbered():
-            check_inside(values, self.supports, self.source.names, start + np.arange(len(values)))
-            weights = self._weights(start, len(values))
-            if weights.any():
-                x, _ = bijections(torch.from_numpy(self.held.like(values, rng)))
-                total = [Moments.merged([*total, Moments.of(x, torch.from_numpy(weights))])]
-        moments = Moments.merged(
-            [component for components in processes.gather(total) for component in components]
-        )
+        moments = self._moments(processes)
         check_deviations(moments.deviation, self.source.names)
         scale = np.where(moments.deviation > 0, moments.deviation, 1.0)
         standardize = Standardize(torch.from_numpy(moments.mean), torch.from_numpy(scale))
-        return Chain([*self.held.bijections, standardize])
+        return Chain([*self.transform.bijections, standardize])
 
     def stream(
-        self,
-        input_transform: Chain,
-        fixed: list[Chain],
-        splits: list[Split],
-        device: torch.device,
-        processes: ProcessGroup,
+        self, input_transform: Chain, members: list[Chain], splits: list[Split], fit: FitContext
     ) -> ShuffleBuffer:
-        """Rows for members behind fixed links, less those that a member leaves out."""
-        lengths = processes.gather(len(self.source))
-        weights = len(self.source) if self.weights is None else float(self.weights.sum())
-        sums = processes.gather(weights)
-        share = len(self.source) * processes.size / sum(lengths)
-        factor = share * sum(lengths) / sum(sums)  # shards weigh as many rows as they have
-        held_out = self._held_out(splits)
+        """Batches for ensemble members, without the samples that each of them holds out.
+
+        `members` are the fitted bijections in front of each member's flow.
+        """
+        n_all = sum(fit.processes.gather(len(self.source)))
+        fraction = len(self.source) * fit.processes.size / n_all
+        # the weights of a shard sum to its number of rows
+        factor = fraction * n_all / sum(fit.processes.gather(self._total_weight))
+        holders = self._holders(splits)
 
         def chunks(seed: int) -> Iterator[StackedRows]:
             rng = np.random.default_rng(seed)
-            size = max(_MIN_CHUNK, self.n_buffer // _MIXED)
-            for start, values in self.source.numbered(rng, size):
+            size = max(_MIN_CHUNK, self.buffer_size // _CHUNKS_PER_BUFFER)
+            for start, rows in self.source.numbered(rng, size):
                 with torch.no_grad():
-                    x, _ = input_transform(torch.from_numpy(self.held.like(values, rng)))
-                    images = [bijections(x)[0].float() for bijections in fixed]
-                weights = factor * self._weights(start, len(values))
-                owner = self._owner(values, start, held_out)
-                seen = [
-                    torch.from_numpy(weights * (owner != k)).float() for k in range(len(fixed))
-                ]
-                yield StackedRows.stack(images, seen).to(device)
+                    x, _ = input_transform(self._dequantized(rows, rng))
+                    images = [chain(x)[0].float() for chain in members]
+                weights = factor * self._weights(start, len(rows))
+                holder = self._holder(rows, start, holders)
+                each = [torch.from_numpy(weights * (holder != k)) for k in range(len(members))]
+                yield StackedRows.stack(images, [w.float() for w in each]).to(fit.device)
 
-        return ShuffleBuffer(chunks, self.n_buffer, share)
+        return ShuffleBuffer(chunks, self.buffer_size, fraction)
+
+    def _moments(self, processes: ProcessGroup) -> Moments:
+        """Moments of the dequantized samples of all processes."""
+        chain, rng = Chain(self.transform.bijections), np.random.default_rng(0)
+        own: list[Moments] = []
+        for start, rows in self.source.numbered():
+            check_inside(rows, self.supports, self.source.names, start + np.arange(len(rows)))
+            weights = self._weights(start, len(rows))
+            if weights.any():
+                x, _ = chain(self._dequantized(rows, rng))
+                own = [Moments.merged([*own, Moments.of(x, torch.from_numpy(weights))])]
+        return Moments.merged([part for parts in processes.gather(own) for part in parts])
+
+    def _dequantized(self, rows: np.ndarray, rng: np.random.Generator) -> Tensor:
+        return torch.from_numpy(self.transform.dequantize(rows, rng))
+
+    @property
+    def _total_weight(self) -> float:
+        return len(self.source) if self.weights is None else float(self.weights.sum())
 
     def _weights(self, start: int, n_rows: int) -> np.ndarray:
         if self.weights is None:
             return np.ones(n_rows)
         return self.weights[start : start + n_rows]
 
-    def _held_out(self, splits: list[Split]) -> dict[bytes, int]:
-        """The number of the member that leaves out a row, by the row."""
+    def _holders(self, splits: list[Split]) -> dict[bytes, int]:
+        """The ensemble member that holds out a row, by the row's bytes."""
+        assert self.held.observed is not None
         return {
             row: k
             for k, split in enumerate(splits)
-            for row in _keys(self.held.values[split.held_out])
+            for row in _bytes_of(self.held.observed[split.held_out])
         }
 
-    def _owner(self, values: np.ndarray, start: int, held_out: dict[bytes, int]) -> np.ndarray:
-        """The member that leaves out each row, −1 where none does.
+    def _holder(self, rows: np.ndarray, start: int, holders: dict[bytes, int]) -> np.ndarray:
+        """The member that holds out each row, −1 if none does, (n,).
 
-        Rows that are equal to one left out are left out, unless they are counts.
+        Rows that equal one held out are held out as well, unless equal rows are counts.
         """
-        owner = np.array([held_out.get(row, -1) for row in _keys(values)])
-        if self.held.counted:
-            owner[~np.isin(start + np.arange(len(values)), self.drawn)] = -1
-        return owner
+        holder = np.array([holders.get(row, -1) for row in _bytes_of(rows)])
+        if self.transform.all_integer:
+            holder[~np.isin(start + np.arange(len(rows)), self.indices)] = -1
+        return holder
 
 
-def _keys(values: np.ndarray) -> list[bytes]:
-    """Rows as what can be looked up; −0 is 0."""
-    rows = np.ascontiguousarray(values + 0.0)
+def _bytes_of(rows: np.ndarray) -> list[bytes]:
+    """The bytes of each row, as a key of a dict; −0 is 0."""
+    rows = np.ascontiguousarray(rows + 0.0)
     return rows.view(f"V{rows.itemsize * rows.shape[1]}").ravel().tolist()

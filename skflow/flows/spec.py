@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -89,6 +90,18 @@ class DensitySpec:
     components: tuple[ComponentSpec, ...]
     context_transform: tuple[str, ...] = ()
     constrained: bool = False
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "DensitySpec":
+        """From the nested dict that `dataclasses.asdict` makes of a specification."""
+        flow = record["flow"]
+        return cls(
+            FlowSpec(flow["family"], flow["n_transforms"], LayerConfig(**flow["layers"])),
+            record["input_transform"],
+            tuple(ComponentSpec(**component) for component in record["components"]),
+            record["context_transform"],
+            record["constrained"],
+        )
 
 
 def make_base(name: str, n_features: int, df: float = 10.0) -> Base:

@@ -1,4 +1,4 @@
-"""Weighted rows, and how they are split between training and validation."""
+"""A weighted data set in tensors, and its splits into training and held-out samples."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,54 +12,95 @@ from skflow.flows.bijections import Chain
 
 @dataclass(frozen=True)
 class WeightedDataset:
-    """Weighted rows in standardised units, float64: x (n, d), w (n,), context c (n, k) or None.
+    """Samples with weights, and a context if the density is conditional; all float64.
 
-    `log_det` (n,) is that of the links which led from the user's units to x, None for 0. Where
-    columns are of whole numbers, `cells` has the lower and the upper end of each row's cell,
-    (2, n, d); in other columns both are x.
+    Parameters
+    ----------
+    x : Tensor of shape (n, d)
+        The samples, whose density is to be fitted.
+    weights : Tensor of shape (n,)
+        Their weights, with mean 1.
+    context : Tensor of shape (n, c), optional
+        What the density is conditional on.
+    log_det : Tensor of shape (n,), optional
+        Log-determinant of the transform that led from the user's units to `x`.
+    cell_bounds : Tensor of shape (2, n, d), optional
+        Lower and upper end of the unit interval that each integer was dequantized into. In
+        columns of real numbers both equal `x`.
+    observed : ndarray of shape (n, d), optional
+        The samples as they were before they were dequantized.
     """
 
     x: Tensor
-    w: Tensor
-    c: Tensor | None = None
+    weights: Tensor
+    context: Tensor | None = None
     log_det: Tensor | None = None
-    cells: Tensor | None = None
+    cell_bounds: Tensor | None = None
+    observed: np.ndarray | None = None
+
+    @classmethod
+    def of(
+        cls, rows: np.ndarray, weights: np.ndarray, context: np.ndarray | None = None
+    ) -> "WeightedDataset":
+        """From float64 arrays, whose memory is shared."""
+        given = None if context is None else torch.from_numpy(context)
+        return cls(torch.from_numpy(rows), torch.from_numpy(weights), given, observed=rows)
+
+    def __len__(self) -> int:
+        return len(self.x)
 
     @property
-    def context(self) -> Tensor:
-        """The context, where there has to be one."""
-        assert self.c is not None
-        return self.c
+    def known_context(self) -> Tensor:
+        """The context of a conditional density, which always has one."""
+        assert self.context is not None
+        return self.context
+
+    @property
+    def log_dets(self) -> Tensor:
+        """The log-determinant of each sample, (n,); zeros if there was no transform."""
+        return torch.zeros_like(self.weights) if self.log_det is None else self.log_det
 
     def take(self, index: np.ndarray | Tensor | slice) -> "WeightedDataset":
-        """Some of the rows."""
-        c, log_det = (None if t is None else t[index] for t in (self.c, self.log_det))
-        cells = None if self.cells is None else self.cells[:, index]
-        return WeightedDataset(self.x[index], self.w[index], c, log_det, cells)
+        """A subset of the samples."""
+        return WeightedDataset(
+            self.x[index],
+            self.weights[index],
+            None if self.context is None else self.context[index],
+            None if self.log_det is None else self.log_det[index],
+            None if self.cell_bounds is None else self.cell_bounds[:, index],
+            None if self.observed is None else self.observed[index],
+        )
 
-    @property
-    def volume(self) -> Tensor:
-        """The log-determinant of every row, (n,)."""
-        return torch.zeros_like(self.w) if self.log_det is None else self.log_det
+    def transform(self, chain: Chain) -> "WeightedDataset":
+        """The samples mapped by a chain of bijections."""
+        x, log_det = chain(self.x)
+        bounds = None if self.cell_bounds is None else chain(self.cell_bounds)[0]
+        return replace(self, x=x, log_det=log_det, cell_bounds=bounds)
 
-    def through(self, given: Chain) -> "WeightedDataset":
-        """The same rows, their context sent through links."""
-        return self if self.c is None else replace(self, c=given(self.c)[0])
+    def transform_context(self, chain: Chain) -> "WeightedDataset":
+        """The same samples with their context mapped by a chain of bijections."""
+        return self if self.context is None else replace(self, context=chain(self.context)[0])
 
     def blocks(self, size: int) -> Iterator["WeightedDataset"]:
-        """The rows in order, at most `size` at a time."""
-        for start in range(0, len(self.x), size):
+        """Consecutive blocks of at most `size` samples."""
+        for start in range(0, len(self), size):
             yield self.take(slice(start, start + size))
 
-    def mean(self, values: Tensor, some: Tensor | slice = slice(None)) -> float:
-        """Weighted mean of one value a row, over all rows or some of them."""
-        w = self.w[some]
-        return float(w @ values[some] / w.sum())
+    def mean(self, values: Tensor, subset: Tensor | slice = slice(None)) -> float:
+        """Weighted mean of one value per sample, (n,), over all samples or a subset."""
+        weights = self.weights[subset]
+        return float(weights @ values[subset] / weights.sum())
+
+    @property
+    def arrays(self) -> list[np.ndarray]:
+        """Samples, weights and context: all that the result of a fit depends on."""
+        tensors = [self.x, self.weights, self.context]
+        return [tensor.numpy() for tensor in tensors if tensor is not None]
 
 
 @dataclass(frozen=True)
 class Split:
-    """Which rows a member may see, and which it leaves out."""
+    """Indices of the samples that an ensemble member trains on, and of those held out."""
 
-    seen: np.ndarray
+    train: np.ndarray
     held_out: np.ndarray

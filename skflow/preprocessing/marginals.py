@@ -33,7 +33,9 @@ class Marginals:
     factors: tuple[Factor, ...] = ()
     min_slope: float = 0.0
 
-    def fit(self, x: Tensor, weights: Tensor, cells: Tensor | None = None) -> list[Bijection]:
+    def fit(
+        self, x: Tensor, weights: Tensor, cell_bounds: Tensor | None = None
+    ) -> list[Bijection]:
         """Links that bring the columns of x (n, d) to about standard normal."""
         if self.kind == "standardize":
             return [Standardize.fit(x, weights)]
@@ -43,7 +45,7 @@ class Marginals:
             bijections.append(fit(x, weights))
             x, _ = bijections[-1](x)
         if self.kind == "kernel":
-            ends = None if cells is None else Chain(bijections)(cells)[0].numpy()
+            ends = None if cell_bounds is None else Chain(bijections)(cell_bounds)[0].numpy()
             bijections.append(interpolant_of(self._tables(x.numpy(), weights.numpy(), ends)))
         return bijections
 
@@ -61,7 +63,7 @@ class Marginals:
 
 def choose_marginals(
     kinds: tuple[str, ...],
-    table: WeightedDataset,
+    data: WeightedDataset,
     folds: np.ndarray,
     min_slope: float = 0.0,
 ) -> list[Marginals]:
@@ -71,26 +73,26 @@ def choose_marginals(
         if kind != "kernel":
             candidates.append(Marginals(kind, (), min_slope))
             continue
-        factors = _kernel_factors(table, folds)
+        factors = _kernel_factors(data, folds)
         if any(factor is not None for factor in factors):
             candidates.append(Marginals(kind, tuple(factors), min_slope))
     return candidates
 
 
-def _kernel_factors(table: WeightedDataset, folds: np.ndarray) -> list[Factor]:
-    some = table.take(slice(int(math.sqrt(_WORK / table.x.shape[1]))))
+def _kernel_factors(data: WeightedDataset, folds: np.ndarray) -> list[Factor]:
+    subset = data.take(slice(int(math.sqrt(_WORK / data.x.shape[1]))))
     n_folds = folds.max() + 1
-    folds = folds[: len(some.x)]
+    folds = folds[: len(subset)]
     folds = np.where(folds < math.ceil(_SCORED_ROWS * n_folds / len(folds)), folds, -1)
-    bijections = Chain(Marginals("yeo-johnson").fit(some.x, some.w))
-    z, _ = bijections(some.x)
+    bijections = Chain(Marginals("yeo-johnson").fit(subset.x, subset.weights))
+    z, _ = bijections(subset.x)
     normal = torch.distributions.Normal(0.0, 1.0).log_prob(z)
-    scored = some.w * torch.from_numpy(folds >= 0)
+    scored = subset.weights * torch.from_numpy(folds >= 0)
     scores = (scored @ normal / scored.sum()).numpy()
-    weights = some.w.numpy()
+    weights = subset.weights.numpy()
     factors: list[Factor] = list(choose_factors(z.numpy(), weights, folds, scores))
-    if some.cells is not None:
-        low, high = bijections(some.cells)[0].numpy()
+    if subset.cell_bounds is not None:
+        low, high = bijections(subset.cell_bounds)[0].numpy()
         for j in np.flatnonzero((low != high).all(axis=0)):
             helped = prefers_integer_marginal(low[:, j], high[:, j], weights, folds, scores[j])
             factors[j] = "cells" if helped else None

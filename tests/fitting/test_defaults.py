@@ -1,13 +1,8 @@
-"""What "auto" means for tables of different sizes."""
+"""What "auto" means for data sets of different sizes."""
 
 import pytest
 
-from skflow import NormalizingFlowDensity
-from skflow.fitting.defaults import resolve_config
-
-
-def config(n, d, **params):
-    return resolve_config(NormalizingFlowDensity(**params).get_params(), n, n, d)
+from tests.fitting.examples import config_for as config
 
 
 @pytest.mark.parametrize(
@@ -29,7 +24,7 @@ def test_sizes(n, d, members, folds, layers, width, steps, batch):
 
 
 @pytest.mark.parametrize("n", [100, 1000, 5000])
-def test_the_fast_preset_is_one_member_for_half_the_steps(n):
+def test_the_fast_preset_trains_one_member_for_half_the_steps(n):
     fast = config(n, 4, effort="fast")
     assert (fast.n_members, fast.n_folds, fast.training.n_steps) == (1, 10, 400)
     assert fast.flow == config(n, 4).flow
@@ -44,14 +39,14 @@ def test_the_fast_preset_is_one_member_for_half_the_steps(n):
         (158, 1, 0.15, 4e-3 * 5**0.75),  # halfway
     ],
 )
-def test_scarce_rows_get_noise_dropout_and_a_low_rate(n, d, noise, rate):
+def test_few_samples_get_noise_dropout_and_a_low_learning_rate(n, d, noise, rate):
     settings = config(n, d)
     assert settings.training.noise == pytest.approx(noise, abs=2e-3)
     assert settings.flow.layers.dropout == pytest.approx(noise, abs=2e-3)
     assert settings.training.learning_rate == pytest.approx(rate, rel=2e-2)
 
 
-def test_what_is_set_is_taken():
+def test_explicit_parameters_are_used():
     settings = config(
         5000, 4, n_estimators=4, n_transforms=7, hidden_layer_sizes=12, noise=0.2, max_iter=3
     )
@@ -61,7 +56,7 @@ def test_what_is_set_is_taken():
     assert settings.training.n_steps == 3 * 18  # batches of 256 of nine tenths of the rows
 
 
-def test_without_left_out_rows_there_is_no_safety_net():
+def test_without_held_out_samples_there_is_no_safety_net():
     settings = config(500, 2, early_stopping=False)
     assert settings.n_folds is None
     assert not settings.safety_net
@@ -83,7 +78,7 @@ def test_continuous_flows_train_for_as_long_as_their_steps_are_cheap(flow, steps
     assert config(3000, 2, flow=flow, max_iter=3).training.n_steps == 3 * 11
 
 
-def test_regressions_on_few_rows_are_short_and_fast():
+def test_regressions_on_few_samples_are_short_and_fast():
     """Unless columns are many, or steps or rate are given."""
     full = config(3000, 2, flow="flow_matching", effort="fast").training
     few = config(218, 2, flow="flow_matching", effort="fast").training

@@ -8,7 +8,16 @@ from hypothesis.extra import numpy as hnp
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
-from skflow.fitting.stacking import stacking_weights
+from skflow.fitting.components import untrained_components
+from skflow.fitting.fit_density import deal_splits
+from skflow.fitting.gmm_and_kde import MixtureConfig
+from skflow.fitting.initial_fit import StudentTInitialFit
+from skflow.fitting.model_selection import SelectedModels
+from skflow.fitting.stacking import HeldOutScores, stack, stacking_weights
+from skflow.fitting.student_t import StudentTShape
+from skflow.preprocessing.dataset import Split
+from skflow.preprocessing.marginals import Marginals
+from tests.fitting.examples import config_for, dataset, normal_samples
 
 
 @settings(deadline=None, derandomize=True, max_examples=50)
@@ -93,3 +102,42 @@ def test_a_part_that_gives_some_row_no_chance_still_counts_elsewhere():
     share = stacking_weights(log_prob, np.ones(51), net=1)
     assert share[0] > 0.9
     assert share[1] > 0
+
+
+def weights_of(leak):
+    """Weights of an initial fit and of kernels too narrow to generalise."""
+    data, config = dataset(normal_samples()), config_for(400, 2)
+    selected = SelectedModels(
+        Marginals("standardize"), StudentTInitialFit(StudentTShape(1e4, 1e-8)), bandwidth=0.01
+    )
+    splits = deal_splits(400, config, np.random.default_rng(0))
+    untrained = []
+    for split in splits:
+        components = untrained_components(data.take(split.train), selected, config)
+        if leak:
+            components["kernels"] = untrained_components(data, selected, config)["kernels"]
+        untrained.append(components)
+    initial_fits = [components["start"] for components in untrained]
+    return stack(HeldOutScores.of(initial_fits, untrained, splits, data))
+
+
+def test_held_out_scores_are_out_of_fold():
+    assert weights_of(leak=False).get("kernels", 0.0) < 0.05
+
+
+def test_a_planted_leak_is_detected():
+    assert weights_of(leak=True)["kernels"] > 0.9
+
+
+def test_the_wide_t_keeps_its_minimum_weight():
+    data, config = dataset(normal_samples()), config_for(400, 2)
+    split = [Split(np.arange(300), np.arange(300, 400))]
+    selected = SelectedModels(
+        Marginals("standardize"),
+        StudentTInitialFit(StudentTShape(1e4, 1e-8)),
+        mixture=MixtureConfig(2, 3e-3),
+    )
+    components = untrained_components(data.take(split[0].train), selected, config)
+    weights = stack(HeldOutScores.of([components["start"]], [components], split, data))
+    assert weights["wide t"] >= 1 / 101
+    assert sum(weights.values()) == pytest.approx(1)

@@ -16,14 +16,16 @@ from sklearn.datasets import make_moons
 from skflow import NormalizingFlowDensity
 from skflow.data import sources
 from skflow.data.sources import MemmapSource
+from skflow.fitting.fit_context import FitContext
 from skflow.fitting.streaming import Moments, StreamedDataset
 from skflow.flows.bijections import Chain
-from skflow.preprocessing.dataset import Split
-from skflow.preprocessing.supports import dequantize, resolve_supports
+from skflow.preprocessing.dataset import Split, WeightedDataset
+from skflow.preprocessing.dequantization import fit_support_transform
+from skflow.preprocessing.supports import resolve_supports
 from skflow.runtime.processes import SINGLE_PROCESS
 from tests.killing import kill
 
-CPU = torch.device("cpu")
+FIT = FitContext(seed=0)
 N = 3000
 LONG = {"stream": True, "max_rows": 500, "max_iter": 4, "batch_size": 64}
 
@@ -93,14 +95,16 @@ def test_a_constant_column_keeps_its_value_and_unit_scale():
 def long_table(X, weights=None, support=None, drawn=None):
     drawn = np.arange(0, len(X), 10) if drawn is None else drawn
     supports = resolve_supports(support, X.shape[1], None)
-    held = dequantize(X[drawn], np.ones(len(drawn)), None, supports, np.random.default_rng(0))
-    return StreamedDataset(MemmapSource(X), weights, drawn, held, supports, 400)
+    held, transform = fit_support_transform(
+        WeightedDataset.of(X[drawn], np.ones(len(drawn))), supports, np.random.default_rng(0)
+    )
+    return StreamedDataset(MemmapSource(X), weights, drawn, held, transform, supports, 400)
 
 
 def epoch(table, splits, X):
     """An epoch's rows and each member's weights, in the order of the first column."""
     n_members = len(splits)
-    stream = table.stream(Chain(), [Chain()] * n_members, splits, CPU, SINGLE_PROCESS)
+    stream = table.stream(Chain(), [Chain()] * n_members, splits, FIT)
     chunks = list(stream.chunks(0))
     rows = torch.cat([chunk.columns for chunk in chunks], -1)
     weights = torch.cat([chunk.weights for chunk in chunks], -1)
@@ -129,8 +133,8 @@ def test_members_do_not_see_what_they_leave_out_nor_its_equals():
 def test_counts_are_left_out_as_often_as_they_were_drawn():
     X = np.column_stack([np.arange(1000) // 100, np.zeros(1000)]).astype(float)
     table = long_table(X, support="integer")
-    splits = [Split(np.arange(0), np.arange(len(table.held.values)))]
-    stream = table.stream(Chain(), [Chain()], splits, CPU, SINGLE_PROCESS)
+    splits = [Split(np.arange(0), np.arange(len(table.held.observed)))]
+    stream = table.stream(Chain(), [Chain()], splits, FIT)
     weights = torch.cat([chunk.weights for chunk in stream.chunks(0)], -1)
     assert weights.sum() == 900
 
@@ -145,9 +149,7 @@ def test_weights_have_the_mean_one():
 
 def test_the_epoch_comes_in_random_order_of_chunks():
     X = np.column_stack([np.arange(1000.0), np.zeros(1000)])
-    stream = long_table(X).stream(
-        Chain(), [Chain()], [Split(np.arange(9), [])], CPU, SINGLE_PROCESS
-    )
+    stream = long_table(X).stream(Chain(), [Chain()], [Split(np.arange(9), [])], FIT)
     firsts = [[int(chunk.columns[0, 0, 0]) for chunk in stream.chunks(s)] for s in range(4)]
     assert all(sorted(order) == list(range(0, 1000, 16)) for order in firsts)
     assert len(set(map(tuple, firsts))) > 1

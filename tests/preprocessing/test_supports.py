@@ -18,7 +18,8 @@ from skflow import (
     NormalizingFlowRegressor,
 )
 from skflow.metrics import mean_log_likelihood
-from skflow.preprocessing.supports import Support, places_in_cells, resolve_supports
+from skflow.preprocessing.dequantization import places_in_cells
+from skflow.preprocessing.supports import Support, resolve_supports
 
 TURN = 2 * np.pi
 INF = np.inf

@@ -1,0 +1,66 @@
+"""The rows of a table that a fit holds in memory."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skflow.data.sources import Source
+from skflow.data.weighted_rows import spread
+from skflow.fitting.fit_context import FitContext
+
+
+@dataclass(frozen=True)
+class LoadedRows:
+    """Rows of this process's table that are held in memory.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (m, d)
+    weights : ndarray of shape (m,)
+    context : ndarray of shape (m, c) or None
+    indices : ndarray of shape (m,)
+        Their numbers in the table.
+    max_rows : int
+        How many could be held.
+    n_all : int
+        Number of rows in the tables of all processes.
+    """
+
+    rows: np.ndarray
+    weights: np.ndarray
+    context: np.ndarray | None
+    indices: np.ndarray
+    max_rows: int
+    n_all: int
+
+
+def load_rows(
+    table: np.ndarray | Source,
+    weights: np.ndarray | None,
+    context: np.ndarray | None,
+    max_rows: int,
+    fit: FitContext,
+) -> LoadedRows:
+    """Read a table, or `max_rows` of its rows, spread evenly; rows of weight 0 are not read.
+
+    `max_rows` counts the rows of all processes, which share it by the length of their tables.
+    """
+    n_all = fit.processes.count(table)
+    own_max = -(-max_rows * len(table) // n_all)
+    indices, held_weights = _sampled(own_max, len(table), weights, fit.seed)
+    rows = np.asarray(table[indices])
+    held_context = None if context is None else context[indices]
+    return LoadedRows(rows, held_weights, held_context, indices, own_max, n_all)
+
+
+def _sampled(
+    max_rows: int, n_rows: int, weights: np.ndarray | None, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers and weights of the rows to hold."""
+    rng = np.random.default_rng(seed)
+    if weights is None:
+        indices = spread(n_rows, max_rows, rng)
+        return indices, np.ones(len(indices))
+    weighty = np.flatnonzero(weights)
+    indices = weighty[spread(len(weighty), max_rows, rng)]
+    return indices, weights[indices]

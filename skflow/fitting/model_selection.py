@@ -1,0 +1,133 @@
+"""What is selected by held-out likelihood: marginals, initial fit, mixture and bandwidth.
+
+All samples decide together, on a bounded number of them; whatever is selected is then fitted
+anew on the training samples of every split.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skflow.data.weighted_rows import deal_folds
+from skflow.fitting.defaults import FitConfig
+from skflow.fitting.gmm_and_kde import (
+    MixtureConfig,
+    choose_bandwidth,
+    choose_mixture_config,
+    have_ties,
+)
+from skflow.fitting.initial_fit import (
+    INITIAL_FITS,
+    InitialFit,
+    fit_bijections,
+    select_initial_fit,
+)
+from skflow.fitting.student_t import DEGREES_OF_FREEDOM
+from skflow.flows.bijections import Chain, Standardize
+from skflow.preprocessing.dataset import WeightedDataset
+from skflow.preprocessing.marginals import MIN_SLOPE, Marginals, choose_marginals
+
+_MAX_ROWS = 4000  # on which models are selected
+_FOLDS = 5
+_MIXTURE_CELLS = 60_000  # rows times columns on which Gaussian mixtures are compared
+_MIN_MIXTURE_ROWS = 10  # below which Gaussian mixture and kernels are not tried
+_CONTEXT_DF = (10.0,)  # for comparing context transforms, which hardly depend on it
+
+
+@dataclass(frozen=True)
+class SelectedModels:
+    """The selected models, not fitted yet.
+
+    `mixture` configures the Gaussian mixture, in whitened space or in standardised units,
+    `bandwidth` the kernels in whitened space; None leaves the component out. `seed` is that
+    of the mixture's fits.
+    """
+
+    marginals: Marginals
+    initial_fit: InitialFit
+    mixture: MixtureConfig | None = None
+    mixture_whitened: bool = True
+    bandwidth: float | None = None
+    seed: int = 0
+
+
+def select_models(
+    data: WeightedDataset, config: FitConfig, rng: np.random.Generator
+) -> SelectedModels:
+    """Select all models by held-out likelihood."""
+    n = len(data)
+    if n == 1:
+        return SelectedModels(Marginals("standardize"), INITIAL_FITS[config.task.context]())
+    subset = data.take(rng.permutation(n)[:_MAX_ROWS])
+    folds = deal_folds(len(subset), min(_FOLDS, n), rng)
+    seed = int(rng.integers(2**31))
+    marginals, initial_fit = _select_initial_fit(subset, folds, config)
+    selected = SelectedModels(marginals, initial_fit, seed=seed)
+    if not config.has_mixtures or n < _MIN_MIXTURE_ROWS:
+        return selected
+    return _with_mixtures(selected, subset, torch.from_numpy(folds == 0))
+
+
+def select_context_transform(
+    data: WeightedDataset, config: FitConfig, rng: np.random.Generator
+) -> Chain:
+    """How a context of numbers is standardised, with power transforms if they help."""
+    if config.task.context != "numbers":
+        return Chain()
+    standardize = Standardize.fit(data.known_context, data.weights)
+    c, _ = standardize(data.known_context)
+    candidates = [
+        Chain([standardize, *Marginals(kind, (), MIN_SLOPE).fit(c, data.weights)])
+        for kind in config.marginals
+        if kind != "kernel"
+    ]
+    if len(candidates) == 1 or len(c) == 1:
+        return candidates[0]
+    subset = data.take(rng.permutation(len(c))[:_MAX_ROWS])
+    folds = deal_folds(len(subset), min(_FOLDS, len(subset)), rng)
+    fits = [
+        select_initial_fit("numbers", subset.transform_context(chain), folds, _CONTEXT_DF)
+        for chain in candidates
+    ]
+    return candidates[int(np.argmax([fit.shape.score for fit in fits]))]
+
+
+def _select_initial_fit(
+    data: WeightedDataset, folds: np.ndarray, config: FitConfig
+) -> tuple[Marginals, InitialFit]:
+    """Marginal transforms and initial fit, jointly, by the criterion of the initial fit."""
+    df = DEGREES_OF_FREEDOM[-1:] if config.base == "normal" else DEGREES_OF_FREEDOM
+    min_slope = MIN_SLOPE if config.task.context == "numbers" else 0.0
+    candidates, criteria = [], []
+    for marginals in choose_marginals(config.marginals, data, folds, min_slope):
+        chain = Chain(marginals.fit(data.x, data.weights, data.cell_bounds))
+        z, log_det = chain(data.x)
+        initial_fit = select_initial_fit(config.task.context, replace(data, x=z), folds, df)
+        candidates.append((marginals, initial_fit))
+        criteria.append(initial_fit.criterion(data.mean(log_det)))
+    return candidates[int(np.argmax(criteria))]
+
+
+def _with_mixtures(
+    selected: SelectedModels, data: WeightedDataset, held_out: Tensor
+) -> SelectedModels:
+    """With a Gaussian mixture, in the space in which it is more likely, and kernels."""
+    chain = Chain(fit_bijections(data, selected.marginals, selected.initial_fit))
+    z, log_det = chain(data.x)
+    plain, plain_log_det = Standardize.fit(data.x, data.weights)(data.x)
+    few = torch.arange(len(data)) < max(_MIN_MIXTURE_ROWS, _MIXTURE_CELLS // data.x.shape[1])
+    ties = have_ties(data.x)
+    whitened, standardized = (
+        choose_mixture_config(x[few], data.weights[few], held_out[few], ties, selected.seed)
+        for x in (z, plain)
+    )
+    gain = whitened.score - standardized.score
+    gain += data.mean(log_det - plain_log_det, held_out & few)
+    return replace(
+        selected,
+        mixture=whitened if gain > 0 else standardized,
+        mixture_whitened=gain > 0,
+        bandwidth=choose_bandwidth(z, data.weights, held_out),
+    )

@@ -1,0 +1,241 @@
+"""Columns with supports as unbounded real ones: integers dequantized, angles unrolled.
+
+This happens once, before anything is fitted, so that all else deals with real numbers only.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skflow.data.weighted_rows import repetitions
+from skflow.flows.bijections import Arc, Bijection, Bounded
+from skflow.flows.distributions.constrained import SOFT, ConstrainedDensity
+from skflow.flows.distributions.flow import Flow
+from skflow.preprocessing.dataset import WeightedDataset
+from skflow.preprocessing.supports import SMALLEST, Support
+
+_OFFSETS = 16  # places in a unit interval at which the density of an integer is evaluated
+_BINS = 36  # of the circle, to find where it is emptiest
+
+
+@dataclass(frozen=True)
+class SupportTransform:
+    """Maps columns with supports to unbounded real columns, and densities back.
+
+    `fields` are those of `ColumnConstraints`, and empty if all columns are unrestricted;
+    `bijections` map dequantized columns to unbounded ones.
+    """
+
+    fields: dict[str, Tensor] = field(default_factory=dict)
+    bijections: list[Bijection] = field(default_factory=list)
+
+    @property
+    def all_integer(self) -> bool:
+        """Whether all columns are integers, so that equal rows are counts."""
+        return bool(self.fields) and bool(self.fields["whole"].all())
+
+    def dequantize(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Rows (n, d) as real numbers."""
+        if not self.fields:
+            return rows
+        return _dequantized(rows, {name: t.numpy() for name, t in self.fields.items()}, rng)
+
+    def cell_bounds(self, x: Tensor) -> Tensor | None:
+        """Ends (2, n, d) of the unit intervals of dequantized integers; x in other columns."""
+        whole = self.fields.get("whole")
+        if whole is None or not whole.any():
+            return None
+        middle = torch.where(whole > 0, x.round(), x)
+        return torch.stack([middle - whole / 2, middle + whole / 2])
+
+    def constrain(self, continuous: Flow) -> Flow | ConstrainedDensity:
+        """The density of the original columns, from that of the dequantized ones."""
+        if not self.fields:
+            return continuous
+        tensors = {name: tensor.to(_like(continuous)) for name, tensor in self.fields.items()}
+        return ConstrainedDensity(continuous, **tensors).eval().requires_grad_(False)
+
+
+def fit_support_transform(
+    data: WeightedDataset,
+    supports: Sequence[Support],
+    rng: np.random.Generator,
+    earlier: Flow | ConstrainedDensity | None = None,
+) -> tuple[WeightedDataset, SupportTransform]:
+    """Dequantize a data set, as in an earlier density if a fit continues from one.
+
+    Where all columns are integers, equal rows are counts and not repeated measurements: they
+    are repeated in proportion to their weights, so that each is dequantized to its own place.
+    """
+    recorded = None if earlier is None else _fields_of(earlier)
+    if recorded is not None:
+        _check_same(recorded, supports)
+    if all(support == Support() for support in supports):
+        return data, SupportTransform()
+    if all(support.whole for support in supports):
+        data = _repeated(data)
+    rows, weights = data.x.numpy(), data.weights.numpy()
+    fields = recorded or _fit_fields(rows, weights, supports)
+    x = torch.from_numpy(_dequantized(rows, fields, rng))
+    transform = SupportTransform(
+        {name: torch.from_numpy(value) for name, value in fields.items()},
+        _bijections(fields, x, data.weights),
+    )
+    bounds = transform.cell_bounds(x)
+    return WeightedDataset(x, data.weights, data.context, None, bounds, rows), transform
+
+
+def _repeated(data: WeightedDataset) -> WeightedDataset:
+    """Each sample as often as its weight says, the weights divided by the number of copies."""
+    weights = data.weights.numpy()
+    copies = repetitions(weights)
+    repeated = data.take(np.repeat(np.arange(len(data)), copies))
+    return WeightedDataset(
+        repeated.x, torch.from_numpy(np.repeat(weights / copies, copies)), repeated.context
+    )
+
+
+def _dequantized(
+    rows: np.ndarray, fields: dict[str, np.ndarray], rng: np.random.Generator
+) -> np.ndarray:
+    whole, cut_point, period = fields["whole"] > 0, fields["cut_point"], fields["period"]
+    real = np.clip(rows, fields["at_low"], fields["at_high"])
+    real += _spread_over_cells(len(rows), whole, rng)
+    for j in np.flatnonzero(np.isfinite(period)):
+        real[:, j] = _unrolled(real[:, j], cut_point[j], period[j], rng)
+    return real
+
+
+def _fit_fields(
+    rows: np.ndarray, weights: np.ndarray, supports: Sequence[Support]
+) -> dict[str, np.ndarray]:
+    """The fields of `ColumnConstraints`."""
+    low, high, period = (
+        np.array([getattr(s, name) for s in supports]) for name in ("low", "high", "period")
+    )
+    whole = np.array([s.whole for s in supports])
+    at_low, at_high = _read_ends(rows, low, high, whole)
+    return {
+        "low": low,
+        "high": high,
+        "at_low": at_low,
+        "at_high": at_high,
+        "whole": whole.astype(float),
+        "period": period,
+        "origin": np.where(np.isfinite(period) & (rows.min(0) < 0), -period / 2, 0.0),
+        "cut_point": np.array(
+            [_cut_point(x, weights, s.period) for x, s in zip(rows.T, supports, strict=True)]
+        ),
+        "offsets": places_in_cells(whole),
+    }
+
+
+def _fields_of(earlier: Flow | ConstrainedDensity) -> dict[str, np.ndarray]:
+    """The fields of an earlier density, none if its columns are unrestricted."""
+    if not isinstance(earlier, ConstrainedDensity):
+        return {}
+    return {name: t.double().cpu().numpy() for name, t in vars(earlier.supports).items()}
+
+
+def _check_same(fields: dict[str, np.ndarray], supports: Sequence[Support]) -> None:
+    """Raise where columns had other supports."""
+    for name in ("low", "high", "period", "whole"):
+        were = fields.get(name, np.array([float(getattr(Support(), name))] * len(supports)))
+        if were.tolist() != [float(getattr(s, name)) for s in supports]:
+            raise ValueError(
+                "warm_start=True continues an earlier fit, in which the columns had other "
+                "supports: declare the same, or use warm_start=False."
+            )
+
+
+def _bijections(fields: dict[str, np.ndarray], x: Tensor, weights: Tensor) -> list[Bijection]:
+    """To columns without bounds: whole numbers fill their cells, angles a turn and a half."""
+    half = 0.5 * fields["whole"]
+    low, high = fields["low"] - half, fields["high"] + half
+    bijections: list[Bijection] = []
+    if np.isfinite([low, high]).any():
+        edge = np.where(low == SMALLEST, 0.0, low)
+        bijections.append(Bounded.fit(torch.from_numpy(edge), torch.from_numpy(high), x, weights))
+    circular = np.isfinite(fields["period"])
+    if circular.any():
+        period = np.where(circular, fields["period"], 0.0)
+        start = np.where(circular, fields["cut_point"] - SOFT / 2 * period, -np.inf)
+        stop = np.where(circular, fields["cut_point"] + (1 + SOFT / 2) * period, np.inf)
+        bijections.append(Arc(torch.from_numpy(start), torch.from_numpy(stop)))
+    return bijections
+
+
+def _like(flow: Flow) -> Tensor:
+    """A tensor of the dtype and on the device of a density."""
+    return flow.base.weights  # type: ignore[return-value]
+
+
+def _read_ends(
+    rows: np.ndarray, low: np.ndarray, high: np.ndarray, whole: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What values at the ends are read as: half way to the nearest ones inside."""
+    at_low, at_high = low.copy(), high.copy()
+    for j in np.flatnonzero(~whole):
+        inside = rows[(rows[:, j] > low[j]) & (rows[:, j] < high[j]), j]
+        width = high[j] - low[j] if np.isfinite(high[j] - low[j]) else 1.0
+        if np.isfinite(low[j]):
+            nearest = inside.min() - low[j] if len(inside) else width
+            at_low[j] = low[j] + nearest / 2
+        if np.isfinite(high[j]):
+            nearest = high[j] - inside.max() if len(inside) else width
+            at_high[j] = high[j] - nearest / 2
+    return at_low, at_high
+
+
+def places_in_cells(whole: np.ndarray) -> np.ndarray:
+    """Where in its cell a row of whole numbers is looked at, (m, d), 0 in other columns.
+
+    A Latin hypercube: in each column the middles of m slices of the cell, in some order.
+    """
+    if not whole.any():
+        return np.zeros((1, len(whole)))
+    slices = np.repeat((np.arange(_OFFSETS)[:, None] + 0.5) / _OFFSETS - 0.5, len(whole), axis=1)
+    return np.random.default_rng(0).permuted(slices, axis=0) * whole
+
+
+def _spread_over_cells(n: int, whole: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Places (n, d) spread evenly over the cells of whole numbers, 0 in other columns.
+
+    An additive recurrence by powers of a generalised golden ratio (Roberts 2018), so that any
+    stretch of them is spread evenly, too.
+    """
+    d = int(whole.sum())
+    points = np.zeros((n, len(whole)))
+    if d:
+        golden = 2.0
+        for _ in range(50):
+            golden = (1 + golden) ** (1 / (d + 1))
+        steps = golden ** -np.arange(1.0, d + 1)
+        points[:, whole] = (rng.random(d) + np.outer(np.arange(n), steps)) % 1 - 0.5
+    return points
+
+
+def _cut_point(angles: np.ndarray, weights: np.ndarray, period: float) -> float:
+    """Where a circle is emptiest: there it is cut."""
+    if not math.isfinite(period):
+        return 0.0
+    bins = (np.floor(angles % period / period * _BINS)).astype(int) % _BINS
+    counts = np.bincount(bins, weights, _BINS)
+    smooth = np.sum([np.roll(counts, shift) for shift in range(-4, 5)], axis=0)
+    return float((smooth.argmin() + 0.5) / _BINS * period)
+
+
+def _unrolled(
+    angles: np.ndarray, cut_point: float, period: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Angles of the turn from the seam on; those near it fade into the turns beside it."""
+    past = (angles - cut_point) % period
+    nearer = np.minimum(past, period - past)
+    stay = 0.5 + 0.5 * np.sin(np.pi * np.minimum(nearer / (SOFT * period), 0.5))
+    away = rng.random(len(angles)) > stay
+    step = np.where(past < period / 2, period, -period)
+    return cut_point + past + np.where(away, step, 0.0)
