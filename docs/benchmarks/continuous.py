@@ -103,9 +103,9 @@ def cell(record, best):
 
 INTRODUCTION = """# Continuous flows
 
-The tables on this page contain the mean held-out log-likelihood in nats per sample, in the
-original units of the columns, and the processor time of the fit in seconds, on one core. They
-are written by `continuous.py` from `results/continuous.jsonl`.
+The table contains the mean held-out log-likelihood in nats per sample, in the
+original units of the columns, and the processor time of the fit in seconds, on one core. It
+is written by `continuous.py` from `results/continuous.jsonl`.
 
 The families of skflow use `effort="fast"`, with one ensemble member each and without the safety
 net, so that only the flows are compared. zuko's CNF has two hidden layers of 64 units and is
@@ -125,10 +125,10 @@ The true densities have −0.82 on two moons, −3.47 on the checkerboard and �
 - With optimal transport coupling (`flow_matching_ot`), scoring takes 0.1 to 0.25 ms per sample,
   half to a third of the time of `flow_matching`, at a cost of up to 0.1 nats if the density has
   edges or several modes.
-- torchcfm trains as fast (three times slower with its coupling). It uses targets from single
-  samples, has no initial fit and does not average the weights; its likelihood is lower than
-  that of the same regression in skflow on all data sets, except for faithful, where it is level
-  with coupling.
+- torchcfm trains as fast (with its coupling, it takes three times as long). It uses targets
+  from single samples, has no initial fit and does not average the weights. Its likelihood is
+  lower than that of the same regression in skflow on all data sets, except on faithful, where
+  it is level if its coupling is used.
 - Maximum likelihood (`cnf`) takes 5 to 12 seconds, since training uses three solver steps, the
   exact trace costs no more than the velocity, and the initial density is the Gaussian fitted to
   the data.
