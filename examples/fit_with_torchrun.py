@@ -1,8 +1,9 @@
-"""One fit over several processes, each of which has a part of the rows.
+"""Fit a density across several processes, each of which has a part of the data.
 
     torchrun --nproc-per-node 2 examples/fit_with_torchrun.py
 
-Each process reads a shard of its own; here it draws one. All end with the same density.
+Each process usually reads its own shard; in this example, it generates one. All processes
+obtain the same density.
 """
 
 from sklearn.datasets import make_moons
@@ -16,7 +17,7 @@ with shards() as team:
 
 test, _ = make_moons(5_000, noise=0.1, random_state=0)
 print(
-    f"process {team.rank} of {team.size}: {len(X):,} rows of its own, "
-    f"{density.score(test):.6f} nats a row",
+    f"process {team.rank} of {team.size}: {len(X):,} samples in its shard, "
+    f"{density.score(test):.6f} nats per sample",
     flush=True,
 )

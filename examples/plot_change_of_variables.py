@@ -2,10 +2,10 @@
 Change of variables, step by step
 =================================
 
-Draws from a standard normal are sent through three increasing maps, one after the other. Where
-a map is steep, draws are pulled apart and the density falls by just its slope: log p of the
-image is log p of where it came from, less the log of the slope. Nothing is estimated here, so
-the formula has to agree with a histogram of the mapped draws.
+Samples from a standard normal distribution are passed through three increasing maps, one after
+the other. Where a map is steep, the samples are spread out and the density is divided by the
+slope: log p of the image of a point is log p of the point minus the logarithm of the slope.
+Nothing is estimated here, so the formula agrees with a histogram of the mapped samples.
 """
 
 import matplotlib.pyplot as plt
@@ -14,8 +14,8 @@ from scipy.special import expit
 from scipy.stats import norm
 
 # %%
-# Each map, and its slope. The first makes two peaks, the second positive numbers, and the third
-# numbers below 1.
+# Each map is listed with its slope. The first map creates two peaks, the second makes all values
+# positive, and the third makes them smaller than 1.
 
 steps = {
     "x + 1.5 tanh 2x": (lambda x: x + 1.5 * np.tanh(2 * x), lambda x: 1 + 3 / np.cosh(2 * x) ** 2),
@@ -24,8 +24,8 @@ steps = {
 }
 
 # %%
-# The same chain twice: for 100,000 draws, which become histograms, and for a fine grid, on which
-# the log of the density is kept up to date.
+# The chain is applied to 100,000 samples, which are shown as histograms, and to a fine grid, on
+# which the log-density is updated after each map.
 
 draws = np.random.default_rng(0).normal(size=100_000)
 grid = np.linspace(-6, 6, 2001)
@@ -49,7 +49,7 @@ for panel, (name, (function, slope)), limits in zip(
     show(panel, f"then {name}", limits)
 
 # %%
-# The density still integrates to 1, however often it was bent.
+# After all three maps, the density still integrates to 1.
 
 print(f"integral after three maps: {np.trapezoid(np.exp(log_p), grid):.6f}")
 

@@ -1,11 +1,12 @@
 """
-Continuous flows: paths, densities over time, draws
-===================================================
+Continuous flows: paths, densities over time, samples
+=====================================================
 
-A continuous flow carries noise to data along a velocity, like dust in a wind that changes with
-time. Three ways to learn the wind: flow matching regresses it on the direction from data to
-noise, diffusion does the same with more weight where there is little noise, and a continuous
-normalizing flow (cnf) maximises the likelihood, through the solver that follows the wind.
+A continuous flow moves samples between noise and data along a time-dependent velocity field.
+This example compares three ways to learn this field. Flow matching estimates it by regression
+on the direction from data to noise. Diffusion uses the same regression, with more weight on
+times with little noise. A continuous normalizing flow (cnf) maximizes the likelihood by
+differentiating through the ODE solver.
 """
 
 import itertools
@@ -23,7 +24,7 @@ train, _ = make_moons(2000, noise=0.08, random_state=0)
 test, _ = make_moons(5000, noise=0.08, random_state=1)
 
 # %%
-# One member each, and no safety net: the bare flows.
+# The flows are fitted with one ensemble member each and without the safety net.
 
 flows, labels = {}, {}
 for name in ("flow_matching", "diffusion", "cnf"):
@@ -36,25 +37,25 @@ print(*labels.values(), sep="\n")
 
 
 # %%
-# Inside each is one link, which knows where a row is at any time between 0, the data, and 1,
-# the noise. It works in whitened units.
+# Each fitted flow contains one continuous bijection, which can compute the position of a sample
+# at any time between 0 (data) and 1 (noise). It works in whitened coordinates.
 
 
 def link_and_base(flow):
-    """The continuous link of the only member, and the noise that it ends in."""
+    """Return the continuous bijection of the only ensemble member, and its base distribution."""
     (member,) = flow.flow_.base.parts
     return member.chain.links[-1], member.base
 
 
 def density_at(link, base, rows, when):
-    """The density of what the data have become by a time."""
+    """Return the density of the partly transformed data at a given time."""
     with torch.no_grad():
         noise, log_det = link.travel(rows, None, when, 1.0)
         return (base.log_prob(noise) + log_det).exp()
 
 
 def path_of(link, rows, times):
-    """Where rows are at all times, having started at the first."""
+    """Return the positions at all times of samples that start at the first time."""
     places = [rows]
     with torch.no_grad():
         for before, after in itertools.pairwise(times):
@@ -86,7 +87,9 @@ for row, (name, flow) in zip(panels, flows.items(), strict=True):
         panel.set(xlim=(-2.6, 2.6), ylim=(-2.6, 2.6))
     row[-1].set(xlim=(-1.5, 2.5), ylim=(-1.1, 1.6))
 for panel, title in zip(
-    panels[0], ["paths", *(f"density at t = {t:g}" for t in snapshots), "2,000 draws"], strict=True
+    panels[0],
+    ["paths", *(f"density at t = {t:g}" for t in snapshots), "2,000 samples"],
+    strict=True,
 ):
     panel.set_title(title)
 panels[0, 0].legend(loc="upper right", frameon=False, fontsize=7, handletextpad=0.1)

@@ -1,10 +1,10 @@
 """
-Digits drawn by class
-=====================
+Sampling digits by class
+========================
 
-A classifier that models p(X | y) can be asked for more than a class: here it draws new digits of
-each. 64 pixels are reduced to 24 principal components, where one conditional flow learns the
-densities of the ten classes.
+A classifier that models p(X | y) can do more than predict classes: in this example, it
+generates new digits of each class. The 64 pixels are reduced to 24 principal components, for
+which one conditional flow learns the densities of the ten classes.
 """
 
 import matplotlib.pyplot as plt
@@ -22,10 +22,10 @@ train, test, y_train, y_test = train_test_split(
 )
 
 classifier = NormalizingFlowClassifier(random_state=0).fit(train, y_train)
-print(f"accuracy on new digits: {classifier.score(test, y_test):.3f}")
+print(f"accuracy on test digits: {classifier.score(test, y_test):.3f}")
 
 # %%
-# Four draws of each class below two digits of the data.
+# The figure shows two digits of each class from the data set, and four generated ones below.
 
 drawn, _ = classifier.sample(40, y=np.tile(np.arange(10), 4), random_state=0)
 shown = [images[labels == k][:2] for k in range(10)]
@@ -36,13 +36,14 @@ for axis, image in zip(axes.flat, np.concatenate(rows), strict=True):
     axis.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=16)
     axis.set(xticks=[], yticks=[])
 axes[0, 0].set_ylabel("data", rotation=0, ha="right", va="top")
-axes[2, 0].set_ylabel("drawn", rotation=0, ha="right", va="top")
+axes[2, 0].set_ylabel("generated", rotation=0, ha="right", va="top")
 
 # %%
-# How likely each new digit is under any class, log p(x), finds the odd ones: the least likely.
+# The log-density of a test digit under all classes together, log p(x), identifies unusual digits:
+# those with the lowest values.
 
 log_p = classifier.score_samples(test)
-print("least likely:", y_test[log_p.argsort()[:5]], "read as", end=" ")
+print("least likely digits:", y_test[log_p.argsort()[:5]], "predicted as", end=" ")
 print(classifier.predict(test[log_p.argsort()[:5]]))
 
 plt.show()

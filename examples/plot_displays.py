@@ -1,10 +1,11 @@
 """
-Looking at a density, and whether to believe it
-===============================================
+Visualizing and validating a density
+====================================
 
-Four displays in scikit-learn's manner, on 442 patients with diabetes, of whom a quarter is kept
-aside. The first two show what a density says, the other two whether it is right. All but the
-loss curve take any density: here kernels are put beside a flow.
+This example shows four displays in the style of scikit-learn, for 442 patients with diabetes, a
+quarter of whom are held out. The first two display a density, the other two help to assess the
+quality of the fit. All except the loss curve accept any density estimator; kernels are compared
+with a flow below.
 """
 
 import matplotlib.pyplot as plt
@@ -29,8 +30,9 @@ rows = X[["bmi", "bp", "s3", "s5"]].set_axis(
 train, test, y_train, y_test = train_test_split(rows, progression, random_state=0)
 
 # %%
-# One column is a curve over a histogram. Two are regions: the smallest that hold 50, 90 and 99 %
-# of the probability, the patients kept aside over them.
+# A density of one column is shown as a curve over a histogram. A density of two columns is shown
+# by the smallest regions that contain 50, 90 and 99 % of the probability, together with the
+# held-out patients.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
 for columns, panel in ((train.columns[:1], left), (train.columns[:2], right)):
@@ -38,22 +40,22 @@ for columns, panel in ((train.columns[:1], left), (train.columns[:2], right)):
     DensityDisplay.from_estimator(density, test[columns], ax=panel)
 
 # %%
-# More columns are shown by pairs, and draws from the density beside the patients kept aside.
-# Where the density is right, nobody can tell the colours apart.
+# More columns are shown in pairs, with samples from the density and the held-out patients in
+# different colors. If the density fits well, their distributions look the same.
 
 flow = NormalizingFlowDensity(random_state=0).fit(train)
 CornerDisplay.from_estimator(flow, test, random_state=0)
 
 # %%
-# How training went. The members keep the weights that were best for their left-out rows, and
-# what comes after is learning by heart.
+# The loss curve shows the progress of training. Each ensemble member keeps the weights with the
+# best score on its held-out samples; after that point, training only leads to overfitting.
 
 LossCurveDisplay.from_estimator(flow)
 
 # %%
-# Is it right? The patients kept aside should be as likely as the density's own draws: then the
-# line is on the diagonal, but for chance, and the band says how much chance is. Kernels with a
-# bandwidth that is far too wide are not.
+# For a calibrated density, held-out patients are as likely as samples from the density. The curve
+# then follows the diagonal up to random variation, the extent of which is shown by the band. This
+# is not the case for kernels whose bandwidth is far too large.
 
 kernels = TransformedDensity(StandardScaler(), KernelDensity(bandwidth=1.0)).fit(train)
 figure, panels = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
@@ -61,9 +63,9 @@ for density, panel in zip((flow, kernels), panels, strict=True):
     CalibrationDisplay.from_estimator(density, test, random_state=0, ax=panel)
 
 # %%
-# Forecasts can be asked the same. For each patient the regressor has a distribution of how the
-# disease is a year later; where on it did each end? Anywhere, equally often, if the distributions
-# are right.
+# The same question can be asked of conditional distributions. For each patient, the regressor
+# predicts the distribution of the disease progression after one year. If these distributions are
+# correct, the values of the distribution functions at the observed outcomes are uniform.
 
 regressor = NormalizingFlowRegressor(random_state=0).fit(train, y_train)
 figure, panels = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")

@@ -1,10 +1,10 @@
 """
-What one layer of each family does
-==================================
+One layer of each family
+========================
 
-The families differ in the map that one layer can be. Each picture shows one layer, its
-parameters drawn at random, doing its work on a square grid, and in colour ``log |det|`` of its
-Jacobian: where it stretches, where it shrinks, and where it keeps the volume.
+The families of flows differ in the maps that a single layer can represent. Each panel shows a
+square grid transformed by one layer with random parameters. The colors show ``log |det|`` of the
+Jacobian, that is, where the layer expands, contracts or preserves the volume.
 """
 
 import matplotlib.pyplot as plt
@@ -16,8 +16,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from skflow.flows.layers import BIJECTIONS, LayerConfig
 
 # %%
-# Layers start near the identity, which would be no picture; so their parameters are moved by
-# noise, with a fixed seed each.
+# Layers are initialized close to the identity, which would not be visible. Therefore, noise is
+# added to their parameters, with a fixed seed for each layer.
 
 layers = {
     "planar": ("planar", 0.8, 3),
@@ -41,7 +41,7 @@ def drawn(kind, spread, seed):
 
 
 def lines(spacing=0.25, extent=2.0, n=201):
-    """Lines of a square grid, (lines, n, 2)."""
+    """Return the lines of a square grid, of shape (lines, n, 2)."""
     along, across = np.linspace(-extent, extent, n), np.arange(-extent, extent + 0.01, spacing)
     level = np.stack(np.broadcast_arrays(along, across[:, None]), axis=-1)
     return np.concatenate([level, level[..., ::-1]])

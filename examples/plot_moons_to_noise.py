@@ -2,10 +2,10 @@
 From two moons to noise
 =======================
 
-A flow is a chain of layers, and each bends space a little. Here a chain of affine coupling
-layers (``flow="realnvp"``) is fitted to two moons, and the rows are shown on their way: as they
-are, after some of the layers, and as the noise that they end as. Colours tell the moons apart;
-the flow does not know them.
+A flow is a chain of layers, each of which makes a small change to the data. In this example, a
+chain of affine coupling layers (``flow="realnvp"``) is fitted to two moons. The figure shows the
+samples before the transformation, after some of the layers, and as the noise at the end. Colors
+distinguish the two moons; the flow does not use this information.
 """
 
 import matplotlib.pyplot as plt
@@ -17,16 +17,17 @@ from skflow import NormalizingFlowDensity
 rows, moon = make_moons(2000, noise=0.06, random_state=0)
 
 # %%
-# One member and no safety net, so that there is one chain to follow.
+# We fit one ensemble member without the safety net, so that there is a single chain of layers.
 
 density = NormalizingFlowDensity(
     flow="realnvp", n_estimators=1, safety_net=False, random_state=0
 ).fit(rows)
-print(f"log-likelihood: {density.score(rows):.2f} nats a row")
+print(f"log-likelihood: {density.score(rows):.2f} nats per sample")
 
 # %%
-# ``flow_`` is a torch module: a chain that standardises the columns, and behind it the member's
-# own chain, with two links for a layer, one that mixes the columns and one that couples them.
+# ``flow_`` is a torch module: a chain that standardizes the columns, followed by the chain of the
+# ensemble member. The latter has two bijections per layer, a linear map that mixes the columns
+# and a coupling.
 
 (member,) = density.flow_.base.parts
 links = [*density.flow_.chain.links, *member.chain.links]

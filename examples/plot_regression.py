@@ -1,10 +1,10 @@
 """
-Regression where the mean says little
-=====================================
+Regression with a multimodal target
+===================================
 
-Two branches that part and widen with x: no single prediction is right, and no constant error
-bar either. `NormalizingFlowRegressor` learns the whole of p(y | x), so quantiles, intervals and
-draws follow both branches.
+The data have two branches that diverge and widen as x increases, so neither a single prediction
+nor a constant error bar describes them. `NormalizingFlowRegressor` learns the conditional
+density p(y | x), so quantiles, intervals and samples follow both branches.
 """
 
 import matplotlib.pyplot as plt
@@ -20,8 +20,8 @@ y = branch + (0.1 + 0.15 * (x[:, 0] + 2)) * rng.normal(size=3000)
 regressor = NormalizingFlowRegressor(random_state=0).fit(x, y)
 
 # %%
-# The density over a grid, and on it the mean, which lies where hardly any row does, and the
-# quantiles, which do not.
+# The left panel shows the mean, which lies in a region with hardly any samples, and quantiles,
+# which follow the branches. The right panel shows the conditional density on a grid.
 
 grid = np.linspace(-2, 2, 161)
 heights = np.linspace(-6, 6, 241)
@@ -33,19 +33,19 @@ figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4), sharey=True, layout="
 left.scatter(x[:, 0], y, s=2, color="0.4")
 left.plot(grid, regressor.predict(grid[:, None]), color="C3", label="mean")
 for k, curve in enumerate(quantiles.T):
-    left.plot(grid, curve, color="C0", lw=1, label=None if k else "quantiles 5, 25, 75, 95 %")
+    left.plot(grid, curve, color="C0", lw=1, label=None if k else "5, 25, 75, 95 % quantiles")
 left.legend(loc="upper left", frameon=False)
-left.set(title="3,000 rows", xlabel="x", ylabel="y")
+left.set(title="3,000 samples", xlabel="x", ylabel="y")
 right.pcolormesh(grid, heights, np.minimum(density, 1.0), cmap="Blues")
 right.set(title="p(y | x)", xlabel="x")
 
 # %%
-# On rows that it has not seen, nine in ten should lie within the 90 % interval.
+# Nine out of ten held-out samples should lie within the 90 % interval.
 
 x_new = rng.uniform(-2, 2, size=(2000, 1))
 y_new = rng.choice([-1, 1], size=2000, p=[0.4, 0.6]) * (2 + x_new[:, 0])
 y_new += (0.1 + 0.15 * (x_new[:, 0] + 2)) * rng.normal(size=2000)
 low, high = regressor.predict_interval(x_new, coverage=0.9).T
-print(f"within the interval: {np.mean((low <= y_new) & (y_new <= high)):.1%}")
+print(f"share within the interval: {np.mean((low <= y_new) & (y_new <= high)):.1%}")
 
 plt.show()

@@ -2,10 +2,11 @@
 One search over three kinds of density
 ======================================
 
-Which density suits these data: kernels, a Gaussian mixture or a flow, and with which
-settings? A pipeline whose one step is itself a parameter lets `GridSearchCV` answer. Its
-``scoring`` has to put all on one scale, for `KernelDensity.score` is a sum over the rows
-and the others' is a mean: `skflow.metrics.mean_log_likelihood` does.
+This example uses `GridSearchCV` to choose between kernels, a Gaussian mixture and a flow,
+together with their parameters. To this end, the estimator is a pipeline with a single step,
+which is itself a parameter of the search. `KernelDensity.score` is a sum over the samples,
+whereas the other estimators return a mean; `skflow.metrics.mean_log_likelihood` scores all of
+them on the same scale.
 """
 
 import matplotlib.pyplot as plt
@@ -21,8 +22,8 @@ from skflow import NormalizingFlowDensity
 from skflow.metrics import mean_log_likelihood
 
 # %%
-# The rows are standardised before the search, not inside the pipeline: a density's units
-# are those of its input, so all candidates must see the same ones.
+# The data are standardized before the search and not inside the pipeline, because a density is
+# expressed in the units of its input, which must be the same for all candidates.
 
 rows = StandardScaler().fit_transform(load_wine().data)
 
@@ -48,7 +49,7 @@ search = GridSearchCV(
 search.fit(rows)
 
 # %%
-# The best of each kind, with the standard error over the folds.
+# The best estimator of each kind, with the standard error over the folds.
 
 results = search.cv_results_
 labels, means, errors = [], [], []
@@ -63,5 +64,7 @@ for kind in (KernelDensity, GaussianMixture, NormalizingFlowDensity):
 
 figure, panel = plt.subplots(figsize=(7, 3.5))
 panel.errorbar(labels, means, errors, fmt="o", capsize=4)
-panel.set(ylabel="held-out nats a row", title="Wine, 178 rows × 13 columns", xlim=(-0.5, 2.5))
+panel.set(
+    ylabel="held-out nats per sample", title="Wine, 178 samples × 13 columns", xlim=(-0.5, 2.5)
+)
 figure.tight_layout()

@@ -2,9 +2,10 @@
 One search over transformers and densities
 ==========================================
 
-Kernels want columns of one scale, and skewed columns want a logarithm first. Which transformer,
-and which density behind it? `TransformedDensity` counts the transformer's Jacobian: all
-candidates are densities of the same rows in the same units, and one search may choose.
+Kernels require columns of the same scale, and skewed columns benefit from a logarithm. This
+example selects both the transformer and the density estimator in a single search. Since
+`TransformedDensity` includes the Jacobian of the transformer, all candidates are densities of
+the same data in the same units and can be compared.
 """
 
 import matplotlib.pyplot as plt
@@ -51,7 +52,7 @@ def searched(estimator, densities):
 
 
 def best_of(search, kind):
-    """The best held-out score of each transformer with one kind of density."""
+    """Return the best held-out score of each transformer with one kind of density."""
     results = search.cv_results_
     return [
         max(
@@ -64,17 +65,17 @@ def best_of(search, kind):
 
 
 search = searched(TransformedDensity("passthrough", KernelDensity()), densities)
-print(f"{search.best_score_:.3f} nats a row: {search.best_params_}")
+print(f"{search.best_score_:.3f} nats per sample: {search.best_params_}")
 
 # %%
-# A `Pipeline` looks much the same, but its ``score_samples`` is the density of something else:
-# of the transformed rows. Over the columns as they are it does not integrate to 1, and its
-# score is the higher the more the transformer shrinks. A search over pipelines takes the one
-# that shrinks most, whatever it does to the fit.
+# A `Pipeline` looks similar, but its ``score_samples`` returns the density of the transformed
+# samples. This does not integrate to 1 over the original columns, and the score increases the
+# more the transformer shrinks the data. A search over pipelines therefore selects the transformer
+# that shrinks most, regardless of the quality of the fit.
 
 pipeline = Pipeline([("transformer", "passthrough"), ("density", KernelDensity())])
 naive = searched(pipeline, densities[:2])
-print(f"{naive.best_score_:.3f} of another unit: {naive.best_params_}")
+print(f"{naive.best_score_:.3f} in other units: {naive.best_params_}")
 
 axis_x, axis_y = np.linspace(-1000, 8000, 451), np.linspace(-0.5, 2.5, 451)
 grid = np.stack(np.meshgrid(axis_x, axis_y), axis=-1)
@@ -86,10 +87,10 @@ p_naive, p_grid = (
 print(f"integrals: {p_naive.sum() * cell:,.0f} and {p_grid.sum() * cell:.3f}")
 
 # %%
-# Held-out scores for the best settings of each density; on the left kernels without a
-# transformer are far below the picture, for one bandwidth cannot serve areas in the thousands
-# and a compactness below 1. The pipelines' order is another one, and `MinMaxScaler`, the worst
-# for kernels, comes first.
+# The figure shows held-out scores for the best parameters of each density. In the left panel,
+# the score of kernels without a transformer is far outside the axis limits, because a single
+# bandwidth does not suit both areas in the thousands and a compactness below 1. The pipelines are
+# ranked differently: `MinMaxScaler`, the worst transformer for kernels, comes first.
 
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
 places = np.arange(len(transformers))
@@ -98,15 +99,15 @@ for panel, found in ((left, search), (middle, naive)):
         if found is search or kind is not NormalizingFlowDensity:
             best = best_of(found, kind)
             panel.plot(best, places + (i - 1) * 0.2, "o", color=f"C{i}", label=kind.__name__)
-    panel.set(yticks=places, yticklabels=list(transformers), xlabel="held-out score, a row")
+    panel.set(yticks=places, yticklabels=list(transformers), xlabel="held-out score per sample")
     panel.invert_yaxis()
 left.set(xlim=(-7.3, -6.55), title="TransformedDensity: nats, original units")
 left.legend(frameon=False, loc="lower left")
-middle.set(xlim=(-8, 3), title="Pipeline: units of its own")
+middle.set(xlim=(-8, 3), title="Pipeline: transformed units")
 
 right.contour(axis_x, axis_y, p_grid, levels=p_grid.max() * np.geomspace(0.003, 0.8, 8))
 right.plot(*rows.T, ".", markersize=2, color="0.4")
 right.set(xlabel="worst area", ylabel="worst compactness", xlim=(0, 3500), ylim=(0, 1.1))
-right.set_title("the density that was chosen")
+right.set_title("selected density")
 
 plt.show()

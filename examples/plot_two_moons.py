@@ -1,10 +1,11 @@
 """
-Two moons: a flow beside kernels
-================================
+Two moons: comparison of a flow with kernels
+============================================
 
-One bandwidth has to serve the whole plane: kernels narrow enough for the thin arms are too
-few to be smooth along them. A flow bends a smooth density into shape instead. Above each
-picture stands the mean log-likelihood of rows that neither has seen, in nats.
+Kernel density estimation uses a single bandwidth for the whole plane: with a bandwidth that is
+small enough for the thin arms of the moons, the estimate is not smooth along them. A flow
+instead transforms a smooth density. The title of each panel gives the mean log-likelihood of
+held-out samples, in nats.
 """
 
 import sys
@@ -22,15 +23,15 @@ train, _ = make_moons(1000, noise=0.08, random_state=0)
 test, _ = make_moons(10_000, noise=0.08, random_state=1)
 
 # %%
-# The kernels get the bandwidth that five-fold cross-validation likes best; the flow gets
-# its defaults.
+# The bandwidth of the kernels is selected by five-fold cross-validation; the flow uses its
+# default parameters.
 
 search = GridSearchCV(KernelDensity(), {"bandwidth": np.logspace(-1.7, 0, 30)})
 kernels = search.fit(train).best_estimator_
 flow = NormalizingFlowDensity(random_state=0).fit(train)
 
 # %%
-# Both densities on one grid and in one scale of colours.
+# Both densities are evaluated on the same grid and shown with the same color scale.
 
 x, y = np.meshgrid(np.linspace(-1.5, 2.5, 300), np.linspace(-1, 1.5, 190))
 grid = np.column_stack([x.ravel(), y.ravel()])
@@ -43,7 +44,7 @@ highest = max(density.max() for density in densities.values())
 
 figure, panels = plt.subplots(1, 3, sharex=True, sharey=True, figsize=(12, 3), dpi=120)
 panels[0].plot(*train.T, ".", markersize=2, color="black")
-panels[0].set_title(f"{len(train)} rows")
+panels[0].set_title(f"{len(train)} samples")
 for panel, (name, density), score in zip(panels[1:], densities.items(), scores, strict=True):
     panel.pcolormesh(x, y, density, vmin=0, vmax=highest, cmap="magma_r", rasterized=True)
     panel.set_title(f"{name}: {score:.3f}")
@@ -51,6 +52,6 @@ for panel in panels:
     panel.set(aspect="equal", xticks=[], yticks=[])
 figure.tight_layout()
 
-# The README's picture: python examples/plot_two_moons.py docs/images/two_moons.png
+# The figure in the README is made by: python examples/plot_two_moons.py docs/images/two_moons.png
 if len(sys.argv) > 1:
     figure.savefig(sys.argv[1])

@@ -1,7 +1,7 @@
-"""Fit a density to real data, compare it with two others, and draw new rows from it.
+"""Fit a density to real data, compare it with two others, and generate new samples.
 
-The data are scikit-learn's breast cancer set: 569 rows of 30 measurements. All figures are
-held-out log-likelihoods in nats a row, densities being per unit of the original columns.
+The data are scikit-learn's breast cancer data set: 569 samples of 30 measurements. All scores
+are held-out log-likelihoods in nats per sample, for densities in the original units.
 """
 
 import numpy as np
@@ -16,12 +16,13 @@ from skflow import NormalizingFlowDensity
 data = load_breast_cancer()
 train, test = train_test_split(data.data, random_state=0)
 
-# A flow takes the columns as they are, and its density is in their units.
+# A flow is fitted to the original columns, and its density is in their units.
 flow = NormalizingFlowDensity(random_state=0).fit(train)
 log_p = {"NormalizingFlowDensity": flow.score_samples(test)}
 
-# The other two need columns of one scale. With x' = (x - mean) / scale, the density of x is
-# that of x' divided by the product of the scales: without it the figures would not compare.
+# The other two estimators need columns of the same scale. With x' = (x - mean) / scale, the
+# density of x is that of x' divided by the product of the scales. Without this correction, the
+# scores would not be comparable.
 scaler = StandardScaler().fit(train)
 scaled_train, scaled_test = scaler.transform(train), scaler.transform(test)
 log_scales = np.log(scaler.scale_).sum()
@@ -39,14 +40,16 @@ def mean_and_error(values):
     return f"{values.mean():8.2f} ± {values.std(ddof=1) / np.sqrt(len(values)):.2f}"
 
 
-print(f"Held-out log-likelihood, nats a row ({len(train)} rows to fit, {len(test)} to score)")
-print(f"{'':24}{'mean ± standard error':24}behind the flow")
+print(
+    f"Held-out log-likelihood in nats per sample ({len(train)} for fitting, {len(test)} held out)"
+)
+print(f"{'':24}{'mean ± standard error':24}flow minus other")
 for name, values in log_p.items():
     behind = log_p["NormalizingFlowDensity"] - values
     print(f"{name:24}{mean_and_error(values):24}{mean_and_error(behind) if behind.any() else ''}")
 
 rows = flow.sample(1000, random_state=0)
-print("\nThree new rows, their first four columns:")
+print("\nFirst four columns of three new samples:")
 print("  ".join(f"{name:>14}" for name in data.feature_names[:4]))
 for row in rows[:3]:
     print("  ".join(f"{value:14.2f}" for value in row[:4]))
@@ -54,10 +57,12 @@ for row in rows[:3]:
 try:
     import matplotlib.pyplot as plt
 except ImportError:
-    print("\nNo picture: matplotlib is not installed.")
+    print("\nNo figure was saved because matplotlib is not installed.")
 else:
     figure, panels = plt.subplots(1, 2, sharex=True, sharey=True, figsize=(8, 4))
-    for panel, points, title in zip(panels, (test, rows), ("held out", "sampled"), strict=True):
+    for panel, points, title in zip(
+        panels, (test, rows), ("held-out data", "generated samples"), strict=True
+    ):
         panel.plot(points[:, 0], points[:, 1], ".", alpha=0.5)
         panel.set(title=title, xlabel=data.feature_names[0], ylabel=data.feature_names[1])
         panel.label_outer()

@@ -1,9 +1,9 @@
-"""A search whose fits run on the workers of a dask cluster.
+"""Run the fits of a parameter search on the workers of a dask cluster.
 
     python examples/search_on_dask.py [ADDRESS]
 
-ADDRESS is that of a scheduler, such as tcp://10.0.0.1:8786. Without one, two worker processes
-are started here. Needs `pip install distributed`.
+ADDRESS is the address of a scheduler, such as tcp://10.0.0.1:8786. Without it, two local worker
+processes are started. Requires `pip install distributed`.
 """
 
 import sys
@@ -27,14 +27,14 @@ def search_on(client):
         scoring=mean_log_likelihood,
         cv=folds,
     )
-    # scatter: every worker gets rows and folds once, so losing a worker does not lose them
+    # scatter sends the data and the folds to every worker, so they survive the loss of a worker
     with joblib.parallel_config(backend="dask", scatter=[X, *chain(*folds)]):
         search.fit(X)
     print(f"{len(search.cv_results_['params']) * 3} fits on {len(client.ncores())} workers")
     for params, score in zip(
         search.cv_results_["params"], search.cv_results_["mean_test_score"], strict=True
     ):
-        print(f"{score:8.2f} nats a row: {params}")
+        print(f"{score:8.2f} nats per sample: {params}")
     print(f"best: {search.best_params_}")
 
 
@@ -47,5 +47,5 @@ def main():
         search_on(client)
 
 
-if __name__ == "__main__":  # worker processes import this file
+if __name__ == "__main__":  # because worker processes import this file
     main()

@@ -103,32 +103,36 @@ def cell(record, best):
 
 INTRODUCTION = """# Continuous flows
 
-Mean held-out log-likelihood in nats a row, in the columns' own units, and seconds of processor
-time to fit, on one core. Written by `continuous.py` from `results/continuous.jsonl`.
+The table contains the mean held-out log-likelihood in nats per sample, in the
+original units of the columns, and the processor time of the fit in seconds, on one core. It
+is written by `continuous.py` from `results/continuous.jsonl`.
 
-The families of skflow with `effort="fast"`, one member each, and without their safety net, so
-that flows are compared and nothing else. zuko's CNF with two hidden layers of 64 units, behind
-standardised columns, in the loop that the other pages use, too (Adam, a tenth of the rows to
-validate on, best weights kept), stopped after 100 seconds where it had not stopped by itself.
-torchcfm's flow matching, without and with its coupling by optimal transport, in the same loop
-for all of its 500 epochs or 100 seconds, and scored by an exact trace in 50 steps of our own.
-At most 2,000 rows to fit and 2,000 to score, one split, one seed.
+The families of skflow use `effort="fast"`, with one ensemble member each and without the safety
+net, so that only the flows are compared. zuko's CNF has two hidden layers of 64 units and is
+fitted to standardized columns with the same training loop as on the other pages (Adam, a tenth
+of the samples for validation, best weights kept), stopped after 100 seconds at the latest.
+torchcfm's flow matching, without and with its optimal transport coupling, uses the same loop
+for 500 epochs or 100 seconds, and is scored with an exact trace in 50 steps of our own solver.
+At most 2,000 samples are used for fitting and 2,000 for scoring, with one split and one seed.
 """
 
 CLOSING = """
-Truth: −0.82 on two moons, −3.47 on the checkerboard, −8.42 on gmm8.
+The true densities have −0.82 on two moons, −3.47 on the checkerboard and −8.42 on gmm8.
 
-- The regressions take 1 to 9 seconds, and are ahead of what an adaptive solver had learned by
-  maximum likelihood in 100: no solver is in their loss. On faithful, of
-  few rows, they take about a second, less than a tenth of zuko's twelve.
-- Rows coupled with noise (`flow_matching_ot`) score in 0.1 to 0.25 ms a row, half to a third of
-  the time of `flow_matching`, for up to 0.1 nats where the density has edges or several modes.
-- torchcfm trains as quickly (with its coupling, in three times the time), on targets of single
-  rows, from no start and without averaged weights, and stays behind the same regression here on
-  all sets; on faithful, coupled, it is level.
-- Three steps of a solver in training, an exact trace for the price of the velocity, and a start
-  at the Gaussian of the data make maximum likelihood (`cnf`) take 5 to 12 seconds.
-- Autoregressive splines (`nsf_ar`) are ahead on most sets, above all where the density has
+- Training by regression takes 1 to 9 seconds, because its loss does not involve a solver, and
+  gives a higher likelihood than 100 seconds of maximum likelihood with an adaptive solver. On
+  faithful, which has few samples, it takes about one second, less than a tenth of zuko's twelve.
+- With optimal transport coupling (`flow_matching_ot`), scoring takes 0.1 to 0.25 ms per sample,
+  half to a third of the time of `flow_matching`, at a cost of up to 0.1 nats if the density has
+  edges or several modes.
+- torchcfm trains as fast (with its coupling, it takes three times as long). It uses targets
+  from single samples, has no initial fit and does not average the weights. Its likelihood is
+  lower than that of the same regression in skflow on all data sets, except on faithful, where
+  it is level if its coupling is used.
+- Maximum likelihood (`cnf`) takes 5 to 12 seconds, since training uses three solver steps, the
+  exact trace costs no more than the velocity, and the initial density is the Gaussian fitted to
+  the data.
+- Autoregressive splines (`nsf_ar`) are ahead on most data sets, especially if the density has
   edges (checkerboard) or narrow ridges (power), and score in a tenth to a fiftieth of the time.
 """
 
