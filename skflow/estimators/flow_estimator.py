@@ -1,16 +1,13 @@
-"""What skflow's estimators share: parameters, arrays in, fitted state, pickling."""
+"""What the estimators share: validated tables, and the road of a fit."""
 
-import inspect
 import time
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from sklearn import get_config
 from sklearn.exceptions import ConvergenceWarning
@@ -21,7 +18,7 @@ from sklearn.utils.validation import (
 )
 from tqdm.auto import tqdm
 
-from skflow.data.sources import MemmapSource, Source, in_blocks, source_of
+from skflow.data.sources import MemmapSource, Source, source_of
 from skflow.data.validation import (
     Names,
     check_base,
@@ -32,35 +29,25 @@ from skflow.data.validation import (
 )
 from skflow.data.weighted_rows import effective_size, merge
 from skflow.estimators.callbacks import CallbackMixin
-from skflow.estimators.parameters import FlowParameters, Seed
+from skflow.estimators.fitted_density import FittedDensity
+from skflow.estimators.pickling import PlainStateMixin
 from skflow.fitting.defaults import DataSize, Task, resolve_config
 from skflow.fitting.fit_context import FitContext, Monitor, Progress
 from skflow.fitting.fit_density import FitResult, fit_density
 from skflow.fitting.loading import LoadedRows, load_rows
 from skflow.fitting.streaming import StreamedDataset
 from skflow.fitting.warm_start import WarmStart
-from skflow.flows.distributions.constrained import ConstrainedDensity
-from skflow.flows.distributions.flow import Flow
-from skflow.flows.spec import DensitySpec, from_arrays, to_arrays
 from skflow.preprocessing.column_warnings import warn_about_columns
 from skflow.preprocessing.dataset import WeightedDataset
 from skflow.preprocessing.dequantization import fit_support_transform
 from skflow.preprocessing.supports import Support, check_inside, resolve_supports
-from skflow.runtime.compile import compiled, is_compilable
-from skflow.runtime.device import keep_freed_memory, resolve_device, scoring_dtype
+from skflow.runtime.device import keep_freed_memory, resolve_device
 from skflow.runtime.processes import current_process_group
-from skflow.runtime.version import __version__
 from skflow.serialization.checkpoint import Checkpoint
 
-# rows scored at a time, that memory does not grow with them: enough for small operations, few
-# enough for the cache
-_BLOCK, _BLOCK_OF_FEW_COLUMNS = 2048, 4096
-_FEW_COLUMNS = 8
-_MANY_ROWS = 500_000  # whose scores are worth compiling for
 
-
-class FlowEstimator(CallbackMixin, FlowParameters):
-    """Base of the estimators: everything but what they estimate.
+class FlowEstimator(CallbackMixin, PlainStateMixin, FittedDensity):
+    """Base of the estimators: the validation of tables, and the road of a fit.
 
     `_task` says what a density is fitted for: conditional on what, robust or not.
     """
@@ -199,53 +186,8 @@ class FlowEstimator(CallbackMixin, FlowParameters):
             check_finite(rows, getattr(self, "feature_names_in_", None))
         return rows
 
-    def _log_prob(
-        self, rows: np.ndarray | Source, context: np.ndarray | None = None
-    ) -> np.ndarray:
-        """log p of validated rows, block by block."""
-        keep_freed_memory()
-        out = np.empty(len(rows))
-        density = self._density()
-        plain, many = density.log_prob, len(rows) >= _MANY_ROWS
-        fast = compiled(plain, self.compile and many and is_compilable(density))
-        start = 0
-        size = _BLOCK_OF_FEW_COLUMNS if rows.shape[1] <= _FEW_COLUMNS else _BLOCK
-        with torch.no_grad():
-            for block in in_blocks(rows, size):
-                at = slice(start, start + len(block))
-                given = None if context is None else self._tensor(context[at])
-                log_prob = fast if len(block) == size else plain
-                out[at] = log_prob(self._tensor(block), given).cpu().numpy()
-                start = at.stop
-        return out
-
-    def _sample(
-        self, n_samples: int, random_state: Seed, context: np.ndarray | None = None
-    ) -> np.ndarray:
-        keep_freed_memory()
-        seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
-        generator = torch.Generator().manual_seed(int(seed))
-        given = None if context is None else self._tensor(context)
-        with torch.no_grad():
-            drawn = self._density().sample(n_samples, generator, given)
-        return drawn.double().cpu().numpy()
-
-    def _continuous(self) -> Flow:
-        """The fitted density of real numbers, behind that of columns with supports."""
-        return self.flow_.continuous if isinstance(self.flow_, ConstrainedDensity) else self.flow_
-
-    def _density(self) -> Flow | ConstrainedDensity:
-        """What scores and draws, in the precision asked for."""
-        if self.dtype == "float64":
-            return self.flow_
-        return self.flow_.rounded(torch.float32)
-
-    def _tensor(self, values: np.ndarray) -> torch.Tensor:
-        """A copy where and as the density computes."""
-        return torch.from_numpy(np.array(values)).to(self.device_, scoring_dtype(self.device_))
-
     def _watch(self, updates: Iterable[Progress]) -> Iterable[Progress]:
-        """Show training's progress where `verbose` asks for it, and tell callbacks."""
+        """Show a progress bar if `verbose`, and call the callbacks."""
         updates = self._told(updates)
         if not self.verbose:
             yield from updates
@@ -260,6 +202,7 @@ class FlowEstimator(CallbackMixin, FlowParameters):
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
+        """Restore all attributes if the block raises: a failed fit changes nothing."""
         self._begin_callbacks()
         before = dict(vars(self))
         try:
@@ -269,40 +212,6 @@ class FlowEstimator(CallbackMixin, FlowParameters):
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "flow_")
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Plain Python and numpy: no torch class, so that files load anywhere."""
-        state = super().__getstate__()
-        if "flow_" in state:
-            state = dict(state)
-            state["_arrays"] = to_arrays(state.pop("flow_"))
-            state["_spec"] = asdict(state["_spec"])
-            state["device_"] = str(state["device_"])
-            state["_skflow_version"] = __version__
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
-        arrays = state.pop("_arrays", None)
-        if arrays is not None:
-            version = state.pop("_skflow_version")
-            if version != __version__:
-                warnings.warn(
-                    f"This {type(self).__name__} was saved by skflow {version} and is being "
-                    f"loaded by skflow {__version__}; check its scores before use.",
-                    UserWarning,
-                    stacklevel=2,
-                )
-            state["_spec"] = DensitySpec.from_record(state["_spec"])
-            state["device_"] = _device_or_cpu(state["device_"])
-            flow = from_arrays(state["_spec"], arrays)
-            state["flow_"] = flow.to(state["device_"], scoring_dtype(state["device_"]))
-        parameters = inspect.signature(type(self)).parameters.values()
-        state = {p.name: p.default for p in parameters} | state  # of an earlier version
-        super().__setstate__(state)
 
 
 def _checked_weights(
@@ -331,11 +240,3 @@ def _size_of(data: WeightedDataset, factor: float, n_streamed: int) -> DataSize:
         0 if data.context is None else data.context.shape[1],
         n_streamed,
     )
-
-
-def _device_or_cpu(name: str) -> torch.device:
-    """The device of a fit, or the CPU on a machine without it."""
-    try:
-        return resolve_device(name)
-    except ValueError:
-        return torch.device("cpu")

@@ -239,7 +239,7 @@ def test_files_pass_between_devices(tmp_path):
 
 
 def test_another_version_warns(density, tmp_path, monkeypatch):
-    monkeypatch.setattr("skflow.estimators.flow_estimator.__version__", "9.8.7")
+    monkeypatch.setattr("skflow.estimators.pickling.__version__", "9.8.7")
     skflow.save(density, tmp_path / "file")
     monkeypatch.undo()
     with pytest.warns(UserWarning, match=rf"9\.8\.7.*{re.escape(skflow.__version__)}"):

@@ -12,7 +12,7 @@ from sklearn.datasets import make_moons
 from sklearn.utils import shuffle
 
 from skflow import NormalizingFlowDensity
-from skflow.estimators import flow_estimator as estimators
+from skflow.estimators import flow_estimator
 
 
 @pytest.fixture
@@ -300,9 +300,9 @@ def test_a_long_table_is_looked_at_in_places_only(quick, more_moons, monkeypatch
     np.save(tmp_path / "X.npy", X)
     on_disk = np.load(tmp_path / "X.npy", mmap_mode="r")
     looked_at = []
-    merge = estimators.merge
+    merge = flow_estimator.merge
     monkeypatch.setattr(
-        estimators, "merge", lambda rows, *rest: looked_at.append(rows) or merge(rows, *rest)
+        flow_estimator, "merge", lambda rows, *rest: looked_at.append(rows) or merge(rows, *rest)
     )
     fitted = quick(safety_net=True, max_rows=1000).fit(on_disk)
     assert len(looked_at[0]) == 1000

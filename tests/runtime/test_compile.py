@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from skflow.estimators import flow_estimator as estimators
+from skflow.estimators import fitted_density
 from skflow.runtime.compile import compiled
 
 torchs_own_warnings = pytest.mark.filterwarnings(
@@ -42,8 +42,8 @@ def test_nothing_is_compiled_unasked():
 @torchs_own_warnings
 @pytest.mark.parametrize("family", ["nsf_ar", "realnvp", "flow_matching", "flow_matching_ot"])
 def test_compiled_fit_and_scores_are_the_plain_ones(quick, moons, more_moons, monkeypatch, family):
-    monkeypatch.setattr(estimators, "_MANY_ROWS", 1)
-    monkeypatch.setattr(estimators, "_BLOCK_OF_FEW_COLUMNS", len(more_moons))
+    monkeypatch.setattr(fitted_density, "_MANY_ROWS", 1)
+    monkeypatch.setattr(fitted_density, "_BLOCK_OF_FEW_COLUMNS", len(more_moons))
     # few steps, for rounding grows from step to step
     settings = {"flow": family, "dropout": 0.0, "early_stopping": False, "max_iter": 10}
     plain = quick(**settings).fit(moons)

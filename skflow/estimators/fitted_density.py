@@ -1,0 +1,73 @@
+"""The fitted density of an estimator: scores of rows, and samples."""
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_random_state
+
+from skflow.data.sources import Source, in_blocks
+from skflow.estimators.parameters import FlowParameters, Seed
+from skflow.flows.distributions.constrained import ConstrainedDensity
+from skflow.flows.distributions.flow import Flow
+from skflow.runtime.compile import compiled, is_compilable
+from skflow.runtime.device import keep_freed_memory, scoring_dtype
+
+# rows scored at a time: enough to amortise the cost of an operation, few enough for the cache
+_BLOCK, _BLOCK_OF_FEW_COLUMNS = 2048, 4096
+_FEW_COLUMNS = 8
+_MANY_ROWS = 500_000  # for which compiling pays
+
+
+class FittedDensity(FlowParameters):
+    """Scores and samples of the density in ``flow_``."""
+
+    flow_: Flow | ConstrainedDensity
+    device_: torch.device
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "flow_")
+
+    def _log_prob(
+        self, rows: np.ndarray | Source, context: np.ndarray | None = None
+    ) -> np.ndarray:
+        """log p of validated rows (n, d) given a context (n, c), (n,), in nats."""
+        keep_freed_memory()
+        out = np.empty(len(rows))
+        density = self._density()
+        plain, many = density.log_prob, len(rows) >= _MANY_ROWS
+        fast = compiled(plain, self.compile and many and is_compilable(density))
+        start = 0
+        size = _BLOCK_OF_FEW_COLUMNS if rows.shape[1] <= _FEW_COLUMNS else _BLOCK
+        with torch.no_grad():
+            for block in in_blocks(rows, size):
+                at = slice(start, start + len(block))
+                condition = None if context is None else self._tensor(context[at])
+                log_prob = fast if len(block) == size else plain
+                out[at] = log_prob(self._tensor(block), condition).cpu().numpy()
+                start = at.stop
+        return out
+
+    def _sample(
+        self, n_samples: int, random_state: Seed, context: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Samples (n_samples, d), given the rows of a context (n_samples, c), float64."""
+        keep_freed_memory()
+        seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+        generator = torch.Generator().manual_seed(int(seed))
+        condition = None if context is None else self._tensor(context)
+        with torch.no_grad():
+            samples = self._density().sample(n_samples, generator, condition)
+        return samples.double().cpu().numpy()
+
+    def _continuous(self) -> Flow:
+        """The fitted density of dequantized columns, without their supports."""
+        return self.flow_.continuous if isinstance(self.flow_, ConstrainedDensity) else self.flow_
+
+    def _density(self) -> Flow | ConstrainedDensity:
+        """The fitted density in the precision that `dtype` asks for."""
+        if self.dtype == "float64":
+            return self.flow_
+        return self.flow_.rounded(torch.float32)
+
+    def _tensor(self, values: np.ndarray) -> torch.Tensor:
+        """A copy on the device and in the dtype of the density."""
+        return torch.from_numpy(np.array(values)).to(self.device_, scoring_dtype(self.device_))
