@@ -34,6 +34,7 @@ from skflow.estimators.pickling import PlainStateMixin
 from skflow.fitting.defaults import DataSize, Task, resolve_config
 from skflow.fitting.fit_context import FitContext, Monitor, Progress
 from skflow.fitting.fit_density import FitResult, fit_density
+from skflow.fitting.history import History
 from skflow.fitting.loading import LoadedRows, load_rows
 from skflow.fitting.streaming import StreamedDataset
 from skflow.fitting.warm_start import WarmStart
@@ -93,6 +94,7 @@ class FlowEstimator(CallbackMixin, PlainStateMixin, FittedDensity):
         result = fit_density(data, config, fit, transform, warm_start, streamed)
         self._end_fit(result, fit, warm_start is not None)
         self._set_fitted(result, fit, n_fitted)
+        self._warn_if_unfinished(result.history)
         return result
 
     def _begin_fit(self) -> FitContext:
@@ -129,7 +131,7 @@ class FlowEstimator(CallbackMixin, PlainStateMixin, FittedDensity):
             result.history.prepend(self.n_iter_, self.loss_curve_, self.validation_scores_)
 
     def _set_fitted(self, result: FitResult, fit: FitContext, n_fitted: int) -> None:
-        """Set the fitted attributes, and warn if training ended too early."""
+        """Set the fitted attributes."""
         history = result.history
         self.flow_ = result.density
         self.weights_ = result.weights
@@ -142,6 +144,9 @@ class FlowEstimator(CallbackMixin, PlainStateMixin, FittedDensity):
         self.held_out_score_ = result.held_out_score
         self._spec = result.spec
         self._seed = fit.seed
+
+    def _warn_if_unfinished(self, history: History) -> None:
+        """Warn if training was cut short, or if `max_iter` ended it while it still improved."""
         if history.cut_short:
             cause = "was interrupted" if history.interrupted else f"took max_time={self.max_time}"
             warnings.warn(
