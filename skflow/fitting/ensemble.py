@@ -23,10 +23,10 @@ from skflow.flows.spec import ComponentSpec, DensitySpec, FlowSpec, make_base
 from skflow.preprocessing.dataset import Split, WeightedDataset
 from skflow.runtime.processes import SINGLE_PROCESS, ProcessGroup
 from skflow.serialization.checkpoint import Checkpoint
-from skflow.training.batches import StackedRows
 from skflow.training.loop import CheckResult, TrainingLoop
 from skflow.training.shuffle_buffer import ShuffleBuffer
 from skflow.training.stacked_flows import StackedFlows
+from skflow.training.stacked_rows import StackedRows
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ class EnsembleTrainer:
         config = replace(config, batch_size=max(1, config.batch_size // self._processes.size))
         training = TrainingLoop(self._stacked, self._seen, self._held_out, config, self._generator)
         self._go_on(training, history, monitor.checkpoint)
-        records = training.records()
+        records = training.run()
         try:
             with closing(records):
                 for _ in monitor.watch(self._noted(records, history)):
@@ -224,7 +224,7 @@ class EnsembleTrainer:
         """The trained members, in float64 on the CPU, their fixed links in front."""
         components = []
         for k, member in enumerate(self._members):
-            member.flow.load_state_dict(self._stacked.state(self._stacked.values, k))
+            member.flow.load_state_dict(self._stacked.state_dict(self._stacked.params, k))
             chain = Chain([*member.fixed.bijections, *member.flow.chain.bijections])
             flow = Flow(chain, member.flow.base).double().eval()
             components.append(
@@ -235,7 +235,7 @@ class EnsembleTrainer:
     def _keep(self, training: TrainingLoop, history: History, checkpoint: Checkpoint) -> None:
         """Write what it takes to go on, now and then: one file for all processes."""
         if self._processes.broadcast(lambda: checkpoint.due):
-            state = training.state()
+            state = training.state_dict()
             generators = self._processes.gather(state.pop("generator"))
             if self._processes.rank == 0:
                 checkpoint.write([state, generators, history.scores])
@@ -245,7 +245,7 @@ class EnsembleTrainer:
         kept = checkpoint.take()
         if kept is not None:
             state, generators, history.scores = kept
-            training.restore(state | {"generator": generators[self._processes.rank]})
+            training.load_state_dict(state | {"generator": generators[self._processes.rank]})
 
     def _noted(self, records: Iterable[CheckResult], history: History) -> Iterator[Progress]:
         """Write the records into the history."""

@@ -13,8 +13,8 @@ from skflow.flows.bijections import Chain, Standardize
 from skflow.preprocessing.dataset import Split
 from skflow.preprocessing.supports import DequantizedRows, Support, check_inside
 from skflow.runtime.processes import ProcessGroup
-from skflow.training.batches import StackedRows
 from skflow.training.shuffle_buffer import ShuffleBuffer
+from skflow.training.stacked_rows import StackedRows
 
 _MIXED = 256  # chunks in a full buffer, where a table can be read in chunks of any size
 _MIN_CHUNK = 16  # rows

@@ -28,14 +28,14 @@ def test_a_killed_fit_goes_on_to_the_same_end(tmp_path, moons, n_written):
     params = kill(tmp_path, moons, n_written, PARAMS)
     resumed = NormalizingFlowDensity(**params)
     batches = []
-    plain_step = skflow.training.loop._step
+    plain_step = skflow.training.loop._training_step
 
     def counted(*args):
         batches.append(1)
         return plain_step(*args)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(skflow.training.loop, "_step", counted)
+        patch.setattr(skflow.training.loop, "_training_step", counted)
         resumed.fit(moons)
     whole = NormalizingFlowDensity(**PARAMS).fit(moons)
     np.testing.assert_array_equal(resumed.score_samples(moons), whole.score_samples(moons))

@@ -2,14 +2,11 @@
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from torch import Generator
 
 from skflow.data.weighted_rows import deal_folds, effective_size, merge, spread
-from skflow.training.batches import StackedRows
 
 bounded = settings(deadline=None, derandomize=True, max_examples=100)
 
@@ -121,80 +118,6 @@ def test_folds_are_dealt_at_random_and_by_the_seed():
     assert (one == two).all()
     assert (one != other).any()
     assert (one != np.arange(100) % 5).any()
-
-
-def numbered(sizes, with_context=False):
-    """Members whose rows are (10 k + i, −i), of weight i + 1 and context i."""
-    rows = [torch.tensor([[100.0 * k + i, -i] for i in range(n)]) for k, n in enumerate(sizes)]
-    weights = [torch.arange(n) + 1.0 for n in sizes]
-    context = [torch.arange(n)[:, None] * 1.0 for n in sizes] if with_context else None
-    return StackedRows.stack(rows, weights, context), rows, weights
-
-
-def test_stacked_rows_are_each_members_own_then_weightless():
-    stacked, rows, weights = numbered([5, 3, 1], with_context=True)
-    assert stacked.columns.shape == (3, 2, 5)
-    assert stacked.context.shape == (3, 1, 5)
-    assert len(stacked) == 5
-    for k, n in enumerate([5, 3, 1]):
-        assert torch.equal(stacked.columns[k, :, :n].T, rows[k])
-        assert torch.equal(stacked.weights[k, :n], weights[k])
-        assert not stacked.weights[k, n:].any()
-        # what fills up is a row like any other: it can be mapped without harm
-        assert torch.equal(stacked.columns[k, :, n:], rows[k][:1].T.expand(2, 5 - n))
-
-
-@pytest.mark.parametrize(("n", "size"), [(10, 3), (10, 10), (10, 100), (7, 1), (512, 256)])
-def test_minibatches_go_through_every_row_once_in_nearly_equal_parts(n, size):
-    stacked, *_ = numbered([n, max(1, n - 2)], with_context=True)
-    batches = list(stacked.minibatches(size, Generator().manual_seed(0)))
-    sizes = [len(batch) for batch in batches]
-    assert len(sizes) == -(-n // size)
-    assert max(sizes) <= size
-    assert max(sizes) - min(sizes) <= 1
-    seen = torch.cat([b.columns for b in batches], dim=-1)
-    weights = torch.cat([b.weights for b in batches], dim=-1)
-    context = torch.cat([b.context for b in batches], dim=-1)
-    for k in range(2):
-        order = seen[k, 0].argsort(stable=True)
-        assert torch.equal(seen[k, 0][order], stacked.columns[k, 0].sort().values)
-        assert torch.equal(weights[k].sort().values, stacked.weights[k].sort().values)
-        assert torch.equal(context[k, 0], -seen[k, 1])  # a row's parts stay together
-        own = weights[k] > 0
-        assert torch.equal(weights[k][own], context[k, 0][own] + 1)
-
-
-def test_members_are_shuffled_each_on_its_own_and_anew_in_each_epoch():
-    stacked, *_ = numbered([50, 50])
-    generator = Generator().manual_seed(0)
-    first, second = (next(stacked.minibatches(50, generator)) for _ in range(2))
-    assert not torch.equal(first.columns[0, 1], first.columns[1, 1])
-    assert not torch.equal(first.columns, second.columns)
-
-
-def test_minibatches_draw_from_their_generator_only():
-    stacked, *_ = numbered([20, 20])
-    before = torch.random.get_rng_state()
-    one, two = (
-        torch.cat([b.columns for b in stacked.minibatches(7, Generator().manual_seed(3))], -1)
-        for _ in range(2)
-    )
-    assert torch.equal(one, two)
-    assert torch.equal(torch.random.get_rng_state(), before)
-
-
-def test_blocks_are_the_rows_in_order():
-    stacked, *_ = numbered([10, 8], with_context=True)
-    blocks = list(stacked.blocks(4))
-    assert [len(b) for b in blocks] == [4, 4, 2]
-    for name in ("columns", "weights", "context"):
-        together = torch.cat([getattr(b, name) for b in blocks], dim=-1)
-        assert torch.equal(together, getattr(stacked, name))
-
-
-def test_rows_move_with_all_their_parts():
-    moved = numbered([3, 2], with_context=True)[0].to(torch.device("meta"))
-    assert {t.device.type for t in (moved.columns, moved.weights, moved.context)} == {"meta"}
 
 
 def test_rows_are_spread_over_a_long_table():
