@@ -29,7 +29,7 @@ from skflow.data.validation import (
     check_variance,
     explained_conversion,
 )
-from skflow.data.weighted_rows import effective_size, merge, spread
+from skflow.data.weighted_rows import effective_sample_size, merge_duplicates, sample_row_indices
 from skflow.estimators.callbacks import CallbackMixin
 from skflow.estimators.parameters import FlowParameters, Seed
 from skflow.fitting.defaults import resolve_config
@@ -95,7 +95,7 @@ class FlowEstimator(CallbackMixin, FlowParameters):
         rows, weights, context = processes.pool(rows, weights, context)
         check_variance(rows, names)
         n_rows = len(rows)
-        rows, weights, context = merge(rows, weights, context)
+        rows, weights, context = merge_duplicates(rows, weights, context)
         dequantized = dequantize(
             rows,
             weights,
@@ -112,7 +112,8 @@ class FlowEstimator(CallbackMixin, FlowParameters):
         config = resolve_config(
             self.get_params(deep=False),
             len(dequantized.rows),
-            effective_size(dequantized.weights) * (1.0 if streamed is None else n_all / n_rows),
+            effective_sample_size(dequantized.weights)
+            * (1.0 if streamed is None else n_all / n_rows),
             rows.shape[1],
             0 if context is None else context.shape[1],
             kind,
@@ -308,10 +309,10 @@ def _at_most(
     """Numbers of the rows that a fit holds, and their weights."""
     rng = np.random.default_rng(seed)
     if weights is None:
-        drawn = spread(n_rows, most, rng)
+        drawn = sample_row_indices(n_rows, most, rng)
         return drawn, np.ones(len(drawn))
     weighty = np.flatnonzero(weights)
-    drawn = weighty[spread(len(weighty), most, rng)]
+    drawn = weighty[sample_row_indices(len(weighty), most, rng)]
     return drawn, weights[drawn]
 
 

@@ -7,7 +7,7 @@ import torch
 from scipy.special import logsumexp
 from torch import Tensor
 
-from skflow.data.weighted_rows import deal_folds
+from skflow.data.weighted_rows import assign_folds
 from skflow.fitting.defaults import FitConfig
 from skflow.fitting.gmm_and_kde import (
     MixtureConfig,
@@ -69,7 +69,7 @@ def choose(table: WeightedDataset, config: FitConfig, rng: np.random.Generator) 
     if n == 1:
         return SelectedModels(Marginals("standardize"), INITIAL_FITS[config.context]())
     some = table.take(rng.permutation(n)[:_CHOICE_ROWS])
-    folds = deal_folds(len(some.x), min(_CHOICE_FOLDS, n), rng)
+    folds = assign_folds(len(some.x), min(_CHOICE_FOLDS, n), rng)
     seed = int(rng.integers(2**31))
     marginals, start = _choose_start(some, folds, config)
     if not config.mixtures or n < _MIXTURE_ROWS:
@@ -110,7 +110,7 @@ def choose_context_transform(
     if len(candidates) == 1 or len(c) == 1:
         return candidates[0]
     some = table.take(rng.permutation(len(c))[:_CHOICE_ROWS])
-    folds = deal_folds(len(some.x), min(_CHOICE_FOLDS, len(some.x)), rng)
+    folds = assign_folds(len(some.x), min(_CHOICE_FOLDS, len(some.x)), rng)
     starts = [choose_initial_fit("numbers", some.through(g), folds, _PLAIN_DF) for g in candidates]
     return candidates[int(np.argmax([start.shape.score for start in starts]))]
 

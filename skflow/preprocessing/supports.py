@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from skflow.data.validation import Names, column_name
-from skflow.data.weighted_rows import repetitions
+from skflow.data.weighted_rows import repeat_counts
 from skflow.flows.bijections import Arc, Bijection, Bounded
 from skflow.flows.distributions.constrained import SOFT, ConstrainedDensity
 from skflow.flows.distributions.flow import Flow
@@ -189,7 +189,7 @@ def dequantize(
         return DequantizedRows(rows, rows, weights, context, {}, [])
     whole = np.array([s.whole for s in supports])
     if whole.all():  # equal rows are counts then, and not the same row again
-        copies = repetitions(weights)
+        copies = repeat_counts(weights)
         rows, weights = np.repeat(rows, copies, axis=0), np.repeat(weights / copies, copies)
         context = None if context is None else np.repeat(context, copies, axis=0)
     record = before or _record(rows, weights, supports)

@@ -43,9 +43,7 @@ def test_minibatches_have_every_row_once_and_nearly_equal_sizes(n, size):
         order = seen[k, 0].argsort(stable=True)
         assert torch.equal(seen[k, 0][order], stacked.columns[k, 0].sort().values)
         assert torch.equal(weights[k].sort().values, stacked.weights[k].sort().values)
-        assert torch.equal(
-            context[k, 0], -seen[k, 1]
-        )  # context and columns of a row stay together
+        assert torch.equal(context[k, 0], -seen[k, 1])  # as in each row
         positive = weights[k] > 0
         assert torch.equal(weights[k][positive], context[k, 0][positive] + 1)
 
