@@ -24,7 +24,7 @@ class Killed(skflow.serialization.checkpoint.Checkpoint):
             os.kill(os.getpid(), signal.SIGKILL)
 
 skflow.estimators.flow_estimator.Checkpoint = Killed
-skflow.data.sources._CHUNK = {chunk}
+skflow.data.sources._CHUNK_SIZE = {chunk}
 X = np.load({rows!r})
 {estimator}(**{params!r}).fit({arguments})
 """

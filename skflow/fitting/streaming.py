@@ -88,7 +88,7 @@ class StreamedDataset:
         """
         bijections, rng = Chain(self.held.bijections), np.random.default_rng(0)
         total: list[Moments] = []
-        for start, values in self.source.numbered():
+        for start, values in self.source.enumerate_chunks():
             check_inside(values, self.supports, self.source.names, start + np.arange(len(values)))
             weights = self._weights(start, len(values))
             if weights.any():
@@ -121,7 +121,7 @@ class StreamedDataset:
         def chunks(seed: int) -> Iterator[StackedRows]:
             rng = np.random.default_rng(seed)
             size = max(_MIN_CHUNK, self.n_buffer // _MIXED)
-            for start, values in self.source.numbered(rng, size):
+            for start, values in self.source.enumerate_chunks(rng, size):
                 with torch.no_grad():
                     x, _ = input_transform(torch.from_numpy(self.held.like(values, rng)))
                     images = [bijections(x)[0].float() for bijections in fixed]
