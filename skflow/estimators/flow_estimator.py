@@ -86,13 +86,13 @@ class FlowEstimator(CallbackMixin, FlowParameters):
         # a warm start deals the same folds, so that left-out rows stay left out
         seed = processes.broadcast(self._draw_seed) if warm_start is None else self._seed
         seed = checkpoint.seed(seed, fixed=isinstance(self.random_state, Integral))
-        n_all = processes.count(table)
+        n_all = processes.count_rows(table)
         most = -(-self.max_rows * len(table) // n_all)
         all_weights = _checked_weights(table, sample_weight)
         drawn, weights = _at_most(most, len(table), all_weights, seed)
         rows, context = np.asarray(table[drawn]), None if context is None else context[drawn]
         check_inside(rows, supports, names, drawn)
-        rows, weights, context = processes.pool(rows, weights, context)
+        rows, weights, context = processes.gather_rows(rows, weights, context)
         check_variance(rows, names)
         n_rows = len(rows)
         rows, weights, context = merge_duplicates(rows, weights, context)

@@ -236,7 +236,7 @@ class EnsembleTrainer:
         """Write what it takes to go on, now and then: one file for all processes."""
         if self._processes.broadcast(lambda: checkpoint.due):
             state = training.state_dict()
-            generators = self._processes.gather(state.pop("generator"))
+            generators = self._processes.all_gather(state.pop("generator"))
             if self._processes.rank == 0:
                 checkpoint.write([state, generators, history.scores])
 

@@ -95,7 +95,7 @@ class StreamedDataset:
                 x, _ = bijections(torch.from_numpy(self.held.like(values, rng)))
                 total = [Moments.merged([*total, Moments.of(x, torch.from_numpy(weights))])]
         moments = Moments.merged(
-            [component for components in processes.gather(total) for component in components]
+            [component for components in processes.all_gather(total) for component in components]
         )
         check_deviations(moments.deviation, self.source.names)
         scale = np.where(moments.deviation > 0, moments.deviation, 1.0)
@@ -111,9 +111,9 @@ class StreamedDataset:
         processes: ProcessGroup,
     ) -> ShuffleBuffer:
         """Rows for members behind fixed links, less those that a member leaves out."""
-        lengths = processes.gather(len(self.source))
+        lengths = processes.all_gather(len(self.source))
         weights = len(self.source) if self.weights is None else float(self.weights.sum())
-        sums = processes.gather(weights)
+        sums = processes.all_gather(weights)
         share = len(self.source) * processes.size / sum(lengths)
         factor = share * sum(lengths) / sum(sums)  # shards weigh as many rows as they have
         held_out = self._held_out(splits)
