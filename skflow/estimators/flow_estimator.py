@@ -46,7 +46,7 @@ from skflow.runtime.compile import compiled, is_compilable
 from skflow.runtime.device import keep_freed_memory, resolve_device, scoring_dtype
 from skflow.runtime.processes import current_process_group
 from skflow.runtime.version import __version__
-from skflow.serialization.checkpoint import Checkpoint
+from skflow.serialization.checkpoint import Checkpoint, FitIdentity
 
 # rows scored at a time, that memory does not grow with them: enough for small operations, few
 # enough for the cache
@@ -85,7 +85,7 @@ class FlowEstimator(CallbackMixin, FlowParameters):
             warm_start = WarmStart(self._continuous(), self._spec)
         # a warm start deals the same folds, so that left-out rows stay left out
         seed = processes.broadcast(self._draw_seed) if warm_start is None else self._seed
-        seed = checkpoint.seed(seed, fixed=isinstance(self.random_state, Integral))
+        seed = checkpoint.resolve_seed(seed, fixed=isinstance(self.random_state, Integral))
         n_all = processes.count_rows(table)
         most = -(-self.max_rows * len(table) // n_all)
         all_weights = _checked_weights(table, sample_weight)
@@ -120,9 +120,8 @@ class FlowEstimator(CallbackMixin, FlowParameters):
             robust,
             0 if streamed is None else n_all,
         )
-        checkpoint.begin(
-            seed, f"{config}, {warm_start is not None}, {processes.size}", dequantized.arrays
-        )
+        warm = warm_start is not None
+        checkpoint.identify(FitIdentity.of(seed, dequantized.arrays, config, warm, processes.size))
         monitor = Monitor(self._watch, checkpoint, deadline)
         fitted = fit_density(
             dequantized, config, seed, device, monitor, warm_start, processes, streamed

@@ -4,7 +4,7 @@ The figures behind the choices are in docs/benchmarks.
 """
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -41,9 +41,6 @@ class FitConfig:
     context: str | None = None  # "numbers" or "classes"
     robust: bool = False  # smooth, and not to be bent by groups of outliers
     compile: bool = False
-
-    def __str__(self) -> str:
-        return ", ".join(f"{f.name}: {getattr(self, f.name)}" for f in fields(self))
 
     @property
     def scores_held_out(self) -> bool:

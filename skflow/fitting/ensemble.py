@@ -242,7 +242,7 @@ class EnsembleTrainer:
 
     def _go_on(self, training: TrainingLoop, history: History, checkpoint: Checkpoint) -> None:
         """From where an earlier process was, if there was one."""
-        kept = checkpoint.take()
+        kept = checkpoint.pop_state()
         if kept is not None:
             state, generators, history.scores = kept
             training.load_state_dict(state | {"generator": generators[self._processes.rank]})
