@@ -1,4 +1,4 @@
-"""A fit in another process, which kills itself in the middle."""
+"""Fit in another process that kills itself between two checkpoints."""
 
 import signal
 import subprocess
@@ -24,7 +24,7 @@ class Killed(skflow.serialization.checkpoint.Checkpoint):
             os.kill(os.getpid(), signal.SIGKILL)
 
 skflow.estimators.flow_estimator.Checkpoint = Killed
-skflow.data.sources._CHUNK = {chunk}
+skflow.data.sources._CHUNK_SIZE = {chunk}
 X = np.load({rows!r})
 {estimator}(**{params!r}).fit({arguments})
 """
@@ -39,7 +39,7 @@ def kill(
     arguments="X",
     chunk=1 << 16,
 ):
-    """Fit until the n-th checkpoint; returns the parameters of a fit that goes on from there."""
+    """Fit until the n-th checkpoint; return the parameters of a fit that resumes from it."""
     rows = folder / "rows.npy"
     np.save(rows, X)
     params = params | {"checkpoint": str(folder / "checkpoint")}

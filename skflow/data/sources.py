@@ -1,8 +1,8 @@
-"""Tables that need not fit memory: memory maps, Parquet files, Arrow data sets, dask.
+"""Tables larger than memory: memory maps, Parquet files, Arrow datasets, dask collections.
 
-A source knows its number of rows and columns, gives out rows by number, and all of them in
-chunks, in order or not. Rows are real numbers in float64, and are checked when they are read.
-pyarrow and dask are imported where they are met.
+A source knows its number of rows and columns, and reads rows by index or all of them in chunks,
+in order or shuffled. Rows are float64 and are checked for NaN and infinite values when they are
+read. pyarrow and dask are imported only when needed.
 """
 
 import copy
@@ -20,18 +20,18 @@ from skflow.data.validation import Names, check_finite
 
 T = TypeVar("T")
 
-_CHUNK = 1 << 16  # rows read at a time
+_CHUNK_SIZE = 1 << 16  # rows read at a time
 
 
 class Source(ABC):
-    """A table of n rows and d columns that is read piece by piece.
+    """A table of n rows and d columns that is read in chunks.
 
     Attributes
     ----------
     shape : tuple of int
         (n, d).
     names : ndarray of shape (d,) or None
-        The columns' names, where they have any.
+        The column names, if there are any.
     """
 
     shape: tuple[int, int]
@@ -40,88 +40,88 @@ class Source(ABC):
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, index: np.ndarray) -> np.ndarray:
-        """The rows of the given numbers, which are in order: one reading, start to end."""
-        rows = np.empty((len(index), self.shape[1]))
+    def __getitem__(self, indices: np.ndarray) -> np.ndarray:
+        """Return the rows at sorted indices (m,), (m, d), in one pass over the table."""
+        rows = np.empty((len(indices), self.shape[1]))
         filled = 0
-        for start, chunk in self._read(None, _CHUNK):
-            stop = int(np.searchsorted(index, start + len(chunk)))
-            rows[filled:stop] = chunk[index[filled:stop] - start]
+        for start, chunk in self._read(None, _CHUNK_SIZE):
+            stop = int(np.searchsorted(indices, start + len(chunk)))
+            rows[filled:stop] = chunk[indices[filled:stop] - start]
             filled = stop
-        return self._checked(rows, index)
+        return self._checked(rows, indices)
 
     def chunks(self) -> Iterator[np.ndarray]:
-        """All rows in order, (m, d) at a time."""
-        for _, chunk in self.numbered():
+        """Yield all rows in order, in chunks (m, d)."""
+        for _, chunk in self.enumerate_chunks():
             yield chunk
 
-    def numbered(
+    def enumerate_chunks(
         self, rng: np.random.Generator | None = None, size: int | None = None
     ) -> Iterator[tuple[int, np.ndarray]]:
-        """All rows, (m, d) at a time, with the number of the first of them.
+        """Yield all rows in chunks (m, d), each with the index of its first row.
 
-        In order or, given random numbers, in any: chunk by chunk, of the size that is asked for,
-        as far as the table has a way to be read so.
+        Chunks come in order or, with `rng`, in random order. They have `size` rows where the
+        table can be read in chunks of any size; otherwise its own partitions are used.
         """
-        for start, chunk in self._read(rng, min(size or _CHUNK, _CHUNK)):
+        for start, chunk in self._read(rng, min(size or _CHUNK_SIZE, _CHUNK_SIZE)):
             yield start, self._checked(chunk, range(start, start + len(chunk)))
 
     @abstractmethod
     def head(self) -> Any:
-        """The first two rows, with their columns' names: enough to validate what columns are."""
+        """Return up to two rows with the table's column names, to validate its columns by."""
 
     @abstractmethod
     def _read(
         self, rng: np.random.Generator | None, size: int
     ) -> Iterator[tuple[int, np.ndarray]]:
-        """What `numbered` gives, not checked yet."""
+        """Yield the chunks of `enumerate_chunks`, not checked yet."""
 
-    def _checked(self, rows: np.ndarray, numbers: np.ndarray | range) -> np.ndarray:
+    def _checked(self, rows: np.ndarray, row_indices: np.ndarray | range) -> np.ndarray:
         if not get_config()["assume_finite"]:
-            check_finite(rows, self.names, numbers)
+            check_finite(rows, self.names, row_indices)
         return rows
 
 
 class MemmapSource(Source):
-    """A memory map of numbers, or an array."""
+    """A memory map or an array of numbers."""
 
     def __init__(self, X: np.ndarray, names: Names = None):
-        self._map = X
+        self._array = X
         self.shape = X.shape
         self.names = names
 
-    def __getitem__(self, index: np.ndarray) -> np.ndarray:
-        return self._checked(np.array(self._map[index], dtype=np.float64), index)
+    def __getitem__(self, indices: np.ndarray) -> np.ndarray:
+        return self._checked(np.array(self._array[indices], dtype=np.float64), indices)
 
     def head(self) -> np.ndarray:
-        return np.array(self._map[:2])
+        return np.array(self._array[:2])
 
     def _read(
         self, rng: np.random.Generator | None, size: int
     ) -> Iterator[tuple[int, np.ndarray]]:
-        for start in _ordered(range(0, len(self), size), rng):
-            rows = self._map[start : start + size]
+        for start in _permuted(range(0, len(self), size), rng):
+            rows = self._array[start : start + size]
             yield start, np.array(rows, dtype=np.float64, order="C")
 
 
 class ArrowSource(Source):
-    """A pyarrow.dataset.Dataset of columns of numbers.
+    """A pyarrow.dataset.Dataset of numeric columns.
 
     Raises
     ------
     ValueError
-        Where a column is of another type.
+        If a column is of another type.
     """
 
     def __init__(self, dataset: Any):
-        import pyarrow.types as kinds
+        import pyarrow.types as types
 
         for field in dataset.schema:
-            known = (kinds.is_integer, kinds.is_floating, kinds.is_decimal, kinds.is_boolean)
-            if not any(kind(field.type) for kind in known):
+            checks = (types.is_integer, types.is_floating, types.is_decimal, types.is_boolean)
+            if not any(is_type(field.type) for is_type in checks):
                 raise ValueError(
-                    f"Column {field.name!r} has the type {field.type}, where a density needs "
-                    "numbers. Read the other columns only: "
+                    f"Column {field.name!r} has the type {field.type}, but density estimation "
+                    "needs numbers. Select the other columns: "
                     "dataset.replace_schema(pyarrow.schema([dataset.schema.field(name), ...]))."
                 )
         self._dataset = dataset
@@ -129,80 +129,82 @@ class ArrowSource(Source):
         self.shape = dataset.count_rows(), len(self.names)
 
     def head(self) -> Any:
-        schema = self._dataset.schema.empty_table()  # a look at the files would read ahead
-        zeros = [np.zeros(min(2, len(self)))] * schema.num_columns
-        return type(schema).from_arrays(zeros, names=schema.column_names)
+        # Rows of zeros: reading from the files would read far ahead.
+        empty = self._dataset.schema.empty_table()
+        zeros = [np.zeros(min(2, len(self)))] * empty.num_columns
+        return type(empty).from_arrays(zeros, names=empty.column_names)
 
     def _read(
         self, rng: np.random.Generator | None, size: int
     ) -> Iterator[tuple[int, np.ndarray]]:
         start = 0
-        for known_start, batches in self._pieces(rng):
-            start = start if known_start is None else known_start
+        for fragment_start, batches in self._fragments(rng):
+            start = start if fragment_start is None else fragment_start
             for batch in batches:
                 if len(batch):
-                    yield start, _matrix(batch)
+                    yield start, _to_array(batch)
                     start += len(batch)
 
-    def _pieces(self, rng: np.random.Generator | None) -> Iterator[tuple[int | None, Any]]:
-        """Batches of rows, and the first one's number where they do not follow the last ones.
+    def _fragments(self, rng: np.random.Generator | None) -> Iterator[tuple[int | None, Any]]:
+        """Yield iterators over record batches, one per file or row group.
 
-        With little read ahead, so that memory does not grow with the files.
+        Each comes with the index of its first row, or None if it continues the previous one.
+        Little is read ahead, so that memory does not grow with the files.
         """
-        little = {"batch_size": _CHUNK, "batch_readahead": 1}
+        options = {"batch_size": _CHUNK_SIZE, "batch_readahead": 1}
         try:
             files = self._dataset.get_fragments()
-        except ValueError:  # a filtered set gives none, and has no order but its own
-            yield None, self._dataset.to_batches(fragment_readahead=1, **little)
+        except ValueError:  # a filtered dataset has no fragments and can only be read in order
+            yield None, self._dataset.to_batches(fragment_readahead=1, **options)
             return
-        components = ((None, f) for f in files) if rng is None else _ordered(self._row_groups, rng)
-        for start, component in components:
-            yield start, component.to_batches(schema=self._dataset.schema, **little)
+        in_order = ((None, file) for file in files)
+        for start, fragment in in_order if rng is None else _permuted(self._row_groups, rng):
+            yield start, fragment.to_batches(schema=self._dataset.schema, **options)
 
     @cached_property
     def _row_groups(self) -> list[tuple[int, Any]]:
-        """What can be read alone, with its first row's number: in Parquet, parts of files."""
+        """The smallest fragments, such as Parquet row groups, with their first rows' indices."""
         start, groups = 0, []
         for file in self._dataset.get_fragments():
             parquet = hasattr(file, "split_by_row_group")
             for group in file.split_by_row_group() if parquet else [file]:
                 groups.append((start, group))
-                # a group counts the rows of its whole file
+                # count_rows of a row group would count the rows of its whole file
                 start += group.row_groups[0].num_rows if parquet else group.count_rows()
         return groups
 
 
 class DaskSource(Source):
-    """A dask array or frame; its parts are computed where dask computes."""
+    """A dask array or dataframe; its partitions are computed by dask's scheduler."""
 
     def __init__(self, X: Any):
         import dask
 
-        self._table = X
-        self._parts = _parts(X)
+        self._collection = X
+        self._partitions = _row_partitions(X)
         lengths = X.chunks[0] if hasattr(X, "chunks") else (np.nan,)
         if np.isnan(lengths).any():
-            lengths = dask.compute(*(dask.delayed(len)(part) for part in self._parts))
+            lengths = dask.compute(*(dask.delayed(len)(part) for part in self._partitions))
         self._ends = np.cumsum(lengths)
         self.shape = int(self._ends[-1]), X.shape[1]
         if hasattr(X, "columns"):
             self.names = np.array(X.columns, dtype=object)
 
-    def __getitem__(self, index: np.ndarray) -> np.ndarray:
+    def __getitem__(self, indices: np.ndarray) -> np.ndarray:
         import dask
 
-        asked = np.split(index, np.searchsorted(index, self._ends[:-1]))
+        by_partition = np.split(indices, np.searchsorted(indices, self._ends[:-1]))
         taken = (
-            dask.delayed(_rows_of)(part, numbers - start)  # no other rows leave the workers
-            for (start, part), numbers in zip(self._numbered_parts, asked, strict=True)
-            if len(numbers)
+            dask.delayed(_take_rows)(partition, own - start)  # no other rows leave the workers
+            for (start, partition), own in zip(self._with_starts(), by_partition, strict=True)
+            if len(own)
         )
         rows = np.concatenate([np.empty((0, self.shape[1])), *dask.compute(*taken)])
-        return self._checked(rows, index)
+        return self._checked(rows, indices)
 
     def head(self) -> Any:
-        if hasattr(self._table, "columns"):
-            return self._table.head(2, npartitions=-1)
+        if hasattr(self._collection, "columns"):
+            return self._collection.head(2, npartitions=-1)
         return self[np.arange(min(2, len(self)))]
 
     def _read(
@@ -210,23 +212,23 @@ class DaskSource(Source):
     ) -> Iterator[tuple[int, np.ndarray]]:
         import dask
 
-        for start, part in _ordered(self._numbered_parts, rng):
-            yield start, dask.delayed(_rows_of)(part).compute()
+        for start, partition in _permuted(self._with_starts(), rng):
+            yield start, dask.delayed(_take_rows)(partition).compute()
 
-    @property
-    def _numbered_parts(self) -> list[tuple[int, Any]]:
+    def _with_starts(self) -> list[tuple[int, Any]]:
+        """The partitions, each with the index of its first row."""
         starts = [0, *self._ends[:-1].tolist()]
-        return list(zip(starts, self._parts, strict=True))
+        return list(zip(starts, self._partitions, strict=True))
 
 
 def source_of(X: Any) -> Source | None:
-    """The source that X is, or None where X is something else, such as an array.
+    """Wrap X in a source, or return None if it is not a larger-than-memory table.
 
     Parameters
     ----------
     X : object
-        A memory map with two axes, the path of a Parquet file or of a folder of them, a
-        pyarrow Dataset, a dask array with two axes or a dask frame.
+        A two-dimensional memory map, the path of a Parquet file or of a folder of them, a
+        pyarrow Dataset, a two-dimensional dask array or a dask dataframe.
 
     Returns
     -------
@@ -235,31 +237,32 @@ def source_of(X: Any) -> Source | None:
     Raises
     ------
     ImportError
-        Where X is a path, and pyarrow is not installed.
+        If X is a path and pyarrow is not installed.
     ValueError
-        Where X has columns that are no numbers.
+        If X has columns that are not numeric.
     """
     if isinstance(X, np.memmap) and X.ndim == 2 and X.dtype.kind in "biuf":
         return MemmapSource(X)
     if isinstance(X, str | os.PathLike):
         return ArrowSource(_parquet(X))
-    arrow = sys.modules.get("pyarrow.dataset")  # whoever has one has imported it
+    arrow = sys.modules.get("pyarrow.dataset")  # imported by whoever made X
     if arrow is not None and isinstance(X, arrow.Dataset):
         return ArrowSource(X)
     return DaskSource(X) if is_lazy(X) else None
 
 
 def is_lazy(X: Any) -> bool:
-    """Whether X is a table of dask's."""
+    """Whether X is a two-dimensional dask array or a dask dataframe."""
     dask = sys.modules.get("dask")
     return dask is not None and dask.is_dask_collection(X) and getattr(X, "ndim", 0) == 2
 
 
 def score_lazily(estimator: Any, X: Any) -> Any:
-    """What `estimator.score_samples` gives for a dask array or frame, not computed yet."""
+    """Return `estimator.score_samples` of a dask array or dataframe as a lazy dask collection."""
     import dask
 
-    model = dask.delayed(copy.copy(estimator))  # as it is now, and sent to a worker once
+    # A copy is not changed by later fits; delayed, it is sent to each worker once.
+    model = dask.delayed(copy.copy(estimator))
     if hasattr(X, "columns"):
         return X.map_partitions(_series_of_scores, model, meta=("score_samples", np.float64))
     whole_rows = X.rechunk({1: -1})
@@ -269,7 +272,7 @@ def score_lazily(estimator: Any, X: Any) -> Any:
 
 
 def in_blocks(rows: np.ndarray | Source, size: int) -> Iterator[np.ndarray]:
-    """The rows in order, at most `size` at a time."""
+    """Yield the rows in order, in blocks (m, d) of at most `size` rows."""
     for chunk in rows.chunks() if isinstance(rows, Source) else [rows]:
         for start in range(0, len(chunk), size):
             yield chunk[start : start + size]
@@ -280,19 +283,19 @@ def _parquet(path: str | os.PathLike) -> Any:
         from pyarrow.dataset import dataset
     except ImportError as error:
         raise ImportError(
-            f"X={path!r} is read as Parquet, for which pyarrow is needed: pip install pyarrow."
+            f"Reading X={path!r} as Parquet requires pyarrow: pip install pyarrow."
         ) from error
     return dataset(path, format="parquet")
 
 
-def _ordered(items: Sequence[T], rng: np.random.Generator | None) -> Iterator[T]:
-    """The items in order or, given random numbers, in any."""
-    numbers = range(len(items)) if rng is None else rng.permutation(len(items)).tolist()
-    return (items[k] for k in numbers)
+def _permuted(items: Sequence[T], rng: np.random.Generator | None) -> Iterator[T]:
+    """The items in order or, with `rng`, in random order."""
+    order = range(len(items)) if rng is None else rng.permutation(len(items)).tolist()
+    return (items[k] for k in order)
 
 
-def _matrix(batch: Any) -> np.ndarray:
-    """The numbers (m, d) of pyarrow's record batch."""
+def _to_array(batch: Any) -> np.ndarray:
+    """The values (m, d) of a pyarrow record batch."""
     return np.column_stack(
         [
             column.cast("float64", safe=False).to_numpy(zero_copy_only=False)
@@ -301,19 +304,21 @@ def _matrix(batch: Any) -> np.ndarray:
     )
 
 
-def _parts(X: Any) -> list[Any]:
-    """Delayed parts of a dask table, each of whole rows."""
+def _row_partitions(X: Any) -> list[Any]:
+    """Delayed partitions of a dask collection, each with all columns."""
     if hasattr(X, "columns"):
         return list(X.to_delayed())
     return list(X.rechunk({1: -1}).to_delayed().ravel())
 
 
-def _rows_of(part: Any, index: np.ndarray | slice = slice(None)) -> np.ndarray:
-    rows = part.iloc[index] if hasattr(part, "iloc") else part[index]
+def _take_rows(partition: Any, indices: np.ndarray | slice = slice(None)) -> np.ndarray:
+    """The rows of a computed partition in float64, (m, d)."""
+    rows = partition.iloc[indices] if hasattr(partition, "iloc") else partition[indices]
     return np.asarray(rows, dtype=np.float64, order="C")
 
 
 def _scores(rows: Any, model: Any) -> np.ndarray:
+    """Scores (m,) of a block of rows, which may be empty."""
     return model.score_samples(rows) if len(rows) else np.empty(0)
 
 

@@ -1,4 +1,4 @@
-"""Errors and warnings at the boundary: what was wrong, where, and what to try."""
+"""Validation of user input; errors name the offending value, its column, and what to try."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +9,10 @@ import numpy as np
 from sklearn.utils import assert_all_finite, check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-Names = np.ndarray | None
+Names = np.ndarray | None  # feature names of shape (n_features,), if there are any
 
-_NOT_NUMBERS = (
+# Parts of the messages of numpy, pandas and pyarrow for input that is not numeric.
+_NOT_NUMERIC = (
     "could not convert",
     "to numeric",
     "could not be promoted",
@@ -20,12 +21,12 @@ _NOT_NUMBERS = (
 
 
 def column_name(names: Names, j: int) -> str:
-    """How an error names a column."""
+    """Return what an error message calls column j: its quoted name or its index."""
     return f"column {j}" if names is None else f"column {str(names[j])!r}"
 
 
 def check_layer_sizes(sizes: Any) -> None:
-    """Raise where hidden layer sizes are not positive ints."""
+    """Raise a ValueError unless hidden layer sizes are "auto" or positive ints."""
     if isinstance(sizes, str):
         return
     widths = [sizes] if isinstance(sizes, Integral) else sizes
@@ -37,65 +38,62 @@ def check_layer_sizes(sizes: Any) -> None:
 
 
 def check_base(base: str, flow: Any) -> None:
-    """Raise where a flow is trained to end in normal noise, and asked for another."""
+    """Raise a ValueError if a flow whose training needs a normal base is given another."""
     if base == "t" and flow in ("flow_matching", "flow_matching_ot", "diffusion"):
         raise ValueError(
-            f"flow={flow!r} is trained to end in normal noise, and base={base!r} is another. "
-            "Pass base='normal' or 'auto'; the safety net's wide t takes care of heavy tails."
+            f"flow={flow!r} is trained towards normal noise and cannot have base={base!r}. Pass "
+            "base='normal' or 'auto'; the safety net has a component with heavy tails."
         )
 
 
 def check_count(name: str, value: Any) -> int:
-    """A positive int, or an error."""
+    """Return a positive int, or raise a ValueError that names the parameter."""
     if not _is_count(value):
         raise ValueError(f"{name}={value!r} must be a positive int.")
     return int(value)
 
 
 def check_levels(levels: Any, name: str = "quantiles") -> np.ndarray:
-    """Numbers between 0 and 1, or an error."""
+    """Return a probability (0-d) or a sequence of them (1-d), strictly between 0 and 1."""
     values = np.asarray(levels, dtype=float)
-    if values.ndim > 1 or not ((values > 0) & (values < 1)).all():
-        raise ValueError(
-            f"{name}={levels!r} must lie between 0 and 1, both excluded"
-            + (", a number or a list of numbers." if name == "quantiles" else ".")
-        )
+    if values.ndim > 1:
+        raise ValueError(f"{name}={levels!r} must be a number or a one-dimensional sequence.")
+    if not ((values > 0) & (values < 1)).all():
+        raise ValueError(f"{name}={levels!r} must lie strictly between 0 and 1.")
     return values
 
 
-def check_targets(y: Any, n_rows: int, asking: str) -> tuple[np.ndarray, np.ndarray]:
-    """Targets in float64, (n, targets), free of NaN and inf, and names for them."""
+def check_targets(y: Any, n_samples: int, estimator_name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return finite targets in float64, (n_samples, n_targets), and their names, (n_targets,)."""
     if y is None:
-        raise ValueError(f"{asking} requires y to be passed, but the target y is None.")
+        raise ValueError(f"{estimator_name} requires y to be passed, but the target y is None.")
     names = np.asarray(getattr(y, "columns", []))
     targets = check_array(
         y, dtype=np.float64, ensure_2d=False, ensure_all_finite=True, input_name="y"
     )
-    if len(targets) != n_rows:
-        raise ValueError(f"X has {n_rows} rows, and y has {len(targets)}: pass as many of each.")
-    targets = targets.reshape(n_rows, -1)
+    _check_n_samples(targets, n_samples)
+    targets = targets.reshape(n_samples, -1)
     if len(names) != targets.shape[1]:
-        width = targets.shape[1]
-        names = np.array(["y"] if width == 1 else [f"y[:, {j}]" for j in range(width)])
+        n_targets = targets.shape[1]
+        names = np.array(["y"] if n_targets == 1 else [f"y[:, {j}]" for j in range(n_targets)])
     return targets, names
 
 
-def check_labels(y: Any, n_rows: int, asking: str) -> np.ndarray:
-    """Labels of n rows, or an error."""
+def check_labels(y: Any, n_samples: int, estimator_name: str) -> np.ndarray:
+    """Return class labels, (n_samples,), without missing values."""
     if y is None:
-        raise ValueError(f"{asking} requires y to be passed, but the target y is None.")
+        raise ValueError(f"{estimator_name} requires y to be passed, but the target y is None.")
     labels = column_or_1d(y, warn=True)
     assert_all_finite(labels, input_name="y")
     check_classification_targets(labels)
-    if len(labels) != n_rows:
-        raise ValueError(f"X has {n_rows} rows, and y has {len(labels)}: pass as many of each.")
+    _check_n_samples(labels, n_samples)
     return labels
 
 
-def check_priors(priors: Any, classes: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Probabilities of the classes, by default their shares of the rows."""
+def check_priors(priors: Any, classes: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
+    """Return class probabilities, (n_classes,); None stands for the observed frequencies."""
     if priors is None:
-        return shares
+        return frequencies
     values = np.asarray(priors, dtype=float)
     if values.shape != classes.shape or not (values >= 0).all() or not values.sum() > 0:
         raise ValueError(
@@ -103,7 +101,7 @@ def check_priors(priors: Any, classes: np.ndarray, shares: np.ndarray) -> np.nda
             f"classes {classes!r}."
         )
     if not np.isclose(values.sum(), 1):
-        raise ValueError(f"priors={priors!r} must have the sum 1, not {values.sum():g}.")
+        raise ValueError(f"priors={priors!r} must sum to 1, not to {values.sum():g}.")
     return values / values.sum()
 
 
@@ -111,24 +109,31 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, Integral) and value is not True and int(value) > 0
 
 
+def _check_n_samples(y: np.ndarray, n_samples: int) -> None:
+    if len(y) != n_samples:
+        raise ValueError(
+            f"y must have {n_samples} samples, one for each row, but it has {len(y)}."
+        )
+
+
 @contextmanager
 def explained_conversion(X: Any) -> Iterator[None]:
-    """Say what to do where X is not made of real numbers."""
+    """Add advice to the errors that converting X to an array of real numbers raises."""
     try:
         yield
     except (TypeError, ValueError) as error:
         message = str(error)
         if "Complex data not supported" in message:
-            advice = "A density needs real numbers: pass real and imaginary parts as columns."
-        elif any(phrase in message for phrase in _NOT_NUMBERS):
-            advice = f"{_first_text(X)} Drop such columns, or encode them as numbers first."
+            advice = "Pass real and imaginary parts as separate columns."
+        elif any(phrase in message for phrase in _NOT_NUMERIC):
+            advice = f"{_first_non_numeric(X)} Drop such columns or encode them as numbers first."
         else:
             raise
         raise type(error)(f"{message.rstrip()} {advice}") from error
 
 
-def _first_text(X: Any) -> str:
-    """Where the first value is that is no number."""
+def _first_non_numeric(X: Any) -> str:
+    """Say what and where the first value is that is not a number."""
     names = getattr(X, "columns", None)
     table = np.asarray(X, dtype=object)
     for j, column in enumerate(table.T if table.ndim == 2 else [table]):
@@ -137,47 +142,56 @@ def _first_text(X: Any) -> str:
                 float(value)
             except (TypeError, ValueError):
                 name = column_name(None if names is None else np.asarray(names), j)
-                return f"Input X has {value!r} in {name}, row {i}, where a density needs numbers."
-    return "A density needs numbers."
+                return f"Input X has {value!r} in {name}, row {i}, which is not a number."
+    return "Density estimation needs numbers."
 
 
-def check_finite(X: np.ndarray, names: Names, numbers: np.ndarray | range | None = None) -> None:
-    """Raise where X has NaN or inf, naming the column; `numbers` are those of its rows."""
+def check_finite(
+    X: np.ndarray, names: Names, row_indices: np.ndarray | range | None = None
+) -> None:
+    """Raise a ValueError that names the column if X (m, d) has NaN or infinite values.
+
+    `row_indices` are the indices of the rows of X in the table that they come from; None if X is
+    the whole table.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(X.sum()):  # cheap, and enough for all but overflow
+        if np.isfinite(X.sum()):  # cheap, and conclusive unless the sum overflows
             return
-    for bad, what in ((np.isnan(X), "NaN"), (np.isinf(X), "infinity")):
-        if bad.any():
-            row, column = np.argwhere(bad)[0]
-            first = f"first in row {row if numbers is None else numbers[row]}"
-            in_all = f"; {int(bad.sum())} values in all" if numbers is None else ""
+    for invalid, what in ((np.isnan(X), "NaN"), (np.isinf(X), "infinity")):
+        if invalid.any():
+            row, column = np.argwhere(invalid)[0]
+            first = f"first in row {row if row_indices is None else row_indices[row]}"
+            in_all = f"; {int(invalid.sum())} values in all" if row_indices is None else ""
             raise ValueError(
-                f"Input X contains {what} in {column_name(names, column)} ({first}{in_all}), "
-                "where a density needs finite numbers. Drop "
-                "those rows, or fill them first, for example with sklearn.impute.SimpleImputer."
+                f"Input X contains {what} in {column_name(names, column)} ({first}{in_all}), but "
+                "density estimation needs finite numbers. Drop such rows or impute the missing "
+                "values first, for example with sklearn.impute.SimpleImputer."
             )
 
 
 def check_variance(X: np.ndarray, names: Names) -> None:
-    """Raise where the variance of a column overflows, naming it."""
+    """Raise a ValueError that names the column if a variance of X (n, d) overflows."""
     with np.errstate(over="ignore", invalid="ignore"):
-        overflown = ~np.isfinite(X.var(axis=0) * len(X))
-    if overflown.any():
-        j = int(np.flatnonzero(overflown)[0])
-        raise _too_wide(j, names, f"largest absolute value {np.abs(X[:, j]).max():.3g}")
+        overflows = ~np.isfinite(X.var(axis=0) * len(X))
+    if overflows.any():
+        j = int(np.flatnonzero(overflows)[0])
+        raise _variance_overflow(j, names, f"largest absolute value {np.abs(X[:, j]).max():.3g}")
 
 
 def check_deviations(deviations: np.ndarray, names: Names) -> None:
-    """Raise where a column's standard deviation is beyond what can be squared, naming it."""
+    """Raise a ValueError that names the column if the square of a standard deviation overflows.
+
+    `deviations` is (d,).
+    """
     with np.errstate(over="ignore"):
-        overflown = ~np.isfinite(np.square(deviations))
-    if overflown.any():
-        j = int(np.flatnonzero(overflown)[0])
-        raise _too_wide(j, names, f"standard deviation {deviations[j]:.3g}")
+        overflows = ~np.isfinite(np.square(deviations))
+    if overflows.any():
+        j = int(np.flatnonzero(overflows)[0])
+        raise _variance_overflow(j, names, f"standard deviation {deviations[j]:.3g}")
 
 
-def _too_wide(j: int, names: Names, extent: str) -> ValueError:
+def _variance_overflow(j: int, names: Names, magnitude: str) -> ValueError:
     return ValueError(
-        f"The variance of {column_name(names, j)} overflows float64 ({extent}). Rescale the "
-        "column, or drop its extreme rows."
+        f"The variance of {column_name(names, j)} overflows float64 ({magnitude}). Rescale the "
+        "column or drop its extreme rows."
     )

@@ -1,77 +1,99 @@
-"""A weighted set of rows: merged, sampled, dealt into folds."""
+"""Operations on weighted rows: merging duplicates, subsampling, repeat counts, folds."""
 
 import math
 
 import numpy as np
 
-_MIN_COUNTS = 200  # of the rarest row, that are recognised
-_MAX_COPIES = 1_000_000
-_MUCH, _ENOUGH = 5, 1000  # repetitions of a row, and rows in all
+_SMALLEST_COUNTS = range(1, 200)  # counts of the lightest row that are tried
+_MAX_REPEATED_ROWS = 1_000_000
+_MANY_REPEATS = 5  # mean repeats per distinct row
+_MIN_REPEATED_ROWS = 1000  # where distinct rows have many repeats
 
 
-def merge(
+def merge_duplicates(
     rows: np.ndarray, weights: np.ndarray, context: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Distinct rows in lexicographic order, and their summed weights with mean 1.
+    """Merge equal rows and add up their weights.
 
-    Whatever is a function of the result treats a weight as a number of repetitions, takes no
-    notice of the order of the rows or of a common factor of the weights, and cannot have
-    equal rows on both sides of a fold. Rows of weight 0 are dropped. Rows with different
-    contexts are different.
+    A function of the result treats a weight as a number of repetitions, does not depend on the
+    order of the rows or on a common factor of the weights, and cannot have equal rows on both
+    sides of a split. Rows of weight 0 are dropped, −0 equals 0, and rows with different contexts
+    are different.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, d)
+    weights : ndarray of shape (n,)
+        Non-negative.
+    context : ndarray of shape (n, c), optional
+
+    Returns
+    -------
+    rows : ndarray of shape (m, d)
+        The distinct rows, in lexicographic order of context and row.
+    weights : ndarray of shape (m,)
+        Their summed weights, scaled to mean 1.
+    context : ndarray of shape (m, c) or None
+        Their contexts.
     """
     n_context = 0 if context is None else context.shape[1]
-    both = rows if context is None else np.hstack([context, rows])
-    both, weights = _merge(both, weights)
-    given = None if context is None else np.ascontiguousarray(both[:, :n_context])
-    return np.ascontiguousarray(both[:, n_context:]), weights, given
+    joint = rows if context is None else np.hstack([context, rows])
+    joint, weights = _merge_equal_rows(joint, weights)
+    context = None if context is None else np.ascontiguousarray(joint[:, :n_context])
+    return np.ascontiguousarray(joint[:, n_context:]), weights, context
 
 
-def _merge(rows: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    kept = weights > 0
-    rows, weights = rows[kept] + 0.0, weights[kept]  # + 0.0 makes −0 and 0 equal
-    order = np.lexsort([weights, *rows.T[::-1]])  # weights last: equal rows add up in one order
+def _merge_equal_rows(rows: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    positive = weights > 0
+    rows, weights = rows[positive] + 0.0, weights[positive]  # + 0.0 turns −0 into 0
+    # The weights are the last sort key, so that those of equal rows are always added in one order.
+    order = np.lexsort([weights, *rows.T[::-1]])
     rows, weights = rows[order], weights[order]
     first = np.concatenate([[True], (rows[1:] != rows[:-1]).any(1)])
-    summed = np.add.reduceat(weights / weights.max(), np.flatnonzero(first))
-    # in float32, so that a common factor cannot survive in the last bits
-    normed = (summed * (len(summed) / summed.sum())).astype(np.float32)
-    weighty = normed > 0
-    return rows[first][weighty], normed[weighty].astype(np.float64)
+    sums = np.add.reduceat(weights / weights.max(), np.flatnonzero(first))
+    # Rounded to float32, so that a common factor leaves no trace in the last bits.
+    normalized = (sums * (len(sums) / sums.sum())).astype(np.float32)
+    positive = normalized > 0
+    return rows[first][positive], normalized[positive].astype(np.float64)
 
 
-def spread(n_rows: int, most: int, rng: np.random.Generator) -> np.ndarray:
-    """Numbers of all rows, or of as many as allowed: one from each of so many equal stretches.
+def sample_row_indices(n_rows: int, max_rows: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the indices of all rows, or of a stratified sample of `max_rows` rows.
 
-    In order, so that a file is read from its beginning to its end, once.
+    The table is cut into `max_rows` intervals of equal length, and one row is drawn from each.
+    Indices are sorted, so that a file is read once from start to end.
     """
-    if n_rows <= most:
+    if n_rows <= max_rows:
         return np.arange(n_rows)
-    stretch = n_rows / most
-    return ((np.arange(most) + rng.random(most)) * stretch).astype(np.int64).clip(0, n_rows - 1)
+    interval = n_rows / max_rows
+    positions = (np.arange(max_rows) + rng.random(max_rows)) * interval
+    return positions.astype(np.int64).clip(0, n_rows - 1)
 
 
-def repetitions(weights: np.ndarray) -> np.ndarray:
-    """Numbers of repetitions in proportion to the weights, one for each row if there are none.
+def repeat_counts(weights: np.ndarray) -> np.ndarray:
+    """Return integer counts (n,) in proportion to the weights (n,), or ones if there are none.
 
-    Weights that count something, divided by whatever, become counts again: the least ones
-    possible, but for a few values that repeat much, which lose by not being many.
+    Weights that are counts times a common factor become counts again, the smallest ones
+    possible. Exception: where few rows in total are made of a few distinct values with many
+    repeats each, the counts are multiplied until there are enough rows to fit a density to.
     """
     ratios = weights / weights.min()
-    for least in range(1, _MIN_COUNTS):
-        counts = np.round(least * ratios)
-        if counts.sum() > _MAX_COPIES:
+    for smallest in _SMALLEST_COUNTS:
+        counts = np.round(smallest * ratios)
+        if counts.sum() > _MAX_REPEATED_ROWS:
             break
-        if np.allclose(counts, least * ratios, rtol=1e-5, atol=0):
-            few = _MUCH * len(counts) < counts.sum() < _ENOUGH
-            return counts.astype(np.int64) * (math.ceil(_ENOUGH / counts.sum()) if few else 1)
+        if np.allclose(counts, smallest * ratios, rtol=1e-5, atol=0):
+            few_rows = _MANY_REPEATS * len(counts) < counts.sum() < _MIN_REPEATED_ROWS
+            factor = math.ceil(_MIN_REPEATED_ROWS / counts.sum()) if few_rows else 1
+            return counts.astype(np.int64) * factor
     return np.ones(len(weights), dtype=np.int64)
 
 
-def effective_size(weights: np.ndarray) -> float:
-    """Kish's effective number of rows, (Σw)² / Σw²."""
+def effective_sample_size(weights: np.ndarray) -> float:
+    """Return Kish's effective sample size, (Σw)² / Σw²."""
     return float(weights.sum() ** 2 / np.square(weights).sum())
 
 
-def deal_folds(n_rows: int, n_folds: int, rng: np.random.Generator) -> np.ndarray:
-    """A fold for every row, sizes equal to within one."""
+def assign_folds(n_rows: int, n_folds: int, rng: np.random.Generator) -> np.ndarray:
+    """Return a random fold index for each row, (n_rows,); fold sizes differ by at most one."""
     return rng.permutation(np.arange(n_rows) % n_folds)

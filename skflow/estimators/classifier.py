@@ -134,7 +134,7 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
             weights = _check_sample_weight(
                 sample_weight, rows, dtype=np.float64, ensure_non_negative=True
             )
-            all_labels, all_weights = current_process_group().pool(labels, weights)
+            all_labels, all_weights = current_process_group().gather_rows(labels, weights)
             self.classes_, at = np.unique(all_labels, return_inverse=True)
             shares = np.bincount(at, all_weights) / all_weights.sum()
             self.priors_ = check_priors(self.priors, self.classes_, shares)

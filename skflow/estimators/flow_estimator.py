@@ -27,7 +27,7 @@ from skflow.data.validation import (
     check_variance,
     explained_conversion,
 )
-from skflow.data.weighted_rows import effective_size, merge
+from skflow.data.weighted_rows import effective_sample_size, merge_duplicates
 from skflow.estimators.callbacks import CallbackMixin
 from skflow.estimators.fitted_density import FittedDensity
 from skflow.estimators.pickling import PlainStateMixin
@@ -44,7 +44,7 @@ from skflow.preprocessing.dequantization import fit_support_transform
 from skflow.preprocessing.supports import Support, check_inside, resolve_supports
 from skflow.runtime.device import keep_freed_memory, resolve_device
 from skflow.runtime.processes import current_process_group
-from skflow.serialization.checkpoint import Checkpoint
+from skflow.serialization.checkpoint import Checkpoint, FitIdentity
 
 
 class FlowEstimator(CallbackMixin, PlainStateMixin, FittedDensity):
@@ -89,8 +89,11 @@ class FlowEstimator(CallbackMixin, PlainStateMixin, FittedDensity):
         n_fitted = n_rows if streamed is None else loaded.n_all
         size = _size_of(data, n_fitted / n_rows, 0 if streamed is None else n_fitted)
         config = resolve_config(self, size, self._task)
-        settings = f"{config.identity}, {warm_start is not None}, {fit.processes.size}"
-        fit.monitor.checkpoint.begin(fit.seed, settings, data.arrays)
+        fit.monitor.checkpoint.identify(
+            FitIdentity.of(
+                fit.seed, data.arrays, config, warm_start is not None, fit.processes.size
+            )
+        )
         result = fit_density(data, config, fit, transform, warm_start, streamed)
         self._end_fit(result, fit, warm_start is not None)
         self._set_fitted(result, fit, n_fitted)
@@ -109,7 +112,7 @@ class FlowEstimator(CallbackMixin, PlainStateMixin, FittedDensity):
             seed = self._seed  # the same folds, so that held-out samples stay held out
         else:
             seed = processes.broadcast(self._draw_seed)
-        seed = checkpoint.seed(seed, fixed=isinstance(self.random_state, Integral))
+        seed = checkpoint.resolve_seed(seed, fixed=isinstance(self.random_state, Integral))
         return FitContext(seed, device, processes, Monitor(self._watch, checkpoint, deadline))
 
     def _earlier_fit(self) -> WarmStart | None:
@@ -231,16 +234,16 @@ def _distinct_rows(
     loaded: LoadedRows, names: Names, fit: FitContext
 ) -> tuple[WeightedDataset, int]:
     """The distinct rows of all processes, their weights summed; and how many rows there were."""
-    rows, weights, context = fit.processes.pool(loaded.rows, loaded.weights, loaded.context)
+    rows, weights, context = fit.processes.gather_rows(loaded.rows, loaded.weights, loaded.context)
     check_variance(rows, names)
-    return WeightedDataset.of(*merge(rows, weights, context)), len(rows)
+    return WeightedDataset.of(*merge_duplicates(rows, weights, context)), len(rows)
 
 
 def _size_of(data: WeightedDataset, factor: float, n_streamed: int) -> DataSize:
     """The size of a data set; `factor` is that of all rows over those held in memory."""
     return DataSize(
         len(data),
-        effective_size(data.weights.numpy()) * factor,
+        effective_sample_size(data.weights.numpy()) * factor,
         data.x.shape[1],
         0 if data.context is None else data.context.shape[1],
         n_streamed,

@@ -131,15 +131,15 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
             rows = self._opened(X, reset=True)
             names = getattr(self, "feature_names_in_", None)
             fitted = self._fit_rows(rows, sample_weight, names)
-            pool = current_process_group().pool
-            held_out_scores = fitted.held_out_scores or pool(
+            gather_rows = current_process_group().gather_rows
+            held_out_scores = fitted.held_out_scores or gather_rows(
                 self._log_prob(rows), np.ones(len(rows))
             )
             self._calibration = CalibrationScores.of(*held_out_scores)
             if self.contamination == "auto":
                 self.offset_ = self._calibration.end(_FALSE_ALARMS)
             else:
-                (scores,) = pool(self._log_prob(rows))
+                (scores,) = gather_rows(self._log_prob(rows))
                 self.offset_ = float(np.percentile(scores, 100 * self.contamination))
         return self
 

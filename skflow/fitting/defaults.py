@@ -5,7 +5,7 @@ The measurements behind the choices are in docs/benchmarks.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -110,11 +110,6 @@ class FitConfig:
     training: TrainingConfig
     task: Task = Task()
     compile: bool = False
-
-    @property
-    def identity(self) -> str:
-        """Text that is the same for equal configurations, in any process."""
-        return ", ".join(f"{field.name}: {getattr(self, field.name)}" for field in fields(self))
 
     @property
     def scores_held_out(self) -> bool:

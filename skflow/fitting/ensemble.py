@@ -22,10 +22,10 @@ from skflow.flows.nets.mlp import Dropout
 from skflow.flows.spec import ComponentSpec, make_base
 from skflow.preprocessing.dataset import Split, WeightedDataset
 from skflow.serialization.checkpoint import Checkpoint
-from skflow.training.batches import StackedRows
 from skflow.training.loop import CheckResult, TrainingLoop
 from skflow.training.shuffle_buffer import ShuffleBuffer
 from skflow.training.stacked_flows import StackedFlows
+from skflow.training.stacked_rows import StackedRows
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class EnsembleTrainer:
         history = History()
         loop = self._training_loop()
         self._restore(loop, history, monitor.checkpoint)
-        results = loop.records()
+        results = loop.run()
         try:
             with closing(results):
                 for _ in monitor.report(self._recorded(results, history)):
@@ -136,7 +136,7 @@ class EnsembleTrainer:
         """The trained members in float64 on the CPU, behind their fitted bijections."""
         components = []
         for k, member in enumerate(self._members):
-            member.flow.load_state_dict(self._stacked.state(self._stacked.values, k))
+            member.flow.load_state_dict(self._stacked.state_dict(self._stacked.params, k))
             chain = Chain([*member.transform.bijections, *member.flow.chain.bijections])
             flow = Flow(chain, member.flow.base).double().eval()
             spec = ComponentSpec(member.fitted, True, self._config.base)
@@ -151,17 +151,17 @@ class EnsembleTrainer:
     def _save(self, loop: TrainingLoop, history: History, checkpoint: Checkpoint) -> None:
         """Write a checkpoint if one is due: a single file for all processes."""
         if self._processes.broadcast(lambda: checkpoint.due):
-            state = loop.state()
-            generators = self._processes.gather(state.pop("generator"))
+            state = loop.state_dict()
+            generators = self._processes.all_gather(state.pop("generator"))
             if self._processes.rank == 0:
                 checkpoint.write([state, generators, history.scores])
 
     def _restore(self, loop: TrainingLoop, history: History, checkpoint: Checkpoint) -> None:
         """Continue from the state in the checkpoint, if there is one."""
-        saved = checkpoint.take()
+        saved = checkpoint.pop_state()
         if saved is not None:
             state, generators, history.scores = saved
-            loop.restore(state | {"generator": generators[self._processes.rank]})
+            loop.load_state_dict(state | {"generator": generators[self._processes.rank]})
 
     def _recorded(self, results: Iterable[CheckResult], history: History) -> Iterator[Progress]:
         """Write the results of all checks into the history, in the user's units."""

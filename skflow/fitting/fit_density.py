@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Generator
 
-from skflow.data.weighted_rows import deal_folds
+from skflow.data.weighted_rows import assign_folds
 from skflow.fitting.components import Component, untrained_components
 from skflow.fitting.defaults import FitConfig
 from skflow.fitting.ensemble import EnsembleMember, EnsembleTrainer, new_ensemble
@@ -136,7 +136,7 @@ def deal_splits(n: int, config: FitConfig, rng: np.random.Generator) -> list[Spl
     """One split for each member, which holds out one of the folds, or nothing."""
     if config.n_folds is None:
         return [Split(np.arange(n), np.arange(0))] * config.n_members
-    folds = deal_folds(n, config.n_folds, rng)
+    folds = assign_folds(n, config.n_folds, rng)
     return [
         Split(np.flatnonzero(folds != k), rng.permutation(np.flatnonzero(folds == k)))
         for k in range(min(config.n_members, config.n_folds))

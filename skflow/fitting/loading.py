@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skflow.data.sources import Source
-from skflow.data.weighted_rows import spread
+from skflow.data.weighted_rows import sample_row_indices
 from skflow.fitting.fit_context import FitContext
 
 
@@ -41,11 +41,11 @@ def load_rows(
     max_rows: int,
     fit: FitContext,
 ) -> LoadedRows:
-    """Read a table, or `max_rows` of its rows, spread evenly; rows of weight 0 are not read.
+    """Read a table, or `max_rows` of its rows, spread evenly; rows of weight 0 are skipped.
 
     `max_rows` counts the rows of all processes, which share it by the length of their tables.
     """
-    n_all = fit.processes.count(table)
+    n_all = fit.processes.count_rows(table)
     own_max = -(-max_rows * len(table) // n_all)
     indices, held_weights = _sampled(own_max, len(table), weights, fit.seed)
     rows = np.asarray(table[indices])
@@ -59,8 +59,8 @@ def _sampled(
     """Numbers and weights of the rows to hold."""
     rng = np.random.default_rng(seed)
     if weights is None:
-        indices = spread(n_rows, max_rows, rng)
+        indices = sample_row_indices(n_rows, max_rows, rng)
         return indices, np.ones(len(indices))
     weighty = np.flatnonzero(weights)
-    indices = weighty[spread(len(weighty), max_rows, rng)]
+    indices = weighty[sample_row_indices(len(weighty), max_rows, rng)]
     return indices, weights[indices]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skflow.data.weighted_rows import deal_folds
+from skflow.data.weighted_rows import assign_folds
 from skflow.fitting.defaults import FitConfig
 from skflow.fitting.gmm_and_kde import (
     MixtureConfig,
@@ -61,7 +61,7 @@ def select_models(
     if n == 1:
         return SelectedModels(Marginals("standardize"), INITIAL_FITS[config.task.context]())
     subset = data.take(rng.permutation(n)[:_MAX_ROWS])
-    folds = deal_folds(len(subset), min(_FOLDS, n), rng)
+    folds = assign_folds(len(subset), min(_FOLDS, n), rng)
     seed = int(rng.integers(2**31))
     marginals, initial_fit = _select_initial_fit(subset, folds, config)
     selected = SelectedModels(marginals, initial_fit, seed=seed)
@@ -86,7 +86,7 @@ def select_context_transform(
     if len(candidates) == 1 or len(c) == 1:
         return candidates[0]
     subset = data.take(rng.permutation(len(c))[:_MAX_ROWS])
-    folds = deal_folds(len(subset), min(_FOLDS, len(subset)), rng)
+    folds = assign_folds(len(subset), min(_FOLDS, len(subset)), rng)
     fits = [
         select_initial_fit("numbers", subset.transform_context(chain), folds, _CONTEXT_DF)
         for chain in candidates

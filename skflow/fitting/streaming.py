@@ -15,8 +15,8 @@ from skflow.preprocessing.dataset import Split, WeightedDataset
 from skflow.preprocessing.dequantization import SupportTransform
 from skflow.preprocessing.supports import Support, check_inside
 from skflow.runtime.processes import ProcessGroup
-from skflow.training.batches import StackedRows
 from skflow.training.shuffle_buffer import ShuffleBuffer
+from skflow.training.stacked_rows import StackedRows
 
 _CHUNKS_PER_BUFFER = 256  # if the source can be read in chunks of any size
 _MIN_CHUNK = 16  # rows
@@ -101,16 +101,16 @@ class StreamedDataset:
 
         `members` are the fitted bijections in front of each member's flow.
         """
-        n_all = sum(fit.processes.gather(len(self.source)))
+        n_all = sum(fit.processes.all_gather(len(self.source)))
         fraction = len(self.source) * fit.processes.size / n_all
         # the weights of a shard sum to its number of rows
-        factor = fraction * n_all / sum(fit.processes.gather(self._total_weight))
+        factor = fraction * n_all / sum(fit.processes.all_gather(self._total_weight))
         holders = self._holders(splits)
 
         def chunks(seed: int) -> Iterator[StackedRows]:
             rng = np.random.default_rng(seed)
             size = max(_MIN_CHUNK, self.buffer_size // _CHUNKS_PER_BUFFER)
-            for start, rows in self.source.numbered(rng, size):
+            for start, rows in self.source.enumerate_chunks(rng, size):
                 with torch.no_grad():
                     x, _ = input_transform(self._dequantized(rows, rng))
                     images = [chain(x)[0].float() for chain in members]
@@ -125,13 +125,13 @@ class StreamedDataset:
         """Moments of the dequantized samples of all processes."""
         chain, rng = Chain(self.transform.bijections), np.random.default_rng(0)
         own: list[Moments] = []
-        for start, rows in self.source.numbered():
+        for start, rows in self.source.enumerate_chunks():
             check_inside(rows, self.supports, self.source.names, start + np.arange(len(rows)))
             weights = self._weights(start, len(rows))
             if weights.any():
                 x, _ = chain(self._dequantized(rows, rng))
                 own = [Moments.merged([*own, Moments.of(x, torch.from_numpy(weights))])]
-        return Moments.merged([part for parts in processes.gather(own) for part in parts])
+        return Moments.merged([part for parts in processes.all_gather(own) for part in parts])
 
     def _dequantized(self, rows: np.ndarray, rng: np.random.Generator) -> Tensor:
         return torch.from_numpy(self.transform.dequantize(rows, rng))

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skflow.data.weighted_rows import repetitions
+from skflow.data.weighted_rows import repeat_counts
 from skflow.flows.bijections import Arc, Bijection, Bounded
 from skflow.flows.distributions.constrained import SOFT, ConstrainedDensity
 from skflow.flows.distributions.flow import Flow
@@ -92,7 +92,7 @@ def fit_support_transform(
 def _repeated(data: WeightedDataset) -> WeightedDataset:
     """Each sample as often as its weight says, the weights divided by the number of copies."""
     weights = data.weights.numpy()
-    copies = repetitions(weights)
+    copies = repeat_counts(weights)
     repeated = data.take(np.repeat(np.arange(len(data)), copies))
     return WeightedDataset(
         repeated.x, torch.from_numpy(np.repeat(weights / copies, copies)), repeated.context
@@ -203,10 +203,10 @@ def places_in_cells(whole: np.ndarray) -> np.ndarray:
 
 
 def _spread_over_cells(n: int, whole: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Places (n, d) spread evenly over the cells of whole numbers, 0 in other columns.
+    """Places (n, d) sample_row_indices evenly over the cells of whole numbers, 0 in other columns.
 
     An additive recurrence by powers of a generalised golden ratio (Roberts 2018), so that any
-    stretch of them is spread evenly, too.
+    stretch of them is sample_row_indices evenly, too.
     """
     d = int(whole.sum())
     points = np.zeros((n, len(whole)))

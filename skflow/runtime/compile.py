@@ -1,4 +1,4 @@
-"""torch.compile for those who ask for it, and have a compiler."""
+"""torch.compile with a fallback to eager execution where there is no working compiler."""
 
 import warnings
 from collections.abc import Callable
@@ -8,18 +8,18 @@ from torch import Tensor, nn
 
 
 def is_compilable(flow: nn.Module) -> bool:
-    """Whether all maps of a flow can be compiled in good time: none says `compilable = False`."""
-    return all(getattr(part, "compilable", True) for part in flow.modules())
+    """Whether every module of a flow compiles in reasonable time: none has compilable = False."""
+    return all(getattr(module, "compilable", True) for module in flow.modules())
 
 
-def compiled(function: Callable[..., Tensor], wanted: bool) -> Callable[..., Tensor]:
-    """The function, compiled at its first call where that is wanted and works.
+def compiled(function: Callable[..., Tensor], enabled: bool) -> Callable[..., Tensor]:
+    """Return the function, compiled at its first call if that is enabled and works.
 
     Parameters
     ----------
     function : callable
         From tensors to a tensor.
-    wanted : bool
+    enabled : bool
         Whether to compile it.
 
     Returns
@@ -29,28 +29,29 @@ def compiled(function: Callable[..., Tensor], wanted: bool) -> Callable[..., Ten
     Warns
     -----
     RuntimeWarning
-        At the first call, where there is no compiler; the function itself is called then.
+        At the first call, if compilation fails. The function is then called eagerly.
     """
-    return _Compiled(function) if wanted else function
+    return _CompiledFunction(function) if enabled else function
 
 
-class _Compiled:
-    def __init__(self, plain: Callable[..., Tensor]):
-        self._plain = plain
-        self._fast = torch.compile(plain)
+class _CompiledFunction:
+    def __init__(self, eager: Callable[..., Tensor]):
+        self._eager = eager
+        self._function = torch.compile(eager)
 
     def __call__(self, *args: Tensor | None) -> Tensor:
         try:
-            return self._fast(*args)
+            return self._function(*args)
         except Exception as error:
-            # torch wraps whatever went wrong in errors of its own, which differ by version
-            result = self._plain(*args)  # where the fault is the caller's, it is raised here
+            # Any exception: the classes in which torch wraps a compiler's errors differ by
+            # version. If the arguments are at fault, the eager call raises.
+            result = self._eager(*args)
             reason = str(error).strip().partition("\n")[0]
             warnings.warn(
-                f"compile=True does not work here, and is ignored: {reason} torch.compile needs "
-                "a C++ compiler for the CPU, such as g++ or clang.",
+                f"compile=True is ignored because compilation failed: {reason} torch.compile "
+                "needs a C++ compiler for the CPU, such as g++ or clang.",
                 RuntimeWarning,
                 stacklevel=2,
             )
-            self._fast = self._plain
+            self._function = self._eager
             return result

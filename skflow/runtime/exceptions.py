@@ -1,13 +1,13 @@
-"""Errors and warnings of skflow, classes of their own so that they can be caught or filtered."""
+"""Exceptions and warnings of skflow, in classes of their own so that they can be caught."""
 
 
 class DegenerateColumnWarning(UserWarning):
-    """No density on the real line describes a column well: it has ties, or ends at a bound."""
+    """A column that a continuous density on the real line fits poorly: ties, or a bound."""
 
     __module__ = "skflow"
 
 
 class InvalidFileError(ValueError):
-    """A file is not, or no longer, what ``skflow.save`` wrote; nothing was loaded from it."""
+    """A file that ``skflow.save`` did not write or that was altered; nothing was loaded."""
 
     __module__ = "skflow"

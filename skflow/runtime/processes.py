@@ -1,6 +1,7 @@
-"""The processes that fit one density: one, or those of torch.distributed.
+"""ProcessGroup: the processes that fit one density together, by default a single one.
 
-A fit asks its team wherever processes could differ. Alone, all of that is nothing.
+Fitting code calls the group wherever the results of processes could differ. In a group of one
+process these calls return their arguments unchanged.
 """
 
 import os
@@ -18,101 +19,110 @@ T = TypeVar("T")
 
 
 class ProcessGroup:
-    """The processes that fit one density together: a single one.
+    """A group of a single process, and the interface of larger ones.
+
+    All methods except `partition`, `generator` and `device` are collective: every process of the
+    group must call them, in the same order.
 
     Attributes
     ----------
     size : int
         Number of processes.
     rank : int
-        Number of this one, from 0.
+        Index of this process, from 0.
     """
 
     size, rank = 1, 0
 
     def sum(self, values: Tensor) -> Tensor:
-        """The sum of the processes' values, in place."""
+        """Replace the values, in place, by their sum over the processes."""
         return values
 
     def mean(self, values: Tensor) -> Tensor:
-        """The mean of the processes' values, in place."""
+        """Replace the values, in place, by their mean over the processes."""
         return values
 
-    def gather(self, value: T) -> list[T]:
-        """The value of every process."""
+    def all_gather(self, value: T) -> list[T]:
+        """Return the values of all processes, by rank."""
         return [value]
 
     def broadcast(self, function: Callable[[], T]) -> T:
-        """What the function returns in the first process, for all."""
+        """Call the function in process 0 only, and return its result in all processes."""
         return function()
 
-    def partition(self, index: np.ndarray) -> np.ndarray:
-        """The part that is this process's of what all have."""
-        return index
+    def partition(self, indices: np.ndarray) -> np.ndarray:
+        """Return this process's subset of indices that are equal in all processes."""
+        return indices
 
-    def generator(self, common: Generator) -> Generator:
-        """Random numbers of this process's own, from a generator that is the same in all."""
-        return common
+    def generator(self, shared: Generator) -> Generator:
+        """Derive a generator of this process's own from one that is equal in all processes."""
+        return shared
 
     def device(self, device: torch.device) -> torch.device:
-        """This process's device, where no single one was asked for."""
+        """Return the device of this process; a plain "cuda" stands for one GPU per process."""
         return device
 
-    def pool(self, *tables: Any) -> tuple[Any, ...]:
-        """The rows of all processes, one table below the other; None where a table is None.
+    def gather_rows(self, *arrays: Any) -> tuple[Any, ...]:
+        """Concatenate each array (n_k, ...) over the processes; None where an array is None.
 
         Raises
         ------
         ValueError
-            Where the tables have other columns in other processes.
+            If the shapes of an array differ in more than the number of rows.
         """
-        by_table = list(zip(*self.gather(tables), strict=True))
-        for shards in by_table:
+        by_array = list(zip(*self.all_gather(arrays), strict=True))
+        for shards in by_array:
             shapes = [None if shard is None else shard.shape[1:] for shard in shards]
             if len(set(shapes)) > 1:
                 raise ValueError(
-                    "The shards of a table must have the same columns in all processes, but they "
-                    f"are of these shapes, beside the rows: {shapes}."
+                    "The shards of a table must have the same columns in all processes, but "
+                    f"without the rows their shapes are {shapes}."
                 )
-        return tuple(None if s[0] is None else np.concatenate(s) for s in by_table)
+        return tuple(None if s[0] is None else np.concatenate(s) for s in by_array)
 
-    def count(self, rows: Any) -> int:
-        """The number of rows in all processes."""
-        return sum(self.gather(len(rows)))
+    def count_rows(self, rows: Any) -> int:
+        """Return the total number of rows in all processes."""
+        return sum(self.all_gather(len(rows)))
 
 
 class TorchProcessGroup(ProcessGroup):
-    """Those of torch's process group."""
+    """The default process group of torch.distributed.
+
+    Parameters
+    ----------
+    timeout : float
+        The group's timeout in seconds, for error messages.
+    """
 
     def __init__(self, timeout: float):
         self.size, self.rank = dist.get_world_size(), dist.get_rank()
         self._timeout = timeout
 
     def sum(self, values: Tensor) -> Tensor:
-        with self._explained():
+        with self._explained_failure():
             dist.all_reduce(values)
         return values
 
     def mean(self, values: Tensor) -> Tensor:
         return self.sum(values).div_(self.size)
 
-    def gather(self, value: T) -> list[T]:
+    def all_gather(self, value: T) -> list[T]:
         values: list[Any] = [None] * self.size
-        with self._explained():
+        with self._explained_failure():
             dist.all_gather_object(values, value)
         return values
 
     def broadcast(self, function: Callable[[], T]) -> T:
-        decided: list[Any] = [function() if self.rank == 0 else None]
-        with self._explained():
-            dist.broadcast_object_list(decided, src=0)
-        return decided[0]
+        result: list[Any] = [function() if self.rank == 0 else None]
+        with self._explained_failure():
+            dist.broadcast_object_list(result, src=0)
+        return result[0]
 
-    def partition(self, index: np.ndarray) -> np.ndarray:
-        return index[self.rank :: self.size]
+    def partition(self, indices: np.ndarray) -> np.ndarray:
+        return indices[self.rank :: self.size]
 
-    def generator(self, common: Generator) -> Generator:
-        seeds = np.random.SeedSequence((common.initial_seed(), self.rank)).generate_state(1)
+    def generator(self, shared: Generator) -> Generator:
+        seeds = np.random.SeedSequence((shared.initial_seed(), self.rank)).generate_state(1)
         return Generator().manual_seed(int(seeds[0]))
 
     def device(self, device: torch.device) -> torch.device:
@@ -120,30 +130,30 @@ class TorchProcessGroup(ProcessGroup):
         return own if str(device) == "cuda" else device
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained_failure(self) -> Iterator[None]:
         try:
             yield
         except RuntimeError as error:
             raise RuntimeError(
                 f"Process {self.rank} of {self.size} has lost the others: one of them has failed, "
-                f"which its own error tells of, or has not answered for {self._timeout:g} s."
+                f"and its own error says why, or it has not answered for {self._timeout:g} s."
             ) from error
 
 
 SINGLE_PROCESS = ProcessGroup()
-_processes: ContextVar[ProcessGroup] = ContextVar("team", default=SINGLE_PROCESS)
+_current: ContextVar[ProcessGroup] = ContextVar("process_group", default=SINGLE_PROCESS)
 
 
 def current_process_group() -> ProcessGroup:
-    """The processes that a fit is spread over here and now."""
-    return _processes.get()
+    """Return the process group that fits in this context are distributed over."""
+    return _current.get()
 
 
 @contextmanager
 def use_process_group(processes: ProcessGroup) -> Iterator[ProcessGroup]:
-    """In the block, fits are spread over these processes."""
-    token = _processes.set(processes)
+    """Distribute the fits in a ``with`` block over a process group."""
+    token = _current.set(processes)
     try:
         yield processes
     finally:
-        _processes.reset(token)
+        _current.reset(token)

@@ -1,4 +1,4 @@
-"""How much a file may make torch allocate: about as much as it holds."""
+"""AllocationLimit: a bound on the tensors that torch creates while a file is loaded."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -7,25 +7,33 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-_SIZED = {torch.empty, torch.full, torch.ones, torch.rand, torch.randn, torch.zeros}
-_RANGES = {torch.arange, torch.linspace}
+_SHAPED_FACTORIES = {
+    torch.empty,
+    torch.full,
+    torch.ones,
+    torch.rand,
+    torch.randn,
+    torch.zeros,
+}
+_RANGE_FACTORIES = {torch.arange, torch.linspace}
 
 
 class AllocationLimit(TorchFunctionMode):
-    """A context in which no more than so many elements of new tensors are made.
+    """A context in which torch's factory functions create a limited number of elements in total.
 
-    Layers are built before the arrays of a file are loaded into them, and how large they are
-    is said by numbers in the file: this is what keeps those numbers honest.
+    Layers are built before the arrays of a file are loaded into them, with sizes that are
+    numbers in the file. Without a limit, a forged or damaged file of a few bytes could allocate
+    any amount of memory.
 
     Parameters
     ----------
     n_elements : int
-        The sum over the tensors that torch's factories make.
+        The maximum sum of the numbers of elements of new tensors.
     """
 
     def __init__(self, n_elements: int):
         super().__init__()
-        self.left = n_elements
+        self._remaining = n_elements
 
     def __torch_function__(
         self,
@@ -34,18 +42,19 @@ class AllocationLimit(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Count before anything is made, and raise a ValueError where it is too much."""
-        if func in _SIZED or func in _RANGES:
-            self.left -= max(1, _n_elements(func, args))
-            if self.left < 0:
+        """Call a function of torch, or raise a ValueError if it would exceed the limit."""
+        if func in _SHAPED_FACTORIES or func in _RANGE_FACTORIES:
+            self._remaining -= max(1, _n_elements(func, args))
+            if self._remaining < 0:
                 raise ValueError(
-                    f"{func.__name__}{args} is more than the arrays stored could fill"
+                    f"{func.__name__}{args} would allocate more than the stored arrays need"
                 )
         return func(*args, **(kwargs or {}))
 
 
 def _n_elements(func: Callable[..., Any], args: tuple[Any, ...]) -> int:
-    if func in _RANGES:
+    """An upper bound on the number of elements of a factory function's result."""
+    if func in _RANGE_FACTORIES:
         return int(max(args))
     shape = args[0] if isinstance(args[0], list | tuple) else args
-    return math.prod(abs(n) for n in shape)
+    return math.prod(abs(size) for size in shape)

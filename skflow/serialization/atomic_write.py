@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Atomic file writes: a file appears under its name only when it is complete."""
 
 import os
 import secrets
@@ -8,15 +8,19 @@ FilePath = str | os.PathLike[str]
 
 
 def write_atomically(path: FilePath, data: bytes) -> None:
-    """Write a file that is complete when it appears under its name."""
+    """Write a file so that, whatever fails, `path` has the old content or all of the new one.
+
+    The data are written to a temporary file in the same directory, which then replaces `path`;
+    if `path` is a symbolic link, it replaces the link's target.
+    """
     target = Path(os.path.realpath(path))
-    beside = target.with_name(f".skflow-{secrets.token_hex(8)}")
+    temporary = target.with_name(f".skflow-{secrets.token_hex(8)}")
     try:
-        with open(beside, "xb") as file:
+        with open(temporary, "xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(beside, target)
+        os.replace(temporary, target)
     except BaseException:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise

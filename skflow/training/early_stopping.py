@@ -1,61 +1,76 @@
-"""Which weights to keep, and when to stop."""
+"""EarlyStopping: the best parameters of each ensemble member, and when to stop training."""
 
 import torch
 from torch import Tensor
 
 
 class EarlyStopping:
-    """Each member's best weights so far, and how long it has not gained.
+    """Keeps each member's best parameters and counts checks without improvement.
 
     Parameters
     ----------
-    values : Tensor of shape (members, parameters)
-        The weights at the start.
+    params : Tensor of shape (members, parameters)
+        The initial parameters.
     scores : Tensor of shape (members,)
-        Their validation log-likelihoods, in nats a row.
+        Their validation log-likelihoods, in nats per sample.
     patience : int
-        Checks without a gain after which a member is done.
+        Number of consecutive checks without improvement after which a member is done.
     tol : float
-        The least gain that counts, in nats a row.
+        The minimum improvement that counts, in nats per sample. It is measured from the score at
+        the last improvement that counted, so that small gains add up.
+
+    Attributes
+    ----------
+    params : Tensor of shape (members, parameters)
+        The best parameters so far.
+    scores : Tensor of shape (members,)
+        Their scores.
     """
 
-    def __init__(self, values: Tensor, scores: Tensor, patience: int, tol: float):
-        self.values = values.detach().clone()
+    def __init__(self, params: Tensor, scores: Tensor, patience: int, tol: float):
+        self.params = params.detach().clone()
         self.scores = scores.nan_to_num(nan=-torch.inf)
         self.patience = patience
         self.tol = tol
-        self._mark = self.scores.clone()
-        self._waited = torch.zeros_like(scores)
-        self._gained_ever = torch.zeros_like(scores, dtype=torch.bool)
+        self._reference_scores = self.scores.clone()
+        self._n_no_change = torch.zeros_like(scores)
+        self._has_improved = torch.zeros_like(scores, dtype=torch.bool)
 
-    def update(self, values: Tensor, scores: Tensor) -> None:
-        """Take note of new weights and their scores; NaN is never better."""
+    def update(self, params: Tensor, scores: Tensor) -> None:
+        """Record the parameters and scores of a check; NaN never counts as better."""
         better = scores > self.scores
-        self.values = torch.where(better.unsqueeze(-1), values.detach(), self.values)
+        self.params = torch.where(better.unsqueeze(-1), params.detach(), self.params)
         self.scores = torch.where(better, scores, self.scores)
-        gained = scores > self._mark + self.tol
-        self._mark = torch.where(gained, scores, self._mark)
-        self._waited = torch.where(gained, 0.0, self._waited + 1)
-        self._gained_ever |= gained
+        improved = scores > self._reference_scores + self.tol
+        self._reference_scores = torch.where(improved, scores, self._reference_scores)
+        self._n_no_change = torch.where(improved, 0.0, self._n_no_change + 1)
+        self._has_improved |= improved
 
-    def state(self) -> list[Tensor]:
-        """Weights, scores, and how long the members have waited."""
-        return [self.values, self.scores, self._mark, self._waited, self._gained_ever]
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the best parameters and scores, and the counts of checks."""
+        return {
+            "params": self.params,
+            "scores": self.scores,
+            "reference_scores": self._reference_scores,
+            "n_no_change": self._n_no_change,
+            "has_improved": self._has_improved,
+        }
 
-    def restore(self, state: list[Tensor]) -> None:
-        """Go on from what `state` returned."""
-        own = self.state()
-        self.values, self.scores, self._mark, self._waited, self._gained_ever = (
-            value.to(mine) for mine, value in zip(own, state, strict=True)
-        )
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Continue from what `state_dict` returned."""
+        state = {name: state[name].to(own) for name, own in self.state_dict().items()}
+        self.params, self.scores = state["params"], state["scores"]
+        self._reference_scores = state["reference_scores"]
+        self._n_no_change = state["n_no_change"]
+        self._has_improved = state["has_improved"]
 
     @property
     def done(self) -> bool:
-        """Whether no member has gained for as long as its patience."""
-        return bool((self._waited >= self.patience).all())
+        """Whether every member has run out of patience."""
+        return bool((self._n_no_change >= self.patience).all())
 
     @property
     def still_improving(self) -> bool:
-        """Whether half of the members gained more than `tol` within the last two checks."""
-        lately = self._gained_ever & (self._waited < min(2, self.patience))
-        return bool(lately.float().mean() >= 0.5)
+        """Whether at least half of the members improved within the last two checks."""
+        recently = self._has_improved & (self._n_no_change < min(2, self.patience))
+        return bool(recently.float().mean() >= 0.5)

@@ -1,4 +1,4 @@
-"""Adam, on one tensor."""
+"""The Adam optimizer for a single tensor of parameters."""
 
 import torch
 from torch import Tensor
@@ -6,50 +6,53 @@ from torch.optim.adam import adam
 
 
 class Adam:
-    """Adam (Kingma & Ba 2015) with a rate that the caller sets at every step.
+    """Adam (Kingma & Ba 2015) with a learning rate that the caller passes at every step.
 
-    torch's own arithmetic. Its optimiser class is not used, as the first one that a process
-    makes imports torch's compiler, which takes longer than many a fit.
+    The arithmetic is torch's own. ``torch.optim.Adam`` is not used because the first optimizer
+    constructed in a process imports torch's compiler, which takes longer than many a fit.
 
     Parameters
     ----------
-    values : Tensor
-        Changed in place; its gradient is read from ``values.grad``.
+    params : Tensor
+        Updated in place; the gradient is read from ``params.grad``.
     betas : (float, float)
-        Memories of the gradient and of its square.
+        Decay rates of the moving averages of the gradient and of its square.
     """
 
-    def __init__(self, values: Tensor, betas: tuple[float, float]):
-        self._values = values
+    def __init__(self, params: Tensor, betas: tuple[float, float]):
+        self._params = params
         self._betas = betas
-        self._mean, self._square = torch.zeros_like(values), torch.zeros_like(values)
-        self._step = torch.zeros((), device=values.device)
+        self._state = {
+            "exp_avg": torch.zeros_like(params),
+            "exp_avg_sq": torch.zeros_like(params),
+            "step": torch.zeros((), device=params.device),
+        }
 
-    def state(self) -> list[Tensor]:
-        """Moments and the number of steps."""
-        return [self._mean, self._square, self._step]
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the moving averages and the number of steps, by torch's names, not copied."""
+        return dict(self._state)
 
-    def restore(self, state: list[Tensor]) -> None:
-        """Go on from what `state` returned."""
-        for own, value in zip(self.state(), state, strict=True):
-            own.copy_(value)
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Continue from what `state_dict` returned."""
+        for name, tensor in self._state.items():
+            tensor.copy_(state[name])
 
     @torch.no_grad()
-    def step(self, rate: float) -> None:
-        """One step down the gradient."""
-        assert self._values.grad is not None
+    def step(self, learning_rate: float) -> None:
+        """Take one optimization step."""
+        assert self._params.grad is not None
         adam(
-            [self._values],
-            [self._values.grad],
-            [self._mean],
-            [self._square],
+            [self._params],
+            [self._params.grad],
+            [self._state["exp_avg"]],
+            [self._state["exp_avg_sq"]],
             [],
-            [self._step],
+            [self._state["step"]],
             fused=True,
             amsgrad=False,
             beta1=self._betas[0],
             beta2=self._betas[1],
-            lr=rate,
+            lr=learning_rate,
             weight_decay=0.0,
             eps=1e-8,
             maximize=False,

@@ -1,4 +1,4 @@
-"""Rows that are read again at every epoch, and shuffled in a buffer."""
+"""ShuffleBuffer: training rows that are read in chunks at every epoch and shuffled in a buffer."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -6,49 +6,56 @@ from dataclasses import dataclass
 import torch
 from torch import Generator
 
-from skflow.training.batches import StackedRows
+from skflow.training.stacked_rows import StackedRows
 
 
 @dataclass(frozen=True)
 class ShuffleBuffer:
-    """What trains like `StackedRows`, and holds some of them at a time.
+    """A drop-in replacement for `StackedRows` in training that holds part of the rows at a time.
 
-    A full buffer deals out half of its rows, whichever, before it is filled up again: rows meet
-    those of several fillings. What mixes a table that is sorted is that its chunks come in
-    random order, and that many of them are in the buffer.
+    Whenever the buffer is full, a random half of its rows is yielded before it is refilled, so
+    that rows of several refills mix. A sorted table is mixed by its chunks being in random order
+    and by many of them being in the buffer at once.
 
     Parameters
     ----------
     chunks : callable
-        From a seed to the chunks of an epoch, in an order of their own.
-    n_buffer : int
-        Rows held at once, beside those of a chunk.
-    share : float, default=1.0
-        Of a batch that comes from here, where several processes have rows of their own: over
-        the mean of their shares.
+        From a seed to an iterator over the chunks of one epoch, in an order set by the seed.
+    buffer_size : int
+        Rows held at once, not counting those of the chunk being added.
+    batch_scale : float, default=1.0
+        Factor on the batch size where several processes each train on a shard of the rows: the
+        number of rows of this shard over the mean number of rows per shard.
     """
 
     chunks: Callable[[int], Iterator[StackedRows]]
-    n_buffer: int
-    share: float = 1.0
+    buffer_size: int
+    batch_scale: float = 1.0
 
     def minibatches(self, size: int, generator: Generator) -> Iterator[StackedRows]:
-        """One epoch in random order; what it takes of the generator, it takes at once."""
+        """Yield one epoch in random order.
+
+        The generator is used by the call itself, not while iterating.
+        """
         seed = int(torch.randint(2**31 - 1, (), generator=generator))
-        own = Generator().manual_seed(seed)
-        size = max(1, int(size * self.share))
+        shuffle_generator = Generator().manual_seed(seed)
+        size = max(1, int(size * self.batch_scale))
         return (
-            batch for rows in self._dealt(self.chunks(seed), own) for batch in rows.batches(size)
+            batch
+            for rows in self._shuffled(self.chunks(seed), shuffle_generator)
+            for batch in rows.batches(size)
         )
 
-    def _dealt(self, chunks: Iterator[StackedRows], generator: Generator) -> Iterator[StackedRows]:
-        held: list[StackedRows] = []
+    def _shuffled(
+        self, chunks: Iterator[StackedRows], generator: Generator
+    ) -> Iterator[StackedRows]:
+        buffer: list[StackedRows] = []
         for chunk in chunks:
-            held.append(chunk)
-            if sum(map(len, held)) >= self.n_buffer:
-                rows = StackedRows.joined(held).shuffled(generator)
+            buffer.append(chunk)
+            if sum(map(len, buffer)) >= self.buffer_size:
+                rows = StackedRows.concatenate(buffer).shuffled(generator)
                 half = len(rows) // 2
-                held = [rows[:half]]
+                buffer = [rows[:half]]
                 yield rows[half:]
-        if held:
-            yield StackedRows.joined(held).shuffled(generator)
+        if buffer:
+            yield StackedRows.concatenate(buffer).shuffled(generator)

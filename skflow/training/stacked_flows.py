@@ -1,10 +1,11 @@
-"""Several flows of one shape, trained as one.
+"""StackedFlows: several flows of one architecture, evaluated and trained as one batched module.
 
-The members' parameters become the rows of one matrix, and so do their gradients. The first
-flow is rewired so that each of its parameters is a view of that matrix with a leading member
-axis; as bijections are written in terms of trailing axes, it then maps all members at once.
-Whatever happens to the parameters between two passes (the optimiser's step, clipping,
-averaging over steps, keeping the best) is one operation on one tensor.
+The parameters of every ensemble member are flattened into one row of a matrix, and so are their
+gradients. The first flow is rewired so that each of its parameters is a view of that matrix with
+a leading member axis. Since bijections are written in terms of trailing axes, it then maps the
+rows of all members at once, and whatever happens to the parameters between two passes (the
+optimizer step, gradient clipping, averaging over steps, keeping the best) is one operation on
+one tensor.
 """
 
 from collections.abc import Callable
@@ -18,25 +19,26 @@ from skflow.runtime.processes import SINGLE_PROCESS, ProcessGroup
 
 
 class StackedFlows:
-    """Flows of one shape stacked into one.
+    """Flows of one architecture with their parameters stacked.
 
     Parameters
     ----------
     flows : list of Module
-        Equal but for the values of their parameters; the first one is taken over.
+        Equal except for the values of their parameters. The first one is modified in place.
     compile : bool, default=False
-        Whether what training lowers goes through torch.compile.
-    team : Team, default=SINGLE_PROCESS
-        The processes that train them together, each on rows of its own.
+        Whether to compute the training loss through torch.compile.
+    processes : ProcessGroup, default=SINGLE_PROCESS
+        The processes that train the flows together, each on its own rows.
 
     Attributes
     ----------
     flow : Module
-        Maps x (members, n, d), context (members, n, c) to log p (members, n).
-    values : Tensor of shape (members, parameters)
-        With its gradient, which `backward` fills in.
-    decays : Tensor of shape (parameters,)
-        1 for the entries of weight matrices, 0 for all others.
+        Maps x of shape (members, n, d) and context of shape (members, n, c) to log p of shape
+        (members, n).
+    params : Tensor of shape (members, parameters)
+        The parameters; `backward` fills in ``params.grad``.
+    decay_mask : Tensor of shape (parameters,)
+        1 for the entries of weight matrices, which weight decay shrinks; 0 for all others.
     """
 
     def __init__(
@@ -50,49 +52,47 @@ class StackedFlows:
         self.n_members = len(flows)
         self._shapes = {name: p.shape for name, p in self.flow.named_parameters()}
         with torch.no_grad():
-            self.values = torch.stack([_flat(flow) for flow in flows]).requires_grad_()
-        self.values.grad = torch.zeros_like(self.values)
-        is_weight = [
-            torch.full((shape.numel(),), float(name.endswith("weight")))
-            for name, shape in self._shapes.items()
-        ]
-        self.decays = torch.cat(
-            [self.values.new_zeros(0), *(w.to(self.values) for w in is_weight)]
-        )
-        for name, value in self._split(self.values.detach()).items():
+            self.params = torch.stack([_flatten(flow) for flow in flows]).requires_grad_()
+        self.params.grad = torch.zeros_like(self.params)
+        self.decay_mask = self._weight_matrix_mask()
+        for name, view in self._views(self.params.detach()).items():
             owner, _, key = name.rpartition(".")
-            self.flow.get_submodule(owner)._parameters[key] = nn.Parameter(value)
-        self._plain: Callable[..., Tensor] = self.flow.log_prob  # type: ignore[assignment]
-        self._log_prob = compiled(self._plain, compile and is_compilable(self.flow))
+            self.flow.get_submodule(owner)._parameters[key] = nn.Parameter(view)
+        self._parameter_views = list(self.flow.parameters())
+        self._eager_log_prob: Callable[..., Tensor] = self.flow.log_prob  # type: ignore[assignment]
+        self._log_prob = compiled(self._eager_log_prob, compile and is_compilable(self.flow))
         self._regression: Any = getattr(self.flow, "by_regression", None)
         if self._regression is not None:
             self._squared_error = compiled(self._regression.squared_error, compile)
-        self._parameters = list(self.flow.parameters())
 
     def log_prob(self, columns: Tensor, context: Tensor | None) -> Tensor:
-        """log p of each member's rows, (members, d, n) to (members, n)."""
-        # no step, no compiling: what is left out comes in blocks of other sizes
-        log_prob = self._log_prob if torch.is_grad_enabled() else self._plain
+        """Return log p of each member's rows.
+
+        `columns` is (members, d, n), `context` (members, c, n); the result is (members, n).
+        """
+        # Held-out rows come in blocks of varying size, for which torch.compile would compile
+        # anew; without gradients the flow is therefore called eagerly.
+        log_prob = self._log_prob if torch.is_grad_enabled() else self._eager_log_prob
         return log_prob(columns.mT, None if context is None else context.mT)
 
     @property
     def by_regression(self) -> bool:
-        """Whether the loss is that of a regression, and says nothing of log p."""
+        """Whether the loss is a regression error, which is not comparable with log p."""
         return self._regression is not None
 
     def loss(
         self, columns: Tensor, weights: Tensor, context: Tensor | None, generator: Generator
     ) -> Tensor:
-        """What training lowers, a weighted mean over the rows, (members, d, n) to (members,).
+        """Return the training loss of each member, (members,).
 
-        It is that of −log p, unless the flow is trained by regression: then, that of squared
-        errors on examples that are drawn from the generator.
+        It is the weighted mean over the rows of −log p or, for a flow that is trained by
+        regression, of the squared errors at regression targets drawn with `generator`. `columns`
+        is (members, d, n), `weights` (members, n) and `context` (members, c, n).
         """
         if self._regression is None:
             return -(self.log_prob(columns, context) * weights).mean(-1)
-        given = None if context is None else context.mT
         regression_target = self._regression.path.regression_target(
-            columns, weights, given, generator
+            columns, weights, None if context is None else context.mT, generator
         )
         errors = self._squared_error(
             regression_target.here,
@@ -103,32 +103,43 @@ class StackedFlows:
         return (errors * regression_target.weights).mean(-1)
 
     def backward(self, loss: Tensor) -> Tensor:
-        """Each member's gradient of its own loss, (members,) to (members, parameters).
+        """Return each member's gradient of its own loss, (members,) to (members, parameters).
 
-        Over a team: of the mean of the processes' losses.
+        In a process group it is the gradient of the mean of the processes' losses. The result is
+        ``params.grad``, which is overwritten, not accumulated.
         """
-        if not self._parameters:
-            return torch.zeros_like(self.values)
-        gradients = torch.autograd.grad(loss.sum(), self._parameters, allow_unused=True)
-        rows = [
+        if not self._parameter_views:
+            return torch.zeros_like(self.params)
+        gradients = torch.autograd.grad(loss.sum(), self._parameter_views, allow_unused=True)
+        blocks = [
             (torch.zeros_like(p) if g is None else g).reshape(self.n_members, -1)
-            for p, g in zip(self._parameters, gradients, strict=True)
+            for p, g in zip(self._parameter_views, gradients, strict=True)
         ]
-        return self.processes.mean(torch.cat(rows, dim=1, out=self.values.grad))
+        return self.processes.mean(torch.cat(blocks, dim=1, out=self.params.grad))
 
-    def state(self, values: Tensor, k: int) -> dict[str, Tensor]:
-        """Member k's parameters by name, taken from a matrix like `values`."""
-        return {name: value[k].clone() for name, value in self._split(values.detach()).items()}
+    def state_dict(self, params: Tensor, member: int) -> dict[str, Tensor]:
+        """Return one member's parameters by name, copied from a matrix shaped like `params`."""
+        views = self._views(params.detach())
+        return {name: view[member].clone() for name, view in views.items()}
 
-    def _split(self, matrix: Tensor) -> dict[str, Tensor]:
-        parts = matrix.split([shape.numel() for shape in self._shapes.values()], dim=1)
+    def _views(self, params: Tensor) -> dict[str, Tensor]:
+        """Views of a matrix (members, parameters) by parameter name, (members, *shape) each."""
+        blocks = params.split([shape.numel() for shape in self._shapes.values()], dim=1)
         return {
-            name: part.view(self.n_members, *shape)
-            for part, (name, shape) in zip(parts, self._shapes.items(), strict=True)
+            name: block.view(self.n_members, *shape)
+            for block, (name, shape) in zip(blocks, self._shapes.items(), strict=True)
         }
 
+    def _weight_matrix_mask(self) -> Tensor:
+        masks = [
+            torch.full((shape.numel(),), float(name.endswith("weight"))).to(self.params)
+            for name, shape in self._shapes.items()
+        ]
+        return torch.cat([self.params.new_zeros(0), *masks])
 
-def _flat(flow: nn.Module) -> Tensor:
+
+def _flatten(flow: nn.Module) -> Tensor:
+    """All parameters of a flow in one vector, which is empty if it has none."""
     return torch.cat(
         [torch.zeros(0, dtype=torch.float32)] + [p.detach().flatten() for p in flow.parameters()]
     )

@@ -1,4 +1,4 @@
-"""Tables that are read piece by piece: the same fits and scores as of an array."""
+"""Tables that are read in chunks: the rows, fits and scores are those of an array."""
 
 import subprocess
 import sys
@@ -24,16 +24,16 @@ NAMES = ["east", "north"]
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):
-    """Chunks of which these small tables have several."""
-    monkeypatch.setattr(sources, "_CHUNK", 64)
+    """Chunks so small that the tables of these tests have several."""
+    monkeypatch.setattr(sources, "_CHUNK_SIZE", 64)
     with dask.config.set(scheduler="synchronous"):
         yield
 
 
 def written(X, folder):
-    """A folder of two Parquet files of uneven length."""
-    for k, part in enumerate(np.split(X, [len(X) // 3])):
-        table = pa.table(dict(zip(NAMES, part.T, strict=True)))
+    """A folder of two Parquet files of different lengths."""
+    for k, rows in enumerate(np.split(X, [len(X) // 3])):
+        table = pa.table(dict(zip(NAMES, rows.T, strict=True)))
         pyarrow.parquet.write_table(table, folder / f"{k}.parquet", row_group_size=50)
     return folder
 
@@ -68,39 +68,39 @@ def table(request, moons, tmp_path):
 
 
 def assert_same(scores, expected):
-    """To rounding: matrix products of blocks of other sizes add up in another order."""
+    """Equal up to rounding, which depends on the block sizes of matrix products."""
     np.testing.assert_allclose(np.asarray(scores), expected, rtol=1e-11)
 
 
-def test_a_source_gives_the_rows_that_are_there(table, moons):
+def test_a_source_reads_the_rows_of_the_table(table, moons):
     source = source_of(table)
     assert source.shape == (len(source), 2) == moons.shape
     np.testing.assert_array_equal(np.concatenate(list(source.chunks())), moons)
     blocks = list(in_blocks(source, 48))
     assert max(map(len, blocks)) <= 48 < max(map(len, source.chunks()))
     np.testing.assert_array_equal(np.concatenate(blocks), moons)
-    for start, chunk in source.numbered(np.random.default_rng(0)):
+    for start, chunk in source.enumerate_chunks(np.random.default_rng(0)):
         np.testing.assert_array_equal(chunk, moons[start : start + len(chunk)])
-    for some in ([0], [299], [0, 99, 100, 101, 299], range(300), [5, 5, 200]):
-        rows = source[np.array(some)]
-        np.testing.assert_array_equal(rows, moons[some])
+    for indices in ([0], [299], [0, 99, 100, 101, 299], range(300), [5, 5, 200]):
+        rows = source[np.array(indices)]
+        np.testing.assert_array_equal(rows, moons[indices])
         assert rows.flags.c_contiguous
         assert type(rows) is np.ndarray
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.data())
-def test_rows_by_number_from_any_parts(data):
+def test_rows_by_index_from_any_partitions(data):
     lengths = data.draw(st.lists(st.integers(0, 5), min_size=1, max_size=6))
     X = np.arange(2.0 * sum(lengths)).reshape(-1, 2)
-    index = data.draw(st.lists(st.integers(0, max(0, len(X) - 1)), max_size=8)) if len(X) else []
+    indices = data.draw(st.lists(st.integers(0, max(0, len(X) - 1)), max_size=8)) if len(X) else []
     with dask.config.set(scheduler="synchronous"):
         source = source_of(dask.array.from_array(X, chunks=(tuple(lengths), 2)))
-        index = np.sort(np.array(index, dtype=int))
-        np.testing.assert_array_equal(source[index], X[index])
+        indices = np.sort(np.array(indices, dtype=int))
+        np.testing.assert_array_equal(source[indices], X[indices])
 
 
-def test_fits_and_scores_are_those_of_the_array(quick, table, moons, more_moons):
+def test_fits_and_scores_equal_those_of_the_array(quick, table, moons, more_moons):
     names = source_of(table).names
     X = moons if names is None else frame(moons)
     of_array = quick(max_rows=150).fit(X)
@@ -119,7 +119,7 @@ def test_fits_and_scores_are_those_of_the_array(quick, table, moons, more_moons)
     assert_same(fitted.score(table, sample_weight=weights), weighted)
 
 
-def test_weights_stand_beside_a_source(quick, table, moons):
+def test_sample_weight_of_a_source(quick, table, moons):
     weights = np.arange(300) % 3
     names = source_of(table).names
     X = moons if names is None else frame(moons)
@@ -127,7 +127,7 @@ def test_weights_stand_beside_a_source(quick, table, moons):
     np.testing.assert_array_equal(fitted.score_samples(X), of_array.score_samples(X))
 
 
-def test_outliers_of_a_source_are_those_of_the_array(table, moons):
+def test_outliers_of_a_source_equal_those_of_the_array(table, moons):
     def detector():
         return NormalizingFlowOutlierDetector(
             contamination=0.1, max_iter=3, tol=10, n_estimators=1, random_state=0
@@ -143,7 +143,7 @@ def test_outliers_of_a_source_are_those_of_the_array(table, moons):
     np.testing.assert_array_equal(fitted.p_value(table), of_array.p_value(X))
 
 
-def test_dask_scores_are_lazy_and_stay_with_their_rows(quick, moons):
+def test_dask_scores_are_lazy_and_keep_partitions_and_index(quick, moons):
     density = quick().fit(moons)
     array = dask.array.from_array(moons, chunks=(70, 1))
     scores = density.score_samples(array)
@@ -151,11 +151,11 @@ def test_dask_scores_are_lazy_and_stay_with_their_rows(quick, moons):
     assert scores.dtype == np.float64
     expected = density.score_samples(moons)
     assert_same(scores.compute(), expected)
-    density.fit(2 * moons)  # does not reach what was asked of the fit before
+    density.fit(2 * moons)  # must not change the scores requested before
     assert_same(scores.compute(), expected)
     density = quick().fit(frame(moons))
     table = dask.dataframe.from_pandas(frame(moons).set_index(np.arange(300)[::-1]), npartitions=4)
-    few = density.score_samples(table[table["east"] > 0.5])  # and none in some partition
+    few = density.score_samples(table[table["east"] > 0.5])  # with an empty partition
     assert few.name == "score_samples"
     expected = pd.Series(density.score_samples(frame(moons)), index=np.arange(300)[::-1])
     chosen = few.compute()
@@ -165,10 +165,10 @@ def test_dask_scores_are_lazy_and_stay_with_their_rows(quick, moons):
     assert len(none.compute()) == 0
 
 
-def test_other_numbers_than_float64(quick, tmp_path, moons):
-    whole = np.round(10 * moons)
+def test_numbers_of_other_types_than_float64(quick, tmp_path, moons):
+    integers = np.round(10 * moons)
     for dtype in (np.float32, np.int16, np.uint8):
-        X = np.abs(whole).astype(dtype)
+        X = np.abs(integers).astype(dtype)
         source = source_of(mapped(X, tmp_path, dtype))
         assert next(source.chunks()).dtype == source[np.arange(3)].dtype == np.float64
         np.testing.assert_array_equal(source[np.arange(300)], X)
@@ -178,25 +178,25 @@ def test_other_numbers_than_float64(quick, tmp_path, moons):
 
 
 @pytest.mark.parametrize("kind", SOURCES)
-def test_missing_values_are_named_with_their_row(kind, quick, moons, tmp_path):
-    holed = moons.copy()
-    holed[123, 1] = np.nan
-    table = SOURCES[kind](holed, tmp_path)
+def test_missing_values_are_reported_with_column_and_row(kind, quick, moons, tmp_path):
+    with_nan = moons.copy()
+    with_nan[123, 1] = np.nan
+    table = SOURCES[kind](with_nan, tmp_path)
     where = r"NaN in column (1|'north') \(first in row 123"
     with pytest.raises(ValueError, match=where):
         quick().fit(table)
-    if "dask" not in kind:  # which counts from the start of a part
+    if "dask" not in kind:  # where rows are counted from the start of a partition
         density = quick().fit(SOURCES[kind](moons, tmp_path))
-        table = SOURCES[kind](holed, tmp_path)
+        table = SOURCES[kind](with_nan, tmp_path)
         with pytest.raises(ValueError, match=where):
             density.score_samples(table)
 
 
-def test_columns_are_checked(quick, moons, tmp_path):
+def test_columns_are_validated(quick, moons, tmp_path):
     density = quick().fit(str(written(moons, tmp_path)))
-    turned = pa.table({"north": moons[:, 1], "east": moons[:, 0]})
+    swapped = pa.table({"north": moons[:, 1], "east": moons[:, 0]})
     with pytest.raises(ValueError, match="names"):
-        density.score_samples(pyarrow.dataset.dataset(turned))
+        density.score_samples(pyarrow.dataset.dataset(swapped))
     wide = pa.table({"east": moons[:, 0], "north": moons[:, 1], "place": ["here"] * 300})
     with pytest.raises(ValueError, match="'place' has the type string"):
         density.score_samples(pyarrow.dataset.dataset(wide))
@@ -204,12 +204,12 @@ def test_columns_are_checked(quick, moons, tmp_path):
     numbers = dataset.replace_schema(pa.schema([dataset.schema.field(name) for name in NAMES]))
     assert_same(density.score_samples(numbers), density.score_samples(frame(moons)))
     with pytest.raises(ValueError, match="minimum of 2"):
-        quick().fit(pyarrow.dataset.dataset(turned.slice(0, 1)))
+        quick().fit(pyarrow.dataset.dataset(swapped.slice(0, 1)))
     with pytest.raises(FileNotFoundError, match="nowhere"):
         quick().fit("nowhere.parquet")
 
 
-def test_filters_and_folders_named_after_values_are_pyarrows(moons, tmp_path):
+def test_filtered_and_hive_partitioned_datasets(moons, tmp_path):
     table = pa.table({"east": moons[:, 0], "north": moons[:, 1], "year": np.arange(300) // 150})
     pyarrow.parquet.write_to_dataset(table, tmp_path, partition_cols=["year"])
     dataset = pyarrow.dataset.dataset(tmp_path, partitioning="hive")
@@ -220,7 +220,7 @@ def test_filters_and_folders_named_after_values_are_pyarrows(moons, tmp_path):
     np.testing.assert_array_equal(later[np.arange(150)], rows[150:])
 
 
-def test_a_path_without_pyarrow_says_what_to_install(quick, monkeypatch):
+def test_a_path_without_pyarrow_raises_an_import_error(quick, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow.dataset", None)
     with pytest.raises(ImportError, match="pip install pyarrow"):
         quick().fit("X.parquet")
@@ -246,9 +246,9 @@ for path in sys.argv[2:]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["stream", "draw"])
-def test_memory_is_set_by_the_bound_and_not_by_the_rows(how, tmp_path):
-    """Peak memory of tables of 13, 128 and 256 MB: the second is as high as the third."""
+@pytest.mark.parametrize("mode", ["stream", "subsample"])
+def test_peak_memory_does_not_grow_with_the_number_of_rows(mode, tmp_path):
+    """Peak memory of tables of 13, 128 and 256 MB: the same for the second and the third."""
     X = np.random.default_rng(1).normal(size=(100_000, 16))
     table = pa.table({f"x{j}": column for j, column in enumerate(X.T)})
     paths = []
@@ -258,7 +258,7 @@ def test_memory_is_set_by_the_bound_and_not_by_the_rows(how, tmp_path):
         for k in range(n_files):
             pyarrow.parquet.write_table(table, paths[-1] / f"{k:02}", row_group_size=20_000)
     out = subprocess.run(
-        [sys.executable, "-c", FIT_AND_SCORE, how, *paths],
+        [sys.executable, "-c", FIT_AND_SCORE, mode, *paths],
         capture_output=True,
         text=True,
         check=True,
@@ -266,5 +266,5 @@ def test_memory_is_set_by_the_bound_and_not_by_the_rows(how, tmp_path):
     rows, peaks, means = np.array([line.split() for line in out.splitlines()], dtype=float).T
     assert rows.tolist() == [100_000, 1_000_000, 2_000_000]
     assert np.ptp(means) < 0.1
-    assert peaks[1] - peaks[0] < 60  # MB; read at once they would take 128 and 256
+    assert peaks[1] - peaks[0] < 60  # MB; the tables have 128 and 256 MB
     assert peaks[2] - peaks[1] < 30

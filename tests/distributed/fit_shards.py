@@ -67,7 +67,7 @@ def main(folder, name, failure=None):
         skflow.estimators.flow_estimator.Checkpoint = Killed
     for k in range(5):  # processes that have met part, and meet again
         with shards(timeout=20) as processes:
-            assert processes.gather(processes.rank + k) == [k, k + 1]
+            assert processes.all_gather(processes.rank + k) == [k, k + 1]
     with shards(timeout=20) as processes:
         mine = shard == processes.rank
         if failure == "columns" and processes.rank == 1:

@@ -132,14 +132,14 @@ def test_pickles_are_the_same_classifier(fitted):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda m, X, y: m.fit(X, y[:-1]), "as many of each"),
+        (lambda m, X, y: m.fit(X, y[:-1]), "y must have 50 samples.* has 49"),
         (lambda m, X, y: m.fit(X, None), "requires y to be passed"),
         (lambda m, X, y: m.fit(X, np.linspace(0, 1, 50)), "Unknown label type"),
         (lambda m, X, y: m.log_prob(X, np.full(50, "q")), "label .*q"),
         (lambda m, X, y: m.sample(3, y="q"), "label .*q"),
-        (lambda m, X, y: m.sample(3, y=["a", "b"]), "as many"),
+        (lambda m, X, y: m.sample(3, y=["a", "b"]), "y must have 3 samples.* has 2"),
         (lambda m, X, y: m.set_params(priors=[0.5, 0.5]).fit(X, y), "one for each"),
-        (lambda m, X, y: m.set_params(priors=[0.5, 0.5, 0.5]).fit(X, y), "sum 1"),
+        (lambda m, X, y: m.set_params(priors=[0.5, 0.5, 0.5]).fit(X, y), "sum to 1, not to 1.5"),
     ],
 )
 def test_errors_say_what_is_wrong(fitted, call, message):

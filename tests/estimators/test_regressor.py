@@ -206,7 +206,7 @@ def test_a_search_by_either_score():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda m, x, y: m.fit(x, y[:-1]), "as many of each"),
+        (lambda m, x, y: m.fit(x, y[:-1]), "y must have 50 samples.* has 49"),
         (lambda m, x, y: m.fit(x, None), "requires y to be passed"),
         (lambda m, x, y: m.fit(x, np.zeros((50, 2, 2))), "dim 3"),
         (lambda m, x, y: m.log_prob(x, np.zeros((50, 2))), "fitted with 1"),

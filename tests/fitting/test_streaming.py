@@ -32,7 +32,7 @@ LONG = {"stream": True, "max_rows": 500, "max_iter": 4, "batch_size": 64}
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):
-    monkeypatch.setattr(sources, "_CHUNK", 200)
+    monkeypatch.setattr(sources, "_CHUNK_SIZE", 200)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from skflow.data.weighted_rows import deal_folds
+from skflow.data.weighted_rows import assign_folds
 from skflow.fitting.student_t import (
     DEGREES_OF_FREEDOM,
     SHRINKAGES,
@@ -26,7 +26,7 @@ def student(n, df, seed=0):
 
 def chosen(rows, weights=None, n_folds=5):
     weights = np.ones(len(rows)) if weights is None else weights
-    folds = deal_folds(len(rows), n_folds, np.random.default_rng(0))
+    folds = assign_folds(len(rows), n_folds, np.random.default_rng(0))
     return choose_student_t(rows, weights, folds)
 
 
@@ -193,7 +193,7 @@ def test_a_few_outliers_do_not_own_the_result():
 
 def test_only_candidates_are_chosen():
     rows = student(300, 2.5)
-    folds = deal_folds(300, 5, np.random.default_rng(0))
+    folds = assign_folds(300, 5, np.random.default_rng(0))
     assert choose_student_t(rows, np.ones(300), folds, (1e4,)).df == 1e4
 
 

@@ -174,7 +174,7 @@ def test_overflowing_sum_names_the_column(quick):
 
 
 def test_absent_device_lists_those_present(quick, moons):
-    with pytest.raises(ValueError, match=r"device='cuda:99' is not there.*'cpu'"):
+    with pytest.raises(ValueError, match=r"device='cuda:99' is not available.*'cpu'"):
         quick(device="cuda:99").fit(moons)
 
 

@@ -300,9 +300,11 @@ def test_a_long_table_is_looked_at_in_places_only(quick, more_moons, monkeypatch
     np.save(tmp_path / "X.npy", X)
     on_disk = np.load(tmp_path / "X.npy", mmap_mode="r")
     looked_at = []
-    merge = flow_estimator.merge
+    merge = flow_estimator.merge_duplicates
     monkeypatch.setattr(
-        flow_estimator, "merge", lambda rows, *rest: looked_at.append(rows) or merge(rows, *rest)
+        flow_estimator,
+        "merge_duplicates",
+        lambda rows, *rest: looked_at.append(rows) or merge(rows, *rest),
     )
     fitted = quick(safety_net=True, max_rows=1000).fit(on_disk)
     assert len(looked_at[0]) == 1000

@@ -1,4 +1,4 @@
-"""Plain values, taken apart and put together again."""
+"""Encoder and Decoder: values survive a round trip, and anything else raises."""
 
 import json
 from dataclasses import dataclass
@@ -26,14 +26,14 @@ class Unknown:
 RECORDS = {"Pair": Pair}
 
 
-def there_and_back(value):
+def round_trip(value):
     encoder = Encoder(RECORDS)
     text = json.dumps(encoder.encode(value, ""), allow_nan=False)
     return Decoder(encoder.arrays, RECORDS).decode(json.loads(text))
 
 
 def assert_same(first, second):
-    """Equal in type and value, all the way down; NaN equals NaN, and 0.0 is not −0.0."""
+    """Equal in type and value at all levels; NaN equals NaN, and 0.0 differs from −0.0."""
     assert type(first) is type(second)
     if isinstance(first, np.ndarray):
         assert (first.dtype, first.shape) == (second.dtype, second.shape)
@@ -80,14 +80,14 @@ plain = st.recursive(
 
 
 @given(plain)
-def test_all_plain_values_come_back(value):
-    assert_same(there_and_back(value), value)
+def test_round_trip_of_plain_values(value):
+    assert_same(round_trip(value), value)
 
 
 @given(arrays)
-def test_numpy_scalars_come_back(array):
+def test_round_trip_of_numpy_scalars(array):
     for value in array.ravel()[:3]:
-        assert_same(there_and_back(value), value)
+        assert_same(round_trip(value), value)
 
 
 @pytest.mark.parametrize(
@@ -100,14 +100,14 @@ def test_numpy_scalars_come_back(array):
     ],
     ids=["transposed", "strided", "columns first", "broadcast"],
 )
-def test_views_come_back_as_their_values(array):
-    back = there_and_back(array)
-    assert back.dtype == array.dtype
-    np.testing.assert_array_equal(back, array)
-    assert back.flags.writeable
+def test_round_trip_of_views_gives_their_values(array):
+    copied = round_trip(array)
+    assert copied.dtype == array.dtype
+    np.testing.assert_array_equal(copied, array)
+    assert copied.flags.writeable
 
 
-def test_an_array_is_a_tensor_named_by_its_place():
+def test_arrays_are_named_by_their_path():
     encoder = Encoder(RECORDS)
     encoder.encode({"a": {"b": [np.ones(2)]}, "a.b.0": np.zeros(3)}, "")
     assert {name: array.size for name, array in encoder.arrays.items()} == {
@@ -117,7 +117,7 @@ def test_an_array_is_a_tensor_named_by_its_place():
 
 
 @pytest.mark.parametrize(
-    ("value", "named"),
+    ("value", "message"),
     [
         ({"f": [0, len]}, "f.1 is .*builtin_function"),
         ({"f": np.random.RandomState(0)}, "f is .*RandomState"),
@@ -129,8 +129,8 @@ def test_an_array_is_a_tensor_named_by_its_place():
     ],
     ids=["function", "generator", "set", "dataclass", "objects", "masked array", "structured"],
 )
-def test_what_is_not_plain_is_named(value, named):
-    with pytest.raises(TypeError, match=named):
+def test_other_types_raise_with_their_path(value, message):
+    with pytest.raises(TypeError, match=message):
         Encoder(RECORDS).encode(value, "")
 
 
@@ -153,7 +153,7 @@ def test_what_is_not_plain_is_named(value, named):
     ],
     ids=str,
 )
-def test_what_does_not_fit_is_refused(encoded):
+def test_invalid_encodings_raise(encoded):
     decoder = Decoder({"eight": np.zeros(8, np.uint8)}, RECORDS)
     with pytest.raises((ValueError, LookupError, TypeError)):
         decoder.decode(encoded)

@@ -1,4 +1,4 @@
-"""Adam on one tensor: the same steps as torch's optimiser, without its imports."""
+"""Adam: the steps of torch.optim.Adam, without importing torch's compiler."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import torch
 from skflow.training.optimizer import Adam
 
 
-def test_steps_are_those_of_torchs_optimizer():
+def test_steps_equal_those_of_torch_optim_adam():
     generator = torch.Generator().manual_seed(0)
     ours = torch.randn(3, 7, generator=generator).requires_grad_()
     theirs = ours.detach().clone().requires_grad_()
@@ -23,7 +23,7 @@ def test_steps_are_those_of_torchs_optimizer():
     torch.testing.assert_close(ours, theirs)
 
 
-def test_a_fit_does_not_import_torchs_compiler():
+def test_fit_does_not_import_torchs_compiler():
     script = (
         "import sys, numpy as np; from skflow import NormalizingFlowDensity as D;"
         "D(max_iter=2, random_state=0).fit(np.random.default_rng(0).normal(size=(50, 2)));"

@@ -1,4 +1,4 @@
-"""Flows trained as one are each as if alone."""
+"""StackedFlows: each flow's log p and gradient are those of the flow alone."""
 
 import copy
 
@@ -17,7 +17,7 @@ D = 3
 
 
 def flows(family, n_members=3, n_context=0, base="t"):
-    """Flows of one shape in float64, away from their start and from each other."""
+    """Flows of one architecture in float64, with perturbed parameters that differ."""
     result = []
     for seed in range(n_members):
         generator = Generator().manual_seed(seed)
@@ -43,27 +43,27 @@ def stack(flows):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_log_prob_and_gradient_are_each_flows_own(family, n_context):
     alone = flows(family, n_context=n_context)
-    members, x = stack(alone), columns()
+    stacked, x = stack(alone), columns()
     context = columns(d=n_context, seed=5) if n_context else None
-    log_prob = members.log_prob(x, context)
-    gradients = members.backward(-log_prob.mean(-1))
-    assert gradients is members.values.grad
+    log_prob = stacked.log_prob(x, context)
+    gradients = stacked.backward(-log_prob.mean(-1))
+    assert gradients is stacked.params.grad
     for k, flow in enumerate(alone):
         own = flow.log_prob(x[k].T, None if context is None else context[k].T)
         torch.testing.assert_close(log_prob[k], own, rtol=1e-9, atol=1e-9)
         (-own.mean()).backward()
-        for name, gradient in members.state(members.values.grad, k).items():
+        for name, gradient in stacked.state_dict(stacked.params.grad, k).items():
             expected = flow.get_parameter(name).grad
             expected = torch.zeros_like(gradient) if expected is None else expected
             torch.testing.assert_close(gradient, expected, rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("family", ["nsf_ar", "planar"])
-def test_state_gives_every_flow_back(family):
+def test_state_dict_restores_every_flow(family):
     alone = flows(family)
-    members = stack(alone)
+    stacked = stack(alone)
     for k, flow in enumerate(alone):
-        state = members.state(members.values, k)
+        state = stacked.state_dict(stacked.params, k)
         assert state.keys() == dict(flow.named_parameters()).keys()
         assert all(torch.equal(state[name], p) for name, p in flow.named_parameters())
         copied = copy.deepcopy(alone[0])
@@ -72,54 +72,54 @@ def test_state_gives_every_flow_back(family):
         torch.testing.assert_close(copied.log_prob(x), flow.log_prob(x))
 
 
-def test_state_does_not_change_with_later_training():
-    members = stack(flows("maf"))
-    state = members.state(members.values, 1)
+def test_state_dict_is_a_copy():
+    stacked = stack(flows("maf"))
+    state = stacked.state_dict(stacked.params, 1)
     kept = {name: value.clone() for name, value in state.items()}
     with torch.no_grad():
-        members.values += 1
+        stacked.params += 1
     assert all(torch.equal(state[name], kept[name]) for name in state)
 
 
-def test_one_member_works_as_well():
+def test_a_single_member():
     (flow,) = flows("nsf", 1)
     x = columns(1)
     torch.testing.assert_close(stack([flow]).log_prob(x, None)[0], flow.log_prob(x[0].T))
 
 
-def test_changing_the_matrix_changes_the_maps():
-    members, x = stack(flows("realnvp")), columns()
-    before = members.log_prob(x, None)
+def test_parameters_are_views_of_the_matrix():
+    stacked, x = stack(flows("realnvp")), columns()
+    before = stacked.log_prob(x, None)
     with torch.no_grad():
-        members.values[1] += 0.1
-    after = members.log_prob(x, None)
+        stacked.params[1] += 0.1
+    after = stacked.log_prob(x, None)
     assert torch.equal(after[[0, 2]], before[[0, 2]])
     assert not torch.allclose(after[1], before[1])
 
 
-def test_a_member_does_not_feel_the_others_rows():
-    members, x = stack(flows("nsf_ar")), columns()
+def test_gradients_do_not_depend_on_other_members_rows():
+    stacked, x = stack(flows("nsf_ar")), columns()
     other = x.clone()
     other[1] += 1
-    gradients = [members.backward(-members.log_prob(t, None).sum(-1)).clone() for t in (x, other)]
+    gradients = [stacked.backward(-stacked.log_prob(t, None).sum(-1)).clone() for t in (x, other)]
     assert torch.equal(gradients[0][[0, 2]], gradients[1][[0, 2]])
     assert not torch.equal(gradients[0][1], gradients[1][1])
 
 
 @pytest.mark.parametrize("family", ["flow_matching", "flow_matching_ot"])
 @pytest.mark.parametrize("n_context", [0, 2])
-def test_a_regression_is_each_members_own(family, n_context):
-    members, x = stack(flows(family, n_context=n_context, base="normal")), columns()
+def test_regression_losses_do_not_depend_on_other_members_rows(family, n_context):
+    stacked, x = stack(flows(family, n_context=n_context, base="normal")), columns()
     context = columns(d=n_context, seed=5) if n_context else None
     weights = columns(d=1, seed=7)[:, 0].exp()
-    assert members.by_regression
+    assert stacked.by_regression
     other = x.clone()
     other[1] += 1
     gradients, losses = [], []
     for rows in (x, other):
-        loss = members.loss(rows, weights, context, Generator().manual_seed(0))
+        loss = stacked.loss(rows, weights, context, Generator().manual_seed(0))
         losses.append(loss)
-        gradients.append(members.backward(loss).clone())
+        gradients.append(stacked.backward(loss).clone())
     assert losses[0].shape == (3,)
     for one, two in (losses, gradients):
         assert torch.equal(one[[0, 2]], two[[0, 2]])
@@ -127,38 +127,38 @@ def test_a_regression_is_each_members_own(family, n_context):
 
 
 def test_without_a_regression_the_loss_is_the_negative_log_likelihood():
-    members, x = stack(flows("cnf")), columns()
+    stacked, x = stack(flows("cnf")), columns()
     weights = columns(d=1, seed=7)[:, 0].exp()
-    loss = members.loss(x, weights, None, Generator())
-    assert not members.by_regression
-    torch.testing.assert_close(loss, -(weights * members.log_prob(x, None)).mean(-1))
+    loss = stacked.loss(x, weights, None, Generator())
+    assert not stacked.by_regression
+    torch.testing.assert_close(loss, -(weights * stacked.log_prob(x, None)).mean(-1))
 
 
-def test_a_non_finite_loss_stays_with_its_member():
-    members, x = stack(flows("nsf_ar")), columns()
-    clean = members.backward(-members.log_prob(x, None).mean(-1)).clone()
+def test_a_non_finite_loss_does_not_spread_to_other_members():
+    stacked, x = stack(flows("nsf_ar")), columns()
+    clean = stacked.backward(-stacked.log_prob(x, None).mean(-1)).clone()
     x[1, 0, 3] = torch.inf
-    gradients = members.backward(-members.log_prob(x, None).mean(-1))
+    gradients = stacked.backward(-stacked.log_prob(x, None).mean(-1))
     assert torch.equal(gradients[[0, 2]], clean[[0, 2]])
     assert not gradients[1].isfinite().all()
 
 
-def test_backward_does_not_add_up():
-    members, x = stack(flows("maf")), columns()
-    once = members.backward(-members.log_prob(x, None).mean(-1)).clone()
-    again = members.backward(-members.log_prob(x, None).mean(-1))
+def test_backward_does_not_accumulate():
+    stacked, x = stack(flows("maf")), columns()
+    once = stacked.backward(-stacked.log_prob(x, None).mean(-1)).clone()
+    again = stacked.backward(-stacked.log_prob(x, None).mean(-1))
     assert torch.equal(once, again)
 
 
-def test_decay_is_for_weight_matrices_alone():
-    members = stack(flows("nsf"))
-    matrix = members.decays.expand_as(members.values).clone()
-    for name, decay in members.state(matrix, 0).items():
+def test_decay_mask_marks_weight_matrices_only():
+    stacked = stack(flows("nsf"))
+    mask = stacked.decay_mask.expand_as(stacked.params).clone()
+    for name, decay in stacked.state_dict(mask, 0).items():
         assert (decay == float(name.endswith(".weight"))).all()
-    assert 0 < members.decays.mean() < 1
+    assert 0 < stacked.decay_mask.mean() < 1
 
 
-def test_normal_base_and_links_alone():
+def test_normal_base():
     alone = flows("planar", base="normal")
     x = columns()
     torch.testing.assert_close(stack(alone).log_prob(x, None)[2], alone[2].log_prob(x[2].T))
