@@ -1,6 +1,8 @@
 """NormalizingFlowClassifier: p(X | y), and Bayes' rule."""
 
-from typing import Any, ClassVar, Self
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,54 +13,41 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skflow.data.validation import check_count, check_labels, check_priors
 from skflow.estimators.flow_estimator import FlowEstimator
-from skflow.estimators.parameters import Seed, documented, with_parameters
+from skflow.estimators.parameters import Seed
 from skflow.runtime.processes import current_process_group
 
 
-@documented
 class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
-    """Classification by the densities of the classes, p(X | y), and Bayes' rule.
+    """Generative classification with conditional normalizing flows.
 
-    One conditional flow, shared by the classes, models each of their densities; p(y | X)
-    follows from the priors. It starts at a Student t for each class, whose scatter is drawn
-    towards that of all classes as far as left-out rows ask for it. Being generative, it can
-    say how likely a row is under any class, and draw rows of a class.
+    A single conditional flow, shared by all classes, models the class densities p(X | y);
+    p(y | X) follows from Bayes' rule and the prior probabilities. Training starts from a Student
+    t distribution per class, whose scatter matrix is shrunk towards the pooled one as far as
+    this improves the held-out log-likelihood. The model is generative: it can also score how
+    likely a row is under each class, and sample rows of a class.
 
     Parameters
     ----------
-    priors : array-like of shape (n_classes,), optional
-        Probabilities of the classes, in the order of `classes_`. None takes their shares of
-        the training rows.
-    **shared : dict
-        The parameters that all of skflow's estimators share.
+    priors : array-like of shape (n_classes,), default=None
+        Prior probabilities of the classes, in the order of `classes_`. If None, they are the
+        class frequencies in the training data.
+    {flow_parameters}
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels.
+        Class labels.
     priors_ : ndarray of shape (n_classes,)
-        Their probabilities.
+        Prior probabilities of the classes.
     flow_ : torch.nn.Module
-        The fitted densities: ``flow_.log_prob(x, one_hot)`` maps float64 tensors
-        (n, n_features) and (n, n_classes) on `device_` to (n,), with gradients.
+        The fitted class densities: ``flow_.log_prob(x, one_hot)`` maps float64 tensors of shape
+        (n_samples, n_features) and (n_samples, n_classes) on `device_` to (n_samples,), and is
+        differentiable.
     weights_ : dict
-        The parts of the density and their weights: "flow" (the members together) and, where
-        they earned a weight, "start" (a t for each class) and "wide t".
-    device_ : torch.device
-        Where the density is.
-    n_iter_ : int
-        Epochs trained.
-    loss_curve_ : list of float
-        The members' mean training loss, one entry for each epoch: −log p(x | y) a row, or the
-        velocity's squared error where a flow is trained by regression.
-    validation_scores_ : list of float
-        The members' mean log-likelihood of their left-out rows, one entry for each check.
-    best_validation_score_ : float or None
-        Mean over the members of each one's best.
-    n_features_in_ : int
-        Number of columns of X.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns of X, where it had string names.
+        Components of the mixture and their weights, estimated by out-of-fold likelihood: "flow"
+        (the ensemble as a whole) and, if their weight is positive, "start" (a Student t per
+        class) and "wide t".
+    {flow_attributes}
 
     See Also
     --------
@@ -88,17 +77,52 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
     ((5, 4), [1, 1, 1, 1, 1])
     """
 
+    # numpydoc ignore=PR01,PR02,PR04,PR07
     __module__ = "skflow"
+
+    priors: ArrayLike | None
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **FlowEstimator._parameter_constraints,
         "priors": ["array-like", None],
     }
 
-    @with_parameters
-    def __init__(self, *, priors: ArrayLike | None = None, **shared: Any) -> None:
-        super().__init__(**shared)
-        self.priors = priors
+    def __init__(
+        self,
+        *,
+        priors: ArrayLike | None = None,
+        flow: str | Callable[..., Any] = "nsf_ar",
+        effort: Literal["full", "fast"] = "full",
+        support: str | tuple | list | dict | None = None,
+        n_estimators: Literal["auto"] | int = "auto",
+        safety_net: bool = True,
+        marginals: Literal["auto", "yeo-johnson"] | None = "auto",
+        base: Literal["auto", "normal", "t"] = "auto",
+        max_iter: Literal["auto"] | int = "auto",
+        max_time: float | None = None,
+        max_rows: int = 1_000_000,
+        learning_rate_init: Literal["auto"] | float = "auto",
+        batch_size: Literal["auto"] | int = "auto",
+        alpha: float = 1e-3,
+        noise: Literal["auto"] | float = "auto",
+        n_transforms: Literal["auto"] | int = "auto",
+        hidden_layer_sizes: Literal["auto"] | int | Sequence[int] = "auto",
+        n_bins: int = 8,
+        activation: Literal["silu", "relu", "gelu", "elu", "tanh"] = "silu",
+        dropout: Literal["auto"] | float = "auto",
+        early_stopping: Literal["auto"] | bool = "auto",
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 8,
+        tol: float = 2e-3,
+        warm_start: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
+        random_state: Seed = None,
+        device: str = "auto",
+        dtype: Literal["float64", "float32"] = "float64",
+        compile: bool = False,
+        verbose: int = 0,
+    ) -> None:
+        self._store(locals())
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:

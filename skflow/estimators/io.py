@@ -19,7 +19,8 @@ from sklearn.utils.validation import check_is_fitted
 from skflow.estimators.classifier import NormalizingFlowClassifier
 from skflow.estimators.density import NormalizingFlowDensity
 from skflow.estimators.flow_estimator import FlowEstimator
-from skflow.estimators.outlier_detector import CalibrationScores, NormalizingFlowOutlierDetector
+from skflow.estimators.outlier_detector import NormalizingFlowOutlierDetector
+from skflow.estimators.p_values import CalibrationScores
 from skflow.estimators.regressor import NormalizingFlowRegressor
 from skflow.runtime.exceptions import InvalidFileError
 from skflow.serialization.allocation_limit import AllocationLimit

@@ -1,7 +1,8 @@
 """NormalizingFlowRegressor: p(y | X)."""
 
-from collections.abc import Iterator
-from typing import Self
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skflow.data.validation import check_count, check_levels, check_targets
 from skflow.estimators.flow_estimator import FlowEstimator
-from skflow.estimators.parameters import Seed, documented
+from skflow.estimators.parameters import Seed
 from skflow.estimators.univariate import UnivariateDistribution
 from skflow.flows.distributions.constrained import ConstrainedDensity
 from skflow.preprocessing.supports import check_no_angles
@@ -21,42 +22,32 @@ _DRAWS = 512  # that means, spreads and quantiles of several targets are taken f
 _ROWS = 256  # for which so much is drawn at a time
 
 
-@documented
 class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
-    """Regression with the whole conditional distribution p(y | X), by a normalizing flow.
+    """Probabilistic regression with conditional normalizing flows.
 
-    A flow whose maps are steered by X turns y into noise, so log p(y | x) is exact, in the
-    units of y, whatever the shape of the distribution: skewed, heteroscedastic, with several
-    modes. It starts at a ridge regression with Student t residuals. Columns of X are
-    standardised inside, after power transforms where these help; encode categories first.
+    A conditional flow maps y to noise by transformations that depend on X, so the conditional
+    density p(y | X) is exact, in the units of y, and can have any shape: skewed,
+    heteroscedastic or multimodal. Training starts from a ridge regression with Student t
+    residuals. Columns of X are standardized internally, after a power transform if it helps;
+    categorical columns have to be encoded first.
 
-    {parameters}
+    Parameters
+    ----------
+    {flow_parameters}
 
     Attributes
     ----------
     flow_ : torch.nn.Module
-        The fitted density: ``flow_.log_prob(y, x)`` maps float64 tensors (n, n_targets) and
-        (n, n_features) on `device_` to (n,), in the users' units, with gradients.
+        The fitted conditional density: ``flow_.log_prob(y, x)`` maps float64 tensors of shape
+        (n_samples, n_targets) and (n_samples, n_features) on `device_` to (n_samples,), in the
+        units of y, and is differentiable.
     weights_ : dict
-        The parts of the density and their weights: "flow" (the members together) and, where
-        they earned a weight, "start" (the ridge regression with t residuals) and "wide t".
-    device_ : torch.device
-        Where the density is.
-    n_iter_ : int
-        Epochs trained.
-    loss_curve_ : list of float
-        The members' mean training loss, one entry for each epoch: −log p(y | x) a row, or the
-        velocity's squared error where a flow is trained by regression.
-    validation_scores_ : list of float
-        The members' mean log-likelihood of their left-out rows, one entry for each check.
-    best_validation_score_ : float or None
-        Mean over the members of each one's best.
+        Components of the mixture and their weights, estimated by out-of-fold likelihood: "flow"
+        (the ensemble as a whole) and, if their weight is positive, "start" (the ridge
+        regression with Student t residuals) and "wide t".
     n_targets_ : int
         Number of columns of y.
-    n_features_in_ : int
-        Number of columns of X.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns of X, where it had string names.
+    {flow_attributes}
 
     See Also
     --------
@@ -80,7 +71,44 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
     (3,)
     """
 
+    # numpydoc ignore=PR01,PR02,PR04,PR07
     __module__ = "skflow"
+
+    def __init__(
+        self,
+        *,
+        flow: str | Callable[..., Any] = "nsf_ar",
+        effort: Literal["full", "fast"] = "full",
+        support: str | tuple | list | dict | None = None,
+        n_estimators: Literal["auto"] | int = "auto",
+        safety_net: bool = True,
+        marginals: Literal["auto", "yeo-johnson"] | None = "auto",
+        base: Literal["auto", "normal", "t"] = "auto",
+        max_iter: Literal["auto"] | int = "auto",
+        max_time: float | None = None,
+        max_rows: int = 1_000_000,
+        learning_rate_init: Literal["auto"] | float = "auto",
+        batch_size: Literal["auto"] | int = "auto",
+        alpha: float = 1e-3,
+        noise: Literal["auto"] | float = "auto",
+        n_transforms: Literal["auto"] | int = "auto",
+        hidden_layer_sizes: Literal["auto"] | int | Sequence[int] = "auto",
+        n_bins: int = 8,
+        activation: Literal["silu", "relu", "gelu", "elu", "tanh"] = "silu",
+        dropout: Literal["auto"] | float = "auto",
+        early_stopping: Literal["auto"] | bool = "auto",
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 8,
+        tol: float = 2e-3,
+        warm_start: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
+        random_state: Seed = None,
+        device: str = "auto",
+        dtype: Literal["float64", "float32"] = "float64",
+        compile: bool = False,
+        verbose: int = 0,
+    ) -> None:
+        self._store(locals())
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:

@@ -5,7 +5,6 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from skflow import NormalizingFlowOutlierDetector
-from skflow.estimators.outlier_detector import CalibrationScores
 from tests.conftest import QUICK
 
 
@@ -66,15 +65,3 @@ def test_contaminated_rows_do_not_bend_the_density(ring):
     rows = np.concatenate([X[:400], group])
     detector = NormalizingFlowOutlierDetector(random_state=0).fit(rows)
     assert roc_auc_score(np.arange(410) >= 400, -detector.score_samples(rows)) > 0.95
-
-
-def test_lower_tail():
-    tail = CalibrationScores.of(np.array([3.0, 1.0, 2.0]), np.array([1.0, 1.0, 2.0]))
-    np.testing.assert_allclose(
-        tail.share_below(np.array([0.0, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0])),
-        [0, 0, 0.25, 0.25, 0.75, 0.75, 1],
-    )
-    for share in (0.1, 0.25, 0.3, 0.75, 0.9):
-        end = tail.end(share)
-        assert tail.share_below(np.array([end])) >= share
-        assert tail.share_below(np.array([np.nextafter(end, -np.inf)])) < share

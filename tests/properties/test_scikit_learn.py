@@ -155,13 +155,6 @@ def test_get_params_are_the_published_defaults(estimator):
     assert estimator().get_params() == DEFAULTS | OWN.get(estimator, {})
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_every_parameter_is_documented(estimator):
-    for name in estimator().get_params():
-        assert f"\n    {name} : " in estimator.__doc__
-    assert "{" not in estimator.__doc__.replace("{array-like", "").split("Parameters")[0]
-
-
 @pytest.mark.parametrize(
     ("estimator", "method", "others"),
     [
