@@ -32,6 +32,7 @@ from skflow.data.validation import (
 from skflow.data.weighted_rows import effective_size, merge, spread
 from skflow.estimators.callbacks import CallbackMixin
 from skflow.estimators.parameters import FlowParameters, Seed
+from skflow.estimators.representation import RepresentationMixin
 from skflow.fitting.defaults import resolve_config
 from skflow.fitting.ensemble import Monitor, Progress, WarmStart
 from skflow.fitting.fit_density import FitResult, fit_density
@@ -55,7 +56,7 @@ _FEW_COLUMNS = 8
 _MANY_ROWS = 500_000  # whose scores are worth compiling for
 
 
-class FlowEstimator(CallbackMixin, FlowParameters):
+class FlowEstimator(RepresentationMixin, CallbackMixin, FlowParameters):
     """Base of the estimators: everything but what they estimate."""
 
     def _fit_rows(
