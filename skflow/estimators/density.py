@@ -1,4 +1,4 @@
-"""NormalizingFlowDensity: p(x)."""
+"""Density estimation: p(x)."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -53,15 +53,15 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
 
     See Also
     --------
-    sklearn.neighbors.KernelDensity : Kernels on the rows, for one or two columns.
-    sklearn.mixture.GaussianMixture : A few ellipsoids.
-    skflow.metrics.mean_log_likelihood : One scale to compare them on.
+    sklearn.neighbors.KernelDensity : Kernel density estimation, for one or two columns.
+    sklearn.mixture.GaussianMixture : Density with a few elliptical components.
+    skflow.metrics.mean_log_likelihood : Scorer for comparing density estimators.
 
     Notes
     -----
-    ``score`` is the mean log-likelihood of a row, as for ``GaussianMixture``; only
-    ``KernelDensity`` returns the sum. A log density can be positive: it is one over the units
-    of the columns, and changes by −log a when a column is multiplied by a.
+    ``score`` is the mean log-likelihood per sample, as in ``GaussianMixture``;
+    ``KernelDensity`` returns the sum instead. A log density can be positive: a density has the
+    inverse units of the columns, and log p changes by −log a if a column is multiplied by a.
 
     References
     ----------
@@ -130,40 +130,42 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit the density of X.
+        """Fit the density to X.
 
         Parameters
         ----------
         X : array-like, path, Dataset or dask collection of shape (n_samples, n_features)
-            At least two rows, finite. A memory map, the path of a Parquet file or folder, a
-            ``pyarrow.dataset.Dataset`` and a dask array or frame are read piece by piece, and
-            need not fit memory: `max_rows` rows do. With `stream` they are read several times.
+            Training data: at least two rows of finite values. A memory map, the path of a
+            Parquet file or folder, a ``pyarrow.dataset.Dataset`` and a dask array or DataFrame
+            are read in blocks; only `max_rows` rows of them have to fit into memory. With
+            `stream` they are read several times.
         y : None
-            Ignored; there for the pipeline's sake.
-        sample_weight : array-like of shape (n_samples,), optional
-            Non-negative weights; a weight of 3 means the same as the row three times, and a
-            common factor changes nothing.
+            Ignored, present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative sample weights. A weight of 3 is equivalent to repeating the row three
+            times, and a common factor has no effect.
 
         Returns
         -------
         NormalizingFlowDensity
-            The estimator itself.
+            The fitted estimator.
 
         Raises
         ------
         ValueError
-            Where X has NaN or inf, a single row, or a column whose variance overflows, where
-            weights are negative or all zero, or where the device is not there.
+            If X contains NaN or infinity, has a single row, or a column whose variance
+            overflows, if weights are negative or all zero, or if the device is not available.
         FloatingPointError
-            Where training cannot keep the loss finite.
+            If the training loss does not remain finite.
 
         Warns
         -----
         DegenerateColumnWarning
-            Where a column is constant, or one value fills over a fifth of its distinct rows.
+            If a column is constant, or if more than a fifth of the distinct rows have the same
+            value in it.
         sklearn.exceptions.ConvergenceWarning
-            Where an explicit `max_iter` ended a fit that was still improving by over `tol`,
-            or Ctrl-C ended it.
+            If an explicit `max_iter` ended a fit that was still improving by more than `tol`,
+            or if the fit was ended by `max_time` or Ctrl-C.
         """
         with self._all_or_nothing():
             rows = self._opened(X, reset=True)
@@ -172,19 +174,19 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         return self
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
-        """Log-likelihood of each row.
+        """Compute the log-likelihood of each sample.
 
         Parameters
         ----------
         X : array-like, path, Dataset or dask collection of shape (n_samples, n_features)
-            Rows, in the units in which the density was fitted, in any form that `fit` takes.
+            Samples in the units of the training data, in any form that `fit` accepts.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            The values log p(x) in nats, float64, for a density over the columns' own units.
-            A row's value does not depend on the rows beside it. For a dask array or frame a
-            dask array or series, not computed yet.
+            The values log p(x) in nats, as float64; the density is in the units of the columns.
+            The score of a sample does not depend on the other samples. For a dask array or
+            DataFrame, a lazy dask array or Series.
         """
         check_is_fitted(self)
         if is_lazy(X):
@@ -192,22 +194,21 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         return self._log_prob(self._opened(X, reset=False))
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
-        """Mean log-likelihood a row, in nats.
+        """Compute the mean log-likelihood, in nats per sample.
 
         Parameters
         ----------
         X : array-like, path, Dataset or dask collection of shape (n_samples, n_features)
-            Rows, in the units in which the density was fitted.
+            Samples in the units of the training data.
         y : None
-            Ignored.
-        sample_weight : array-like of shape (n_samples,), optional
-            Weights of the rows.
+            Ignored, present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative sample weights.
 
         Returns
         -------
         float
-            The (weighted) mean of ``score_samples(X)``; not the sum, which ``KernelDensity``
-            returns.
+            The (weighted) mean of ``score_samples(X)``. ``KernelDensity`` returns the sum.
         """
         scores = np.asarray(self.score_samples(X))
         weights = (
@@ -218,20 +219,21 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         return float(np.average(scores, weights=weights))
 
     def sample(self, n_samples: int = 1, random_state: Seed = None) -> np.ndarray:
-        """Draw rows from the density.
+        """Generate random samples from the density.
 
         Parameters
         ----------
         n_samples : int, default=1
-            Number of rows.
+            Number of samples to generate.
         random_state : int, RandomState instance or None, default=None
-            Seed of the draws; None gives fresh rows at every call.
+            Random state of the samples. If None, every call returns different samples.
 
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            Rows in the units of X, float64. Of thousands, drawn at once, the networks are in
-            float32, which moves a row by some 1e-7 standard deviations, seldom by more than 1e-5.
+            Samples in the units of X, as float64. For thousands of samples the networks run in
+            float32, which changes a sample by some 1e-7 standard deviations, and rarely by more
+            than 1e-5.
         """
         check_is_fitted(self)
         return self._sample(check_count("n_samples", n_samples), random_state)

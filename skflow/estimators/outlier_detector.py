@@ -1,4 +1,4 @@
-"""NormalizingFlowOutlierDetector: rows where the density is low."""
+"""Outlier detection: samples of low density."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from skflow.estimators.p_values import CalibrationScores
 from skflow.estimators.parameters import Seed
 from skflow.runtime.processes import current_process_group
 
-_FALSE_ALARMS = 0.01  # that contamination="auto" allows
+_FALSE_ALARM_RATE = 0.01  # for contamination="auto"
 
 
 class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
@@ -57,8 +57,8 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
 
     See Also
     --------
-    NormalizingFlowDensity : The density itself.
-    sklearn.ensemble.IsolationForest : Rows that few random cuts separate.
+    NormalizingFlowDensity : Density estimation.
+    sklearn.ensemble.IsolationForest : Outlier detection by random splits.
 
     References
     ----------
@@ -125,28 +125,30 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit the density, and say how low is too low.
+        """Fit the density, and calibrate the threshold.
 
         Parameters
         ----------
         X : array-like, path, Dataset or dask collection of shape (n_samples, n_features)
-            Rows, outliers among them, finite; in any form that `NormalizingFlowDensity` takes.
+            Training data, finite, which may contain outliers, in any form that
+            `NormalizingFlowDensity` accepts.
         y : None
-            Ignored.
-        sample_weight : array-like of shape (n_samples,), optional
-            Non-negative weights of the rows.
+            Ignored, present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative sample weights.
 
         Returns
         -------
         NormalizingFlowOutlierDetector
-            The estimator itself.
+            The fitted estimator.
 
         Raises
         ------
         ValueError
-            Where X has NaN or inf, a single row, or a column whose variance overflows.
+            If X contains NaN or infinity, has a single row, or a column whose variance
+            overflows.
         FloatingPointError
-            Where training cannot keep the loss finite.
+            If the training loss does not remain finite.
         """
         with self._all_or_nothing():
             rows = self._opened(X, reset=True)
@@ -158,24 +160,25 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
             )
             self._calibration = CalibrationScores.from_samples(*held_out_scores)
             if self.contamination == "auto":
-                self.offset_ = self._calibration.threshold(_FALSE_ALARMS)
+                self.offset_ = self._calibration.threshold(_FALSE_ALARM_RATE)
             else:
                 (scores,) = pool(self._log_prob(rows))
                 self.offset_ = float(np.percentile(scores, 100 * self.contamination))
         return self
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
-        """Log-likelihood of each row: the lower, the rarer.
+        """Compute the log-likelihood of each sample; the lower, the rarer.
 
         Parameters
         ----------
         X : array-like, path, Dataset or dask collection of shape (n_samples, n_features)
-            Rows.
+            Samples.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            The values log p(x), in nats; not computed yet where X is dask's.
+            The values log p(x), in nats. For a dask array or DataFrame, a lazy dask array or
+            Series.
         """
         check_is_fitted(self)
         if is_lazy(X):
@@ -183,12 +186,12 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         return self._log_prob(self._opened(X, reset=False))
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
-        """How far the log-likelihood is above the offset; negative for outliers.
+        """Compute the log-likelihood relative to the offset; negative for outliers.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Samples.
 
         Returns
         -------
@@ -198,38 +201,39 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         return self.score_samples(X) - self.offset_
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Say −1 of outliers and 1 of all others.
+        """Predict −1 for outliers and 1 for all other samples.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Samples.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            −1 or 1.
+            Labels, −1 or 1.
         """
         return np.where(np.asarray(self.decision_function(X)) < 0, -1, 1)
 
     def p_value(self, X: ArrayLike) -> np.ndarray:
-        """Share of the training rows that look less likely than each row of X.
+        """Compute conformal p-values: the fraction of training rows that are less likely.
 
-        Each training row counts with its likelihood under a density that was fitted without
-        it, so p-values of new rows like them are about uniform: calling rows with p < 0.05
-        outliers raises a false alarm for about one row in twenty. The training rows
-        themselves look more likely than that to the density that knows them, and outliers
-        among them count, too: where a share of them is odd, so much is the least p to use.
+        Training rows are scored under densities that were fitted without them, so the p-values
+        of new samples from the same distribution are approximately uniform: labeling samples
+        with p < 0.05 as outliers gives a false alarm for about one in twenty. The training rows
+        themselves have higher p-values, because the density was fitted to them. Outliers in the
+        training data count, too: if a fraction of it is outliers, a threshold on p below that
+        fraction misses some of them.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Samples.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            Shares between 0 and 1.
+            The p-values, between 0 and 1.
         """
         scores = np.asarray(self.score_samples(X))
         return self._calibration.p_values(scores)

@@ -190,7 +190,7 @@ def test_rows_are_not_made_as_wide_as_a_file_says(file, name):
         next(entry for entry in sizes_of(record)[1] if entry[0] == name)[1] = 10**13
 
     file.write_bytes(forged(file.read_bytes(), change))
-    with pytest.raises(InvalidFileError, match="numbers cannot be a density of"):
+    with pytest.raises(InvalidFileError, match="stored numbers are too few for a density with"):
         skflow.load(file)
 
 
