@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks, which are experimental there: for those versions that have them."""
+"""Support for scikit-learn's callbacks, which are experimental, in versions that have them."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
@@ -8,17 +8,18 @@ try:
 except ImportError:  # before scikit-learn 1.9
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Nothing to support."""
+        """Placeholder without callbacks."""
 
 
 Update = TypeVar("Update")
 
 
 class CallbackMixin(CallbackSupportMixin):
-    """Calls the callbacks that `set_callbacks` was given: a task for the fit, one for a check.
+    """Calls the callbacks registered with `set_callbacks`.
 
-    A callback that returns True at the end of a check ends training, with the best weights so
-    far. `sklearn.base._fit_context` tears them down.
+    The fit is one task, and each validation check a subtask. If a callback returns True at the
+    end of a check, training ends with the best weights so far. `sklearn.base._fit_context` tears
+    the callbacks down.
     """
 
     def _begin_callbacks(self) -> None:
@@ -32,7 +33,7 @@ class CallbackMixin(CallbackSupportMixin):
             context.call_on_fit_task_end(estimator=self)
 
     def _told(self, updates: Iterable[Update]) -> Iterator[Update]:
-        """Pass updates on, and tell the callbacks of each."""
+        """Yield the updates of training, and call the callbacks after each of them."""
         context: Any = getattr(self, "_callback_fit_ctx", None)
         for update in updates:
             yield update

@@ -1,6 +1,8 @@
-"""NormalizingFlowClassifier: p(X | y), and Bayes' rule."""
+"""Generative classification: p(X | y) and Bayes' rule."""
 
-from typing import Any, ClassVar, Self
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,65 +13,52 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skflow.data.validation import check_count, check_labels, check_priors
 from skflow.estimators.flow_estimator import FlowEstimator
-from skflow.estimators.parameters import Seed, documented, with_parameters
+from skflow.estimators.parameters import Seed
 from skflow.fitting.defaults import Task
 from skflow.runtime.processes import current_process_group
 
 
-@documented
 class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
-    """Classification by the densities of the classes, p(X | y), and Bayes' rule.
+    """Generative classification with conditional normalizing flows.
 
-    One conditional flow, shared by the classes, models each of their densities; p(y | X)
-    follows from the priors. It starts at a Student t for each class, whose scatter is drawn
-    towards that of all classes as far as left-out rows ask for it. Being generative, it can
-    say how likely a row is under any class, and draw rows of a class.
+    A single conditional flow, shared by all classes, models the class densities p(X | y);
+    p(y | X) follows from Bayes' rule and the prior probabilities. Training starts from a Student
+    t distribution per class, whose scatter matrix is shrunk towards the pooled one as far as
+    this improves the held-out log-likelihood. The model is generative: it can also score how
+    likely a row is under each class, and sample rows of a class.
 
     Parameters
     ----------
-    priors : array-like of shape (n_classes,), optional
-        Probabilities of the classes, in the order of `classes_`. None takes their shares of
-        the training rows.
-    **shared : dict
-        The parameters that all of skflow's estimators share.
+    priors : array-like of shape (n_classes,), default=None
+        Prior probabilities of the classes, in the order of `classes_`. If None, they are the
+        class frequencies in the training data.
+    {flow_parameters}
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels.
+        Class labels.
     priors_ : ndarray of shape (n_classes,)
-        Their probabilities.
+        Prior probabilities of the classes.
     flow_ : torch.nn.Module
-        The fitted densities: ``flow_.log_prob(x, one_hot)`` maps float64 tensors
-        (n, n_features) and (n, n_classes) on `device_` to (n,), with gradients.
+        The fitted class densities: ``flow_.log_prob(x, one_hot)`` maps float64 tensors of shape
+        (n_samples, n_features) and (n_samples, n_classes) on `device_` to (n_samples,), and is
+        differentiable.
     weights_ : dict
-        The parts of the density and their weights: "flow" (the members together) and, where
-        they earned a weight, "start" (a t for each class) and "wide t".
-    device_ : torch.device
-        Where the density is.
-    n_iter_ : int
-        Epochs trained.
-    loss_curve_ : list of float
-        The members' mean training loss, one entry for each epoch: −log p(x | y) a row, or the
-        velocity's squared error where a flow is trained by regression.
-    validation_scores_ : list of float
-        The members' mean log-likelihood of their left-out rows, one entry for each check.
-    best_validation_score_ : float or None
-        Mean over the members of each one's best.
-    n_features_in_ : int
-        Number of columns of X.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns of X, where it had string names.
+        Components of the mixture and their weights, estimated by out-of-fold likelihood: "flow"
+        (the ensemble as a whole) and, if their weight is positive, "start" (a Student t per
+        class) and "wide t".
+    {flow_attributes}
 
     See Also
     --------
-    sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis : A normal for each class.
-    sklearn.naive_bayes.GaussianNB : Normal and independent columns.
+    sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis : A normal density per class.
+    sklearn.naive_bayes.GaussianNB : Independent, normal columns.
 
     Notes
     -----
-    Its training maximises log p(x | y), not log p(y | x): with many rows and nothing to
-    generate, a classifier that only separates the classes has less to learn.
+    Training maximizes log p(x | y), not log p(y | x). With many rows, and if the densities are
+    not needed, a discriminative classifier has an easier task.
 
     References
     ----------
@@ -89,44 +78,79 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
     ((5, 4), [1, 1, 1, 1, 1])
     """
 
+    # numpydoc ignore=PR01,PR02,PR04,PR07
     __module__ = "skflow"
     _task = Task(context="classes")
+
+    priors: ArrayLike | None
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **FlowEstimator._parameter_constraints,
         "priors": ["array-like", None],
     }
 
-    @with_parameters
-    def __init__(self, *, priors: ArrayLike | None = None, **shared: Any) -> None:
-        super().__init__(**shared)
-        self.priors = priors
+    def __init__(
+        self,
+        *,
+        priors: ArrayLike | None = None,
+        flow: str | Callable[..., Any] = "nsf_ar",
+        effort: Literal["full", "fast"] = "full",
+        support: str | tuple | list | dict | None = None,
+        n_estimators: Literal["auto"] | int = "auto",
+        safety_net: bool = True,
+        marginals: Literal["auto", "yeo-johnson"] | None = "auto",
+        base: Literal["auto", "normal", "t"] = "auto",
+        max_iter: Literal["auto"] | int = "auto",
+        max_time: float | None = None,
+        max_rows: int = 1_000_000,
+        learning_rate_init: Literal["auto"] | float = "auto",
+        batch_size: Literal["auto"] | int = "auto",
+        alpha: float = 1e-3,
+        noise: Literal["auto"] | float = "auto",
+        n_transforms: Literal["auto"] | int = "auto",
+        hidden_layer_sizes: Literal["auto"] | int | Sequence[int] = "auto",
+        n_bins: int = 8,
+        activation: Literal["silu", "relu", "gelu", "elu", "tanh"] = "silu",
+        dropout: Literal["auto"] | float = "auto",
+        early_stopping: Literal["auto"] | bool = "auto",
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 8,
+        tol: float = 2e-3,
+        warm_start: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
+        random_state: Seed = None,
+        device: str = "auto",
+        dtype: Literal["float64", "float32"] = "float64",
+        compile: bool = False,
+        verbose: int = 0,
+    ) -> None:
+        self._store(locals())
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit the densities of the classes.
+        """Fit the class densities.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows, finite.
+            Training data, finite.
         y : array-like of shape (n_samples,)
-            Their labels.
-        sample_weight : array-like of shape (n_samples,), optional
-            Non-negative weights of the rows, which count for the priors, too.
+            Class labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative sample weights, which also determine the class frequencies.
 
         Returns
         -------
         NormalizingFlowClassifier
-            The estimator itself.
+            The fitted estimator.
 
         Raises
         ------
         ValueError
-            Where X has NaN or inf, where y holds no labels or another number of them, where
-            priors do not fit the classes, or where there is a single row.
+            If X contains NaN or infinity or has a single row, if y does not contain one class
+            label per row, or if `priors` does not match the classes.
         FloatingPointError
-            Where training cannot keep the loss finite.
+            If the training loss does not remain finite.
         """
         with self._all_or_nothing():
             rows = self._validate(X, reset=True)
@@ -135,52 +159,52 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
                 sample_weight, rows, dtype=np.float64, ensure_non_negative=True
             )
             all_labels, all_weights = current_process_group().gather_rows(labels, weights)
-            self.classes_, at = np.unique(all_labels, return_inverse=True)
-            shares = np.bincount(at, all_weights) / all_weights.sum()
-            self.priors_ = check_priors(self.priors, self.classes_, shares)
+            self.classes_, indices = np.unique(all_labels, return_inverse=True)
+            frequencies = np.bincount(indices, all_weights) / all_weights.sum()
+            self.priors_ = check_priors(self.priors, self.classes_, frequencies)
             names = getattr(self, "feature_names_in_", None)
             context = self._one_hot(np.searchsorted(self.classes_, labels))
             self._fit_rows(rows, weights, names, context)
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Most probable class of each row.
+        """Predict the most probable class of each sample.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Samples.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            Labels.
+            Predicted class labels.
         """
         joint = self._joint_log_prob(X)
         return self.classes_[joint.argmax(axis=1)]
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """Give the probabilities of the classes, by Bayes' rule.
+        """Compute the class probabilities p(y | x) by Bayes' rule.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Samples.
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            The probabilities, in the order of `classes_`.
+            Class probabilities, in the order of `classes_`.
         """
         return np.exp(self.predict_log_proba(X))
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
-        """Give the logarithms of the probabilities of the classes.
+        """Compute the logarithm of the class probabilities.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Samples.
 
         Returns
         -------
@@ -191,28 +215,28 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         return joint - logsumexp(joint, axis=1, keepdims=True)
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
-        """Give the log of the joint densities p(x, y), or their difference for two classes.
+        """Compute the joint log densities log p(x, y), or the log-odds for two classes.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Samples.
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes) or (n_samples,)
-            With two classes the log-odds of the second.
+            For two classes, the log-odds of the second class.
         """
         joint = self._joint_log_prob(X)
         return joint[:, 1] - joint[:, 0] if len(self.classes_) == 2 else joint
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
-        """Log-likelihood of each row, whatever its class.
+        """Compute the log-likelihood of each sample, marginalized over the classes.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Samples.
 
         Returns
         -------
@@ -222,14 +246,14 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         return logsumexp(self._joint_log_prob(X), axis=1)
 
     def log_prob(self, X: ArrayLike, y: ArrayLike) -> np.ndarray:
-        """Log-likelihood of each row given its class.
+        """Compute the log-likelihood of each sample given its class.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Samples.
         y : array-like of shape (n_samples,)
-            Labels among `classes_`.
+            Class labels, among `classes_`.
 
         Returns
         -------
@@ -239,41 +263,43 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         check_is_fitted(self)
         rows = self._validate(X, reset=False)
         labels = check_labels(y, len(rows), type(self).__name__)
-        return self._log_prob(rows, self._one_hot(self._at(labels)))
+        return self._log_prob(rows, self._one_hot(self._class_indices(labels)))
 
     def sample(
         self, n_samples: int = 1, y: ArrayLike | None = None, random_state: Seed = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Draw rows and their classes.
+        """Generate random samples with their classes.
 
         Parameters
         ----------
         n_samples : int, default=1
-            Number of rows.
-        y : label or array-like of shape (n_samples,), optional
-            A class to draw from, or one for each row. None draws classes by `priors_`.
+            Number of samples to generate.
+        y : label or array-like of shape (n_samples,), default=None
+            Class to sample from, or one class per sample. If None, classes are sampled from
+            `priors_`.
         random_state : int, RandomState instance or None, default=None
-            Seed of the draws; None gives fresh rows at every call.
+            Random state of the samples. If None, every call returns different samples.
 
         Returns
         -------
         X : ndarray of shape (n_samples, n_features)
-            Rows.
+            Samples.
         y : ndarray of shape (n_samples,)
-            Their classes.
+            Their class labels.
         """
         check_is_fitted(self)
         n_samples = check_count("n_samples", n_samples)
-        random = check_random_state(random_state)
+        rng = check_random_state(random_state)
         if y is None:
-            at = random.choice(len(self.classes_), n_samples, p=self.priors_)
+            indices = rng.choice(len(self.classes_), n_samples, p=self.priors_)
         else:
-            given = np.repeat(y, n_samples) if np.ndim(y) == 0 else column_or_1d(y)
-            at = self._at(check_labels(given, n_samples, "sample"))
-        return self._sample(n_samples, random, self._one_hot(at)), self.classes_[at]
+            labels = np.repeat(y, n_samples) if np.ndim(y) == 0 else column_or_1d(y)
+            indices = self._class_indices(check_labels(labels, n_samples, "sample"))
+        samples = self._sample(n_samples, rng, self._one_hot(indices))
+        return samples, self.classes_[indices]
 
     def _joint_log_prob(self, X: ArrayLike) -> np.ndarray:
-        """log p(x, y), (n, classes)."""
+        """log p(x, y), of shape (n_samples, n_classes)."""
         check_is_fitted(self)
         rows = self._validate(X, reset=False)
         joint = np.empty((len(rows), len(self.classes_)))
@@ -282,14 +308,16 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         with np.errstate(divide="ignore"):
             return joint + np.log(self.priors_)
 
-    def _one_hot(self, at: np.ndarray) -> np.ndarray:
-        return np.eye(len(self.classes_))[at]
+    def _one_hot(self, indices: np.ndarray) -> np.ndarray:
+        """Class indices (n_samples,) as context (n_samples, n_classes)."""
+        return np.eye(len(self.classes_))[indices]
 
-    def _at(self, labels: np.ndarray) -> np.ndarray:
-        """Where labels are in `classes_`."""
+    def _class_indices(self, labels: np.ndarray) -> np.ndarray:
+        """Indices of labels in `classes_`."""
         unknown = ~np.isin(labels, self.classes_)
         if unknown.any():
             raise ValueError(
-                f"y has the label {labels[unknown][0]!r}, and fit has seen {self.classes_!r}."
+                f"y contains the label {labels[unknown][0]!r}, which is not among the classes "
+                f"seen in fit: {self.classes_!r}."
             )
         return np.searchsorted(self.classes_, labels)

@@ -1,6 +1,8 @@
-"""NormalizingFlowDensity: p(x)."""
+"""Density estimation: p(x)."""
 
-from typing import Any, ClassVar, Self
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,73 +12,56 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from skflow.data.sources import is_lazy, score_lazily
 from skflow.data.validation import check_count
 from skflow.estimators.flow_estimator import FlowEstimator
-from skflow.estimators.parameters import Seed, documented, with_parameters
+from skflow.estimators.parameters import Seed
 
 
-@documented
 class NormalizingFlowDensity(DensityMixin, FlowEstimator):
     """Density estimation with normalizing flows.
 
-    A flow turns data into noise by a chain f of invertible maps, so its density is exact:
-    ``log p(x) = log p_Z(f(x)) + log |det ∂f/∂x|``. Scaling is a link of the chain, so densities
-    are in the units of the columns of X and integrate to 1 there. The fitted density is a
-    mixture: a few flows trained on different folds, and under them a safety net of simpler
-    densities, weighted by the log-likelihood of rows that none of them was trained on.
+    A normalizing flow maps data to noise by a chain f of invertible transformations, which
+    makes the density exact: ``log p(x) = log p_Z(f(x)) + log |det ∂f/∂x|``. Scaling the columns
+    is part of the chain, so densities are in the units of X and integrate to 1 there. The
+    fitted density is a mixture of an ensemble of flows, trained on different folds, and a
+    safety net of simpler densities, weighted by their log-likelihood on held-out samples.
 
-    "auto" means what suits the number of rows and columns; the settings were chosen on many
-    data sets (see the documentation's benchmarks), so a search is rarely worth its time.
+    With "auto", a parameter is set from the number of rows and columns. The defaults were
+    chosen on many data sets (see the benchmarks in the documentation), so a search over
+    parameters is rarely worth its time.
 
     Parameters
     ----------
+    {flow_parameters}
     stream : bool, default=False
-        Whether training goes over all rows of a table with more than `max_rows`, read again at
-        every epoch and shuffled `max_rows` at a time, and not over those drawn only. Rows are
-        standardised by the moments of all; marginals, start and safety net come from those
-        drawn, and so do left-out rows. With `max_iter` "auto" training sees every row once, or
-        as often as it takes.
-    **shared : dict
-        The parameters that all of skflow's estimators share.
+        Whether to train on all rows of a table with more than `max_rows` rows, instead of only
+        on those sampled. The table is read again in every epoch, and shuffled in a buffer of
+        `max_rows` rows. The columns are standardized by the moments of all rows; marginals,
+        initial fit, safety net and held-out samples come from the sampled rows. If `max_iter`
+        is "auto", training sees every row once, or more often if it needs more steps.
 
     Attributes
     ----------
     flow_ : torch.nn.Module
-        The fitted density in the units of X: ``flow_.log_prob(x)`` maps a float64 tensor
-        (n, d) on `device_` to (n,), with gradients with respect to x. A module whose call is
-        its log_prob, so that torch.export takes it.
+        The fitted density in the units of X: ``flow_.log_prob(x)`` maps a float64 tensor of
+        shape (n_samples, n_features) on `device_` to (n_samples,), and is differentiable in x.
+        Calling the module is calling log_prob, so that torch.export works.
     weights_ : dict
-        The parts of the density and their weights, by the log-likelihood of rows that none
-        of them was fitted on: "flow" (the members together), which is always there, and
-        those of the safety net that earned a weight: "start" (the t that the members
-        started at), "wide t", "gaussians" (a mixture) and, up to four columns, "kernels".
-    device_ : torch.device
-        Where the density is.
-    n_iter_ : int
-        Epochs trained.
-    loss_curve_ : list of float
-        The members' mean training loss, one entry for each epoch: −log p a row, or the
-        velocity's squared error where a flow is trained by regression.
-    validation_scores_ : list of float
-        The members' mean log-likelihood of their left-out rows, one entry for each check,
-        the first before training.
-    best_validation_score_ : float or None
-        Mean over the members of each one's best. Of single members, on the rows that each
-        left out: the fitted density, their average, is usually better.
-    n_features_in_ : int
-        Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, where X had string names.
+        Components of the mixture and their weights, estimated by out-of-fold likelihood. "flow"
+        (the ensemble as a whole) is always present; of the safety net, those with positive
+        weight: "start" (the Student t of the initial fit), "wide t", "gaussians" (a Gaussian
+        mixture) and, for up to four columns, "kernels".
+    {flow_attributes}
 
     See Also
     --------
-    sklearn.neighbors.KernelDensity : Kernels on the rows, for one or two columns.
-    sklearn.mixture.GaussianMixture : A few ellipsoids.
-    skflow.metrics.mean_log_likelihood : One scale to compare them on.
+    sklearn.neighbors.KernelDensity : Kernel density estimation, for one or two columns.
+    sklearn.mixture.GaussianMixture : Density with a few elliptical components.
+    skflow.metrics.mean_log_likelihood : Scorer for comparing density estimators.
 
     Notes
     -----
-    ``score`` is the mean log-likelihood of a row, as for ``GaussianMixture``; only
-    ``KernelDensity`` returns the sum. A log density can be positive: it is one over the units
-    of the columns, and changes by −log a when a column is multiplied by a.
+    ``score`` is the mean log-likelihood per sample, as in ``GaussianMixture``;
+    ``KernelDensity`` returns the sum instead. A log density can be positive: a density has the
+    inverse units of the columns, and log p changes by −log a if a column is multiplied by a.
 
     References
     ----------
@@ -96,54 +81,91 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
     (5, 4)
     """
 
+    # numpydoc ignore=PR01,PR02,PR04,PR07
     __module__ = "skflow"
+
+    stream: bool
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **FlowEstimator._parameter_constraints,
         "stream": ["boolean"],
     }
 
-    @with_parameters
-    def __init__(self, *, stream: bool = False, **shared: Any) -> None:
-        super().__init__(**shared)
-        self.stream = stream
+    def __init__(
+        self,
+        *,
+        flow: str | Callable[..., Any] = "nsf_ar",
+        effort: Literal["full", "fast"] = "full",
+        support: str | tuple | list | dict | None = None,
+        n_estimators: Literal["auto"] | int = "auto",
+        safety_net: bool = True,
+        marginals: Literal["auto", "yeo-johnson"] | None = "auto",
+        base: Literal["auto", "normal", "t"] = "auto",
+        max_iter: Literal["auto"] | int = "auto",
+        max_time: float | None = None,
+        max_rows: int = 1_000_000,
+        learning_rate_init: Literal["auto"] | float = "auto",
+        batch_size: Literal["auto"] | int = "auto",
+        alpha: float = 1e-3,
+        noise: Literal["auto"] | float = "auto",
+        n_transforms: Literal["auto"] | int = "auto",
+        hidden_layer_sizes: Literal["auto"] | int | Sequence[int] = "auto",
+        n_bins: int = 8,
+        activation: Literal["silu", "relu", "gelu", "elu", "tanh"] = "silu",
+        dropout: Literal["auto"] | float = "auto",
+        early_stopping: Literal["auto"] | bool = "auto",
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 8,
+        tol: float = 2e-3,
+        warm_start: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
+        random_state: Seed = None,
+        device: str = "auto",
+        dtype: Literal["float64", "float32"] = "float64",
+        compile: bool = False,
+        verbose: int = 0,
+        stream: bool = False,
+    ) -> None:
+        self._store(locals())
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit the density of X.
+        """Fit the density to X.
 
         Parameters
         ----------
         X : array-like, path, Dataset or dask collection of shape (n_samples, n_features)
-            At least two rows, finite. A memory map, the path of a Parquet file or folder, a
-            ``pyarrow.dataset.Dataset`` and a dask array or frame are read piece by piece, and
-            need not fit memory: `max_rows` rows do. With `stream` they are read several times.
+            Training data: at least two rows of finite values. A memory map, the path of a
+            Parquet file or folder, a ``pyarrow.dataset.Dataset`` and a dask array or DataFrame
+            are read in blocks; only `max_rows` rows of them have to fit into memory. With
+            `stream` they are read several times.
         y : None
-            Ignored; there for the pipeline's sake.
-        sample_weight : array-like of shape (n_samples,), optional
-            Non-negative weights; a weight of 3 means the same as the row three times, and a
-            common factor changes nothing.
+            Ignored, present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative sample weights. A weight of 3 is equivalent to repeating the row three
+            times, and a common factor has no effect.
 
         Returns
         -------
         NormalizingFlowDensity
-            The estimator itself.
+            The fitted estimator.
 
         Raises
         ------
         ValueError
-            Where X has NaN or inf, a single row, or a column whose variance overflows, where
-            weights are negative or all zero, or where the device is not there.
+            If X contains NaN or infinity, has a single row, or a column whose variance
+            overflows, if weights are negative or all zero, or if the device is not available.
         FloatingPointError
-            Where training cannot keep the loss finite.
+            If the training loss does not remain finite.
 
         Warns
         -----
         DegenerateColumnWarning
-            Where a column is constant, or one value fills over a fifth of its distinct rows.
+            If a column is constant, or if more than a fifth of the distinct rows have the same
+            value in it.
         sklearn.exceptions.ConvergenceWarning
-            Where an explicit `max_iter` ended a fit that was still improving by over `tol`,
-            or Ctrl-C ended it.
+            If an explicit `max_iter` ended a fit that was still improving by more than `tol`,
+            or if the fit was ended by `max_time` or Ctrl-C.
         """
         with self._all_or_nothing():
             rows = self._opened(X, reset=True)
@@ -152,19 +174,19 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         return self
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
-        """Log-likelihood of each row.
+        """Compute the log-likelihood of each sample.
 
         Parameters
         ----------
         X : array-like, path, Dataset or dask collection of shape (n_samples, n_features)
-            Rows, in the units in which the density was fitted, in any form that `fit` takes.
+            Samples in the units of the training data, in any form that `fit` accepts.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            The values log p(x) in nats, float64, for a density over the columns' own units.
-            A row's value does not depend on the rows beside it. For a dask array or frame a
-            dask array or series, not computed yet.
+            The values log p(x) in nats, as float64; the density is in the units of the columns.
+            The score of a sample does not depend on the other samples. For a dask array or
+            DataFrame, a lazy dask array or Series.
         """
         check_is_fitted(self)
         if is_lazy(X):
@@ -172,22 +194,21 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         return self._log_prob(self._opened(X, reset=False))
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
-        """Mean log-likelihood a row, in nats.
+        """Compute the mean log-likelihood, in nats per sample.
 
         Parameters
         ----------
         X : array-like, path, Dataset or dask collection of shape (n_samples, n_features)
-            Rows, in the units in which the density was fitted.
+            Samples in the units of the training data.
         y : None
-            Ignored.
-        sample_weight : array-like of shape (n_samples,), optional
-            Weights of the rows.
+            Ignored, present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative sample weights.
 
         Returns
         -------
         float
-            The (weighted) mean of ``score_samples(X)``; not the sum, which ``KernelDensity``
-            returns.
+            The (weighted) mean of ``score_samples(X)``. ``KernelDensity`` returns the sum.
         """
         scores = np.asarray(self.score_samples(X))
         weights = (
@@ -198,20 +219,21 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         return float(np.average(scores, weights=weights))
 
     def sample(self, n_samples: int = 1, random_state: Seed = None) -> np.ndarray:
-        """Draw rows from the density.
+        """Generate random samples from the density.
 
         Parameters
         ----------
         n_samples : int, default=1
-            Number of rows.
+            Number of samples to generate.
         random_state : int, RandomState instance or None, default=None
-            Seed of the draws; None gives fresh rows at every call.
+            Random state of the samples. If None, every call returns different samples.
 
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            Rows in the units of X, float64. Of thousands, drawn at once, the networks are in
-            float32, which moves a row by some 1e-7 standard deviations, seldom by more than 1e-5.
+            Samples in the units of X, as float64. For thousands of samples the networks run in
+            float32, which changes a sample by some 1e-7 standard deviations, and rarely by more
+            than 1e-5.
         """
         check_is_fitted(self)
         return self._sample(check_count("n_samples", n_samples), random_state)

@@ -31,6 +31,7 @@ from skflow.data.weighted_rows import effective_sample_size, merge_duplicates
 from skflow.estimators.callbacks import CallbackMixin
 from skflow.estimators.fitted_density import FittedDensity
 from skflow.estimators.pickling import PlainStateMixin
+from skflow.estimators.representation import RepresentationMixin
 from skflow.fitting.defaults import DataSize, Task, resolve_config
 from skflow.fitting.fit_context import FitContext, Monitor, Progress
 from skflow.fitting.fit_density import FitResult, fit_density
@@ -47,7 +48,7 @@ from skflow.runtime.processes import current_process_group
 from skflow.serialization.checkpoint import Checkpoint, FitIdentity
 
 
-class FlowEstimator(CallbackMixin, PlainStateMixin, FittedDensity):
+class FlowEstimator(RepresentationMixin, CallbackMixin, PlainStateMixin, FittedDensity):
     """Base of the estimators: the validation of tables, and the road of a fit.
 
     `_task` says what a density is fitted for: conditional on what, robust or not.

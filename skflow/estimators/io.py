@@ -1,8 +1,9 @@
-"""Save and load fitted estimators as files of plain data, without pickle.
+"""Save and load fitted estimators as plain data, without pickle.
 
-A file is a safetensors file: its arrays are tensors, all else is JSON in its metadata, under
-the key "skflow": the version of this format, a SHA-256 of the file (with zeros in its own
-place), the estimator's class, and the state that a pickle would hold.
+The files are safetensors files. Arrays are stored as tensors, and everything else as JSON in the
+metadata, under the key "skflow": the version of the format, the SHA-256 digest of the file
+(computed with zeros in place of the digest), the class of the estimator, and the state that a
+pickle would contain.
 """
 
 import hashlib
@@ -19,7 +20,8 @@ from sklearn.utils.validation import check_is_fitted
 from skflow.estimators.classifier import NormalizingFlowClassifier
 from skflow.estimators.density import NormalizingFlowDensity
 from skflow.estimators.flow_estimator import FlowEstimator
-from skflow.estimators.outlier_detector import CalibrationScores, NormalizingFlowOutlierDetector
+from skflow.estimators.outlier_detector import NormalizingFlowOutlierDetector
+from skflow.estimators.p_values import CalibrationScores
 from skflow.estimators.regressor import NormalizingFlowRegressor
 from skflow.runtime.exceptions import InvalidFileError
 from skflow.serialization.allocation_limit import AllocationLimit
@@ -37,18 +39,19 @@ _ESTIMATORS: dict[str, type[FlowEstimator]] = {
     )
 }
 _RECORDS: Records = {"CalibrationScores": CalibrationScores}
-_LONGEST_HEADER = 100_000_000  # bytes; safetensors has the same limit
+_MAX_HEADER_LENGTH = 100_000_000  # bytes, as in safetensors
 _NO_DIGEST = "0" * 64
-# quotes are escaped: this is JSON in a string in JSON, so no string of a user's can match
-_MARK = re.compile(rb'\{\\"format\\":(\d{1,9}),\\"sha256\\":\\"([0-9a-f]{64})\\",')
-_MISFITS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+# In this JSON inside a JSON string, only structural quotes are escaped just once, so that no
+# string of a user matches.
+_SIGNATURE = re.compile(rb'\{\\"format\\":(\d{1,9}),\\"sha256\\":\\"([0-9a-f]{64})\\",')
+_INCONSISTENT = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 def save(estimator: FlowEstimator, path: FilePath) -> None:
-    """Write a fitted estimator to a file, as plain data: no pickle, no code.
+    """Save a fitted estimator to a file, as plain data without pickle or code.
 
-    The file is complete or is not there: it is written beside `path` and then takes its
-    place, so that an older file survives whatever goes wrong.
+    The file is written atomically: first to a temporary file next to `path`, which then replaces
+    `path`. If an error occurs, an existing file is left unchanged.
 
     Parameters
     ----------
@@ -56,21 +59,21 @@ def save(estimator: FlowEstimator, path: FilePath) -> None:
         A fitted `NormalizingFlowDensity`, `NormalizingFlowRegressor`,
         `NormalizingFlowClassifier` or `NormalizingFlowOutlierDetector`.
     path : str or path-like
-        Where to write. The format is safetensors, and ".safetensors" the usual ending.
+        Path of the file. The format is safetensors, with the usual extension ".safetensors".
 
     Raises
     ------
     sklearn.exceptions.NotFittedError
-        Where the estimator is not fitted.
+        If the estimator is not fitted.
     TypeError
-        Where it is of another class, or holds what is no plain data, such as a function as
-        `flow` or a generator as `random_state`. Nothing is written then.
+        If the estimator is of another class, or if a parameter is not plain data, such as a
+        function as `flow` or a RandomState as `random_state`. Nothing is written in this case.
     OSError
-        Where the file cannot be written.
+        If the file cannot be written.
 
     See Also
     --------
-    load : Read it again.
+    load : Load a saved estimator.
 
     Examples
     --------
@@ -91,23 +94,22 @@ def save(estimator: FlowEstimator, path: FilePath) -> None:
     if _ESTIMATORS.get(name) is not type(estimator):
         raise TypeError(
             f"{name} is not among the estimators that can be saved: {', '.join(_ESTIMATORS)}. "
-            "For others, also those that hold one of these, there are skops and pickle."
+            "For other estimators, including meta-estimators, use skops or pickle."
         )
     check_is_fitted(estimator)
     write_atomically(path, _to_bytes(estimator))
 
 
 def load(path: FilePath) -> Any:
-    """Read an estimator from a file that `save` wrote.
+    """Load an estimator from a file written by `save`.
 
-    Nothing in the file is executed. Scores are those of the estimator that was saved, to the
-    last bit where they are computed on the same kind of processor. One that was fitted on a
-    device that is not there comes back on the CPU.
+    No code in the file is executed. On the same kind of processor, scores are bit for bit those
+    of the saved estimator. If its device is not available, the estimator is loaded on the CPU.
 
     Parameters
     ----------
     path : str or path-like
-        The file.
+        Path of the file.
 
     Returns
     -------
@@ -117,24 +119,24 @@ def load(path: FilePath) -> Any:
     Raises
     ------
     InvalidFileError
-        Where the file is of another kind or of another version of the format, is cut or
-        altered, or does not describe an estimator.
+        If the file has another format or another version of the format, is truncated or
+        corrupted, or does not describe an estimator.
     OSError
-        Where the file cannot be read.
+        If the file cannot be read.
 
     Warns
     -----
     UserWarning
-        Where another version of skflow wrote the file.
+        If the file was written by another version of skflow.
 
     See Also
     --------
-    save : Write such a file.
+    save : Save a fitted estimator.
 
     Notes
     -----
-    The checksum in the file tells accidents, not forgery: who can write the file can put
-    another density into it, though never code.
+    The checksum in the file detects accidental corruption, not tampering: anyone who can write
+    the file can replace the density in it, but cannot make `load` execute code.
 
     Examples
     --------
@@ -157,14 +159,14 @@ def load(path: FilePath) -> Any:
 def _to_bytes(estimator: FlowEstimator) -> bytes:
     encoder = Encoder(_RECORDS)
     state = dict(estimator.__getstate__())
-    state.pop("_skl_callbacks", None)  # scikit-learn's: they watch fits
+    state.pop("_skl_callbacks", None)  # set by scikit-learn, and only used during a fit
     try:
         state = encoder.encode(state, "")
     except TypeError as error:
         raise TypeError(
             f"{error} Nothing was written. A random_state can be set to an int with set_params, "
-            "without a new fit; for a flow of your own, and for other objects, there are skops "
-            "and pickle, whose files refer to code."
+            "without another fit. For a callable flow and for other objects, use skops or "
+            "pickle, whose files refer to code."
         ) from error
     record = {
         "format": _FORMAT,
@@ -174,58 +176,61 @@ def _to_bytes(estimator: FlowEstimator) -> bytes:
     }
     text = json.dumps(record, separators=(",", ":"), allow_nan=False)
     data = safetensors.numpy.save(encoder.arrays, metadata={"skflow": text})
-    start, end = _mark(data).span(2)
+    start, end = _find_signature(data).span(2)
     return data[:start] + _digest(data, start, end).encode() + data[end:]
 
 
 def _read(path: FilePath) -> bytes:
-    """The whole file, if it begins as one of ours."""
+    """Content of a file, of which only the header is read if it is not one of skflow."""
     with open(path, "rb") as file:
         start = file.read(8)
         if _header_length(start) <= os.fstat(file.fileno()).st_size - 8:
             start += file.read(_header_length(start))
-        _mark(start)
+        _find_signature(start)
         return start + file.read()
 
 
 def _from_bytes(data: bytes) -> FlowEstimator:
-    """The estimator, or an InvalidFileError that begins with a verb."""
-    mark = _mark(data)
-    if int(mark[1]) != _FORMAT:
+    """Estimator from the content of a file.
+
+    The message of an InvalidFileError begins with a verb; `load` puts the path in front.
+    """
+    signature = _find_signature(data)
+    if int(signature[1]) != _FORMAT:
         raise InvalidFileError(
-            f"is of version {int(mark[1])} of the format, and this skflow reads version "
-            f"{_FORMAT}. Install a newer skflow to read it."
+            f"has version {int(signature[1])} of the format, but this version of skflow reads "
+            f"version {_FORMAT}. Install a newer skflow to read it."
         )
-    if _digest(data, *mark.span(2)) != mark[2].decode():
+    if _digest(data, *signature.span(2)) != signature[2].decode():
         raise InvalidFileError(
-            "is cut or altered: its checksum is not that of its content. Copy it again from "
-            "where it was written, or save the estimator again."
+            "is truncated or corrupted: the checksum does not match its content. Copy it again "
+            "from the original, or save the estimator again."
         )
     try:
         return _build(data)
-    except (SafetensorError, *_MISFITS) as error:
+    except (SafetensorError, *_INCONSISTENT) as error:
         raise InvalidFileError(f"does not describe a fitted estimator: {error}") from error
 
 
-def _mark(data: bytes) -> re.Match[bytes]:
-    """Where the header has the format's version and the checksum."""
+def _find_signature(data: bytes) -> re.Match[bytes]:
+    """The version of the format (group 1) and the digest (group 2) in the header."""
     end = 8 + _header_length(data)
-    if end <= len(data) and (mark := _MARK.search(data, 8, end)):
-        return mark
+    if end <= len(data) and (signature := _SIGNATURE.search(data, 8, end)):
+        return signature
     raise InvalidFileError(
-        "is not a file that skflow.save wrote, or not all of it. Files of pickle, joblib, skops "
-        "and torch are read by those libraries."
+        "is not a file that skflow.save wrote, or it is incomplete. Files written by pickle, "
+        "joblib, skops or torch have to be read by those libraries."
     )
 
 
 def _header_length(data: bytes) -> int:
-    """What the file says, or 0 where that is absurd."""
+    """Length of the header in bytes as stated in the file, or 0 if it exceeds the limit."""
     length = int.from_bytes(data[:8], "little")
-    return length if length <= _LONGEST_HEADER else 0
+    return length if length <= _MAX_HEADER_LENGTH else 0
 
 
 def _digest(data: bytes, start: int, end: int) -> str:
-    """SHA-256 of a file, with zeros where the digest stands."""
+    """SHA-256 digest of a file, with zeros in data[start:end], the place of the digest."""
     view = memoryview(data)
     digest = hashlib.sha256(view[:start])
     digest.update(_NO_DIGEST.encode())
@@ -240,20 +245,20 @@ def _build(data: bytes) -> FlowEstimator:
     estimator = _ESTIMATORS[record["estimator"]]()
     state = Decoder(arrays, _RECORDS).decode(record["state"])
     n_stored = sum(array.size for array in arrays.values())
-    with AllocationLimit(
-        4 * n_stored + 1000
-    ):  # initial values are made, too: twice as many at most
+    # building the networks allocates initial values as well, at most twice as many
+    with AllocationLimit(4 * n_stored + 1000):
         estimator.__setstate__(state)
     check_is_fitted(estimator)
     estimator._validate_params()
-    _score_once(estimator, n_stored)
+    _check_shapes(estimator, n_stored)
     return estimator
 
 
-def _score_once(estimator: FlowEstimator, n_stored: int) -> None:
-    """Raise where the arrays do not fit each other."""
+def _check_shapes(estimator: FlowEstimator, n_stored: int) -> None:
+    """Score one row, which raises an error if the shapes of the arrays are inconsistent."""
     layers = estimator._spec.flow.layers
-    if max(layers.n_features, layers.n_context) > n_stored:  # of each at least the mean is stored
-        raise ValueError(f"{n_stored} numbers cannot be a density of {layers}")
+    # the means of all columns are stored; without this check, the row could exceed the memory
+    if max(layers.n_features, layers.n_context) > n_stored:
+        raise ValueError(f"{n_stored} stored numbers are too few for a density with {layers}")
     context = np.zeros((1, layers.n_context)) if layers.n_context else None
     estimator._log_prob(np.zeros((1, layers.n_features)), context)

@@ -1,6 +1,7 @@
-"""NormalizingFlowOutlierDetector: rows where the density is low."""
+"""Outlier detection: samples of low density."""
 
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any, ClassVar, Literal, Self
 
@@ -12,66 +13,53 @@ from sklearn.utils.validation import check_is_fitted
 
 from skflow.data.sources import is_lazy, score_lazily
 from skflow.estimators.flow_estimator import FlowEstimator
-from skflow.estimators.parameters import documented, with_parameters
+from skflow.estimators.p_values import CalibrationScores
+from skflow.estimators.parameters import Seed
 from skflow.fitting.defaults import Task
 from skflow.runtime.processes import current_process_group
 
-_FALSE_ALARMS = 0.01  # that contamination="auto" allows
+_FALSE_ALARM_RATE = 0.01  # for contamination="auto"
 
 
-@documented
 class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
-    """Outlier detection: rows where the density of the others is low.
+    """Outlier detection by the density of normalizing flows, with conformal p-values.
 
-    The density of the training rows, outliers included, is estimated by normalizing flows;
-    a row is an outlier where it is low. What is low is said by training rows under densities
-    that were fitted without them, so that a rate of false alarms can be chosen. Outliers must
-    not bend the density to themselves: where parameters are "auto", it is smoother than that
-    of `NormalizingFlowDensity`: columns are only standardised, noise of 0.7 times the
-    bandwidth of Scott's rule is added in training, which ends after 200 steps, and the safety
-    net has no Gaussian mixtures and kernels.
+    The density of the training data, outliers included, is estimated by normalizing flows; a
+    row is an outlier if its density is low. The threshold is calibrated on training rows scored
+    under densities that were fitted without them, so a false alarm rate can be chosen. To keep
+    outliers from attracting density to themselves, parameters set to "auto" give a smoother
+    density than that of `NormalizingFlowDensity`: columns are only standardized, noise of 0.7
+    times the bandwidth of Scott's rule is added in training, training ends after 200 steps,
+    and the safety net has no Gaussian mixtures and no kernels.
 
-    A density tells which rows are rare, in the units of the columns given. It cannot tell
-    whether rare rows are wrong, or of interest. Outliers that form a tight group of their own
-    are dense, not rare, and rows between the groups of the others may look rarer than
-    outliers; columns that carry nothing but noise drown what the others know.
+    A density shows which rows are rare, in the units of the given columns. It cannot show
+    whether rare rows are wrong, or interesting. Outliers that form a tight cluster are dense,
+    not rare, and regular rows between clusters may seem rarer than outliers. Columns of pure
+    noise hide the information in the other columns.
 
     Parameters
     ----------
     contamination : "auto" or float, default="auto"
-        The share of the training rows to be called outliers, at most 0.5. "auto" calls
-        those rows outliers whose p-value is below 0.01.
-    **shared : dict
-        The parameters that all of skflow's estimators share.
+        Fraction of the training rows to be labeled outliers, at most 0.5. "auto" labels the
+        rows with a p-value below 0.01.
+    {flow_parameters}
 
     Attributes
     ----------
     offset_ : float
-        The log-likelihood below which a row is an outlier.
+        Log-likelihood below which a row is an outlier.
     flow_ : torch.nn.Module
         The fitted density, as in `NormalizingFlowDensity`.
     weights_ : dict
-        The parts of the density and their weights.
-    device_ : torch.device
-        Where the density is.
-    n_iter_ : int
-        Epochs trained.
-    loss_curve_ : list of float
-        The members' mean training loss, one entry for each epoch: −log p a row, or the
-        velocity's squared error where a flow is trained by regression.
-    validation_scores_ : list of float
-        The members' mean log-likelihood of their left-out rows, one entry for each check.
-    best_validation_score_ : float or None
-        Mean over the members of each one's best.
-    n_features_in_ : int
-        Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, where X had string names.
+        Components of the mixture and their weights, estimated by out-of-fold likelihood: "flow"
+        (the ensemble as a whole) and, if their weight is positive, "start" (the Student t of
+        the initial fit) and "wide t".
+    {flow_attributes}
 
     See Also
     --------
-    NormalizingFlowDensity : The density itself.
-    sklearn.ensemble.IsolationForest : Rows that few random cuts separate.
+    NormalizingFlowDensity : Density estimation.
+    sklearn.ensemble.IsolationForest : Outlier detection by random splits.
 
     References
     ----------
@@ -89,43 +77,80 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
     [1, -1]
     """
 
+    # numpydoc ignore=PR01,PR02,PR04,PR07
     __module__ = "skflow"
     _task = Task(robust=True)
+
+    contamination: Literal["auto"] | float
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **FlowEstimator._parameter_constraints,
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
     }
 
-    @with_parameters
-    def __init__(self, *, contamination: Literal["auto"] | float = "auto", **shared: Any) -> None:
-        super().__init__(**shared)
-        self.contamination = contamination
+    def __init__(
+        self,
+        *,
+        contamination: Literal["auto"] | float = "auto",
+        flow: str | Callable[..., Any] = "nsf_ar",
+        effort: Literal["full", "fast"] = "full",
+        support: str | tuple | list | dict | None = None,
+        n_estimators: Literal["auto"] | int = "auto",
+        safety_net: bool = True,
+        marginals: Literal["auto", "yeo-johnson"] | None = "auto",
+        base: Literal["auto", "normal", "t"] = "auto",
+        max_iter: Literal["auto"] | int = "auto",
+        max_time: float | None = None,
+        max_rows: int = 1_000_000,
+        learning_rate_init: Literal["auto"] | float = "auto",
+        batch_size: Literal["auto"] | int = "auto",
+        alpha: float = 1e-3,
+        noise: Literal["auto"] | float = "auto",
+        n_transforms: Literal["auto"] | int = "auto",
+        hidden_layer_sizes: Literal["auto"] | int | Sequence[int] = "auto",
+        n_bins: int = 8,
+        activation: Literal["silu", "relu", "gelu", "elu", "tanh"] = "silu",
+        dropout: Literal["auto"] | float = "auto",
+        early_stopping: Literal["auto"] | bool = "auto",
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 8,
+        tol: float = 2e-3,
+        warm_start: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
+        random_state: Seed = None,
+        device: str = "auto",
+        dtype: Literal["float64", "float32"] = "float64",
+        compile: bool = False,
+        verbose: int = 0,
+    ) -> None:
+        self._store(locals())
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit the density, and say how low is too low.
+        """Fit the density, and calibrate the threshold.
 
         Parameters
         ----------
         X : array-like, path, Dataset or dask collection of shape (n_samples, n_features)
-            Rows, outliers among them, finite; in any form that `NormalizingFlowDensity` takes.
+            Training data, finite, which may contain outliers, in any form that
+            `NormalizingFlowDensity` accepts.
         y : None
-            Ignored.
-        sample_weight : array-like of shape (n_samples,), optional
-            Non-negative weights of the rows.
+            Ignored, present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative sample weights.
 
         Returns
         -------
         NormalizingFlowOutlierDetector
-            The estimator itself.
+            The fitted estimator.
 
         Raises
         ------
         ValueError
-            Where X has NaN or inf, a single row, or a column whose variance overflows.
+            If X contains NaN or infinity, has a single row, or a column whose variance
+            overflows.
         FloatingPointError
-            Where training cannot keep the loss finite.
+            If the training loss does not remain finite.
         """
         with self._all_or_nothing():
             rows = self._opened(X, reset=True)
@@ -135,26 +160,27 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
             held_out_scores = fitted.held_out_scores or gather_rows(
                 self._log_prob(rows), np.ones(len(rows))
             )
-            self._calibration = CalibrationScores.of(*held_out_scores)
+            self._calibration = CalibrationScores.from_samples(*held_out_scores)
             if self.contamination == "auto":
-                self.offset_ = self._calibration.end(_FALSE_ALARMS)
+                self.offset_ = self._calibration.threshold(_FALSE_ALARM_RATE)
             else:
                 (scores,) = gather_rows(self._log_prob(rows))
                 self.offset_ = float(np.percentile(scores, 100 * self.contamination))
         return self
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
-        """Log-likelihood of each row: the lower, the rarer.
+        """Compute the log-likelihood of each sample; the lower, the rarer.
 
         Parameters
         ----------
         X : array-like, path, Dataset or dask collection of shape (n_samples, n_features)
-            Rows.
+            Samples.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            The values log p(x), in nats; not computed yet where X is dask's.
+            The values log p(x), in nats. For a dask array or DataFrame, a lazy dask array or
+            Series.
         """
         check_is_fitted(self)
         if is_lazy(X):
@@ -162,12 +188,12 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         return self._log_prob(self._opened(X, reset=False))
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
-        """How far the log-likelihood is above the offset; negative for outliers.
+        """Compute the log-likelihood relative to the offset; negative for outliers.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Samples.
 
         Returns
         -------
@@ -177,63 +203,39 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         return self.score_samples(X) - self.offset_
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Say −1 of outliers and 1 of all others.
+        """Predict −1 for outliers and 1 for all other samples.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Samples.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            −1 or 1.
+            Labels, −1 or 1.
         """
         return np.where(np.asarray(self.decision_function(X)) < 0, -1, 1)
 
     def p_value(self, X: ArrayLike) -> np.ndarray:
-        """Share of the training rows that look less likely than each row of X.
+        """Compute conformal p-values: the fraction of training rows that are less likely.
 
-        Each training row counts with its likelihood under a density that was fitted without
-        it, so p-values of new rows like them are about uniform: calling rows with p < 0.05
-        outliers raises a false alarm for about one row in twenty. The training rows
-        themselves look more likely than that to the density that knows them, and outliers
-        among them count, too: where a share of them is odd, so much is the least p to use.
+        Training rows are scored under densities that were fitted without them, so the p-values
+        of new samples from the same distribution are approximately uniform: labeling samples
+        with p < 0.05 as outliers gives a false alarm for about one in twenty. The training rows
+        themselves have higher p-values, because the density was fitted to them. Outliers in the
+        training data count, too: if a fraction of it is outliers, a threshold on p below that
+        fraction misses some of them.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Samples.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            Shares between 0 and 1.
+            The p-values, between 0 and 1.
         """
         scores = np.asarray(self.score_samples(X))
-        return self._calibration.share_below(scores)
-
-
-@dataclass(frozen=True)
-class CalibrationScores:
-    """Scores in ascending order, and the share of the weight up to and with each."""
-
-    scores: np.ndarray
-    shares: np.ndarray
-
-    @classmethod
-    def of(cls, scores: np.ndarray, weights: np.ndarray) -> "CalibrationScores":
-        """From scores and weights (n,) in any order."""
-        order = np.argsort(scores, kind="stable")
-        cumulative = weights[order].cumsum()
-        return cls(scores[order], cumulative / cumulative[-1])
-
-    def share_below(self, values: np.ndarray) -> np.ndarray:
-        """Share of the weight of scores strictly below each value."""
-        n_below = np.searchsorted(self.scores, values, side="left")
-        return np.concatenate([[0.0], self.shares])[n_below]
-
-    def end(self, share: float) -> float:
-        """The least value that no less than a share lies below."""
-        last = int(np.searchsorted(self.shares, share, side="left"))
-        return float(np.nextafter(self.scores[min(last, len(self.scores) - 1)], np.inf))
+        return self._calibration.p_values(scores)

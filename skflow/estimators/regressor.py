@@ -1,7 +1,8 @@
-"""NormalizingFlowRegressor: p(y | X)."""
+"""Probabilistic regression: p(y | X)."""
 
-from collections.abc import Iterator
-from typing import Self
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -12,57 +13,47 @@ from sklearn.utils.validation import check_is_fitted
 
 from skflow.data.validation import check_count, check_levels, check_targets
 from skflow.estimators.flow_estimator import FlowEstimator
-from skflow.estimators.parameters import Seed, documented
+from skflow.estimators.parameters import Seed
 from skflow.estimators.univariate import UnivariateDistribution
 from skflow.fitting.defaults import Task
 from skflow.flows.distributions.constrained import ConstrainedDensity
 from skflow.preprocessing.supports import check_no_angles
 
-_DRAWS = 512  # that means, spreads and quantiles of several targets are taken from
-_ROWS = 256  # for which so much is drawn at a time
+_N_SAMPLES = 512  # per row, to estimate means, deviations and quantiles of several targets
+_MAX_ROWS = 256  # for which these samples are held at a time
 
 
-@documented
 class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
-    """Regression with the whole conditional distribution p(y | X), by a normalizing flow.
+    """Probabilistic regression with conditional normalizing flows.
 
-    A flow whose maps are steered by X turns y into noise, so log p(y | x) is exact, in the
-    units of y, whatever the shape of the distribution: skewed, heteroscedastic, with several
-    modes. It starts at a ridge regression with Student t residuals. Columns of X are
-    standardised inside, after power transforms where these help; encode categories first.
+    A conditional flow maps y to noise by transformations that depend on X, so the conditional
+    density p(y | X) is exact, in the units of y, and can have any shape: skewed,
+    heteroscedastic or multimodal. Training starts from a ridge regression with Student t
+    residuals. Columns of X are standardized internally, after a power transform if it helps;
+    categorical columns have to be encoded first.
 
-    {parameters}
+    Parameters
+    ----------
+    {flow_parameters}
 
     Attributes
     ----------
     flow_ : torch.nn.Module
-        The fitted density: ``flow_.log_prob(y, x)`` maps float64 tensors (n, n_targets) and
-        (n, n_features) on `device_` to (n,), in the users' units, with gradients.
+        The fitted conditional density: ``flow_.log_prob(y, x)`` maps float64 tensors of shape
+        (n_samples, n_targets) and (n_samples, n_features) on `device_` to (n_samples,), in the
+        units of y, and is differentiable.
     weights_ : dict
-        The parts of the density and their weights: "flow" (the members together) and, where
-        they earned a weight, "start" (the ridge regression with t residuals) and "wide t".
-    device_ : torch.device
-        Where the density is.
-    n_iter_ : int
-        Epochs trained.
-    loss_curve_ : list of float
-        The members' mean training loss, one entry for each epoch: −log p(y | x) a row, or the
-        velocity's squared error where a flow is trained by regression.
-    validation_scores_ : list of float
-        The members' mean log-likelihood of their left-out rows, one entry for each check.
-    best_validation_score_ : float or None
-        Mean over the members of each one's best.
+        Components of the mixture and their weights, estimated by out-of-fold likelihood: "flow"
+        (the ensemble as a whole) and, if their weight is positive, "start" (the ridge
+        regression with Student t residuals) and "wide t".
     n_targets_ : int
         Number of columns of y.
-    n_features_in_ : int
-        Number of columns of X.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns of X, where it had string names.
+    {flow_attributes}
 
     See Also
     --------
     NormalizingFlowDensity : The density of X alone.
-    skflow.metrics.neg_crps : How well distributions forecast, in the units of y.
+    skflow.metrics.neg_crps : Quality of predictive distributions, in the units of y.
 
     References
     ----------
@@ -81,34 +72,71 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
     (3,)
     """
 
+    # numpydoc ignore=PR01,PR02,PR04,PR07
     __module__ = "skflow"
     _task = Task(context="numbers")
 
+    def __init__(
+        self,
+        *,
+        flow: str | Callable[..., Any] = "nsf_ar",
+        effort: Literal["full", "fast"] = "full",
+        support: str | tuple | list | dict | None = None,
+        n_estimators: Literal["auto"] | int = "auto",
+        safety_net: bool = True,
+        marginals: Literal["auto", "yeo-johnson"] | None = "auto",
+        base: Literal["auto", "normal", "t"] = "auto",
+        max_iter: Literal["auto"] | int = "auto",
+        max_time: float | None = None,
+        max_rows: int = 1_000_000,
+        learning_rate_init: Literal["auto"] | float = "auto",
+        batch_size: Literal["auto"] | int = "auto",
+        alpha: float = 1e-3,
+        noise: Literal["auto"] | float = "auto",
+        n_transforms: Literal["auto"] | int = "auto",
+        hidden_layer_sizes: Literal["auto"] | int | Sequence[int] = "auto",
+        n_bins: int = 8,
+        activation: Literal["silu", "relu", "gelu", "elu", "tanh"] = "silu",
+        dropout: Literal["auto"] | float = "auto",
+        early_stopping: Literal["auto"] | bool = "auto",
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 8,
+        tol: float = 2e-3,
+        warm_start: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
+        random_state: Seed = None,
+        device: str = "auto",
+        dtype: Literal["float64", "float32"] = "float64",
+        compile: bool = False,
+        verbose: int = 0,
+    ) -> None:
+        self._store(locals())
+
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit the density of y given X.
+        """Fit the conditional density of y given X.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            What is known, finite.
+            Training data, finite.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            What is to be predicted, finite.
-        sample_weight : array-like of shape (n_samples,), optional
-            Non-negative weights of the rows.
+            Targets, finite.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative sample weights.
 
         Returns
         -------
         NormalizingFlowRegressor
-            The estimator itself.
+            The fitted estimator.
 
         Raises
         ------
         ValueError
-            Where X or y has NaN or inf, or differing numbers of rows, or there is a single
-            row.
+            If X or y contains NaN or infinity, if their numbers of rows differ, or if there is
+            a single row.
         FloatingPointError
-            Where training cannot keep the loss finite.
+            If the training loss does not remain finite.
         """
         with self._all_or_nothing():
             rows = self._validate(X, reset=True)
@@ -122,200 +150,205 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
     def predict(
         self, X: ArrayLike, return_std: bool = False
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-        """Conditional mean, and standard deviation if asked for.
+        """Predict the conditional mean and, optionally, the standard deviation.
 
-        One target: by quadrature over the quantiles of every part of the mixture, without
-        the outermost 3e-5 on either side, so that heavy tails too have a standard deviation.
-        Several targets: from 512 draws with a fixed seed, so means are known to within 0.044
-        standard deviations.
+        For a single target, they are computed by quadrature over the quantiles of each component
+        of the mixture, without the outermost 3e-5 on either side, so that heavy tails have a
+        standard deviation, too. For several targets, they are estimated from 512 samples with a
+        fixed seed, which gives means a standard error of 0.044 standard deviations.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Samples.
         return_std : bool, default=False
-            Whether to return standard deviations, too.
+            Whether to return the standard deviations as well.
 
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_targets)
-            Means, in the shape of the y that `fit` was given.
+            Conditional means, in the shape of the y passed to `fit`.
         ndarray of the same shape
-            Standard deviations, with ``return_std=True``.
+            Conditional standard deviations. Only returned if `return_std` is True.
         """
-        blocks = [
-            (mean, np.sqrt(np.tensordot((values - mean[:, None]) ** 2, weights, (1, 0))))
-            for values, weights in self._atoms(X)
-            for mean in [np.tensordot(values, weights, (1, 0))]
-        ]
-        means, deviations = (self._shaped(np.concatenate(b)) for b in zip(*blocks, strict=True))
-        return (means, deviations) if return_std else means
+        means, deviations = [], []
+        for values, weights in self._quadrature(self._validated(X)):
+            mean = np.tensordot(values, weights, (1, 0))
+            variance = np.tensordot((values - mean[:, None]) ** 2, weights, (1, 0))
+            means.append(mean)
+            deviations.append(np.sqrt(variance))
+        if not return_std:
+            return self._like_y(np.concatenate(means))
+        return self._like_y(np.concatenate(means)), self._like_y(np.concatenate(deviations))
 
     def predict_quantiles(self, X: ArrayLike, quantiles: float | ArrayLike) -> np.ndarray:
-        """Conditional quantiles.
+        """Predict conditional quantiles.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Samples.
         quantiles : float or array-like of shape (n_quantiles,)
-            Levels between 0 and 1, both excluded.
+            Levels strictly between 0 and 1.
 
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_quantiles)
-            Exact for one target. With several targets, those of each target on its own from
-            512 draws, (n_samples, n_targets) or (n_samples, n_targets, n_quantiles).
+            Quantiles, exact for a single target. For several targets, marginal quantiles of
+            each target, estimated from 512 samples, of shape (n_samples, n_targets) or
+            (n_samples, n_targets, n_quantiles).
         """
-        levels, context = check_levels(quantiles), self._context(X)
+        levels = check_levels(quantiles)
+        levels_1d = np.atleast_1d(levels)
+        context = self._validated(X)
         if self.n_targets_ == 1:
             with torch.no_grad():
-                at = self._tensor(np.atleast_1d(levels))
-                exact = self._settled(self._one_target().quantiles(at, context))
-            values = exact.double().cpu().numpy()
+                exact = self._univariate().quantiles(
+                    self._tensor(levels_1d), self._tensor(context)
+                )
+                values = self._in_support(exact).double().cpu().numpy()
         else:
-            each = [np.quantile(v, np.atleast_1d(levels), axis=1) for v, _ in self._atoms(X)]
-            values = np.moveaxis(np.concatenate(each, axis=1), 0, -1)
+            blocks = [np.quantile(v, levels_1d, axis=1) for v, _ in self._quadrature(context)]
+            values = np.moveaxis(np.concatenate(blocks, axis=1), 0, -1)
         return values[..., 0] if np.ndim(levels) == 0 else values
 
     def predict_interval(self, X: ArrayLike, coverage: float = 0.9) -> np.ndarray:
-        """Central interval that covers y with a given probability.
+        """Predict the central interval that contains y with a given probability.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Samples.
         coverage : float, default=0.9
-            The probability, between 0 and 1.
+            Probability of the interval, strictly between 0 and 1.
 
         Returns
         -------
         ndarray of shape (n_samples, 2)
-            The quantiles at (1 − coverage) / 2 and (1 + coverage) / 2. With several targets,
-            an interval for each, (n_samples, n_targets, 2).
+            Quantiles at the levels (1 − coverage) / 2 and (1 + coverage) / 2. For several
+            targets, an interval for each of them, of shape (n_samples, n_targets, 2).
         """
         check_levels(coverage, "coverage")
         return self.predict_quantiles(X, [0.5 - coverage / 2, 0.5 + coverage / 2])
 
     def sample_y(self, X: ArrayLike, n_samples: int = 1, random_state: Seed = None) -> np.ndarray:
-        """Draw from p(y | X).
+        """Generate random samples from p(y | X).
 
         Parameters
         ----------
         X : array-like of shape (n_rows, n_features)
-            Rows.
+            Rows to condition on.
         n_samples : int, default=1
-            Draws for each row.
+            Number of samples per row of X.
         random_state : int, RandomState instance or None, default=None
-            Seed of the draws; None gives fresh ones at every call.
+            Random state of the samples. If None, every call returns different samples.
 
         Returns
         -------
         ndarray of shape (n_rows, n_samples) or (n_rows, n_targets, n_samples)
-            Draws, in the units of y.
+            Samples, in the units of y.
         """
-        context = self._rows(X)
+        context = self._validated(X)
         n_samples = check_count("n_samples", n_samples)
-        drawn = self._sample(
-            len(context) * n_samples, random_state, np.repeat(context, n_samples, axis=0)
-        )
-        drawn = np.moveaxis(drawn.reshape(len(context), n_samples, -1), 1, 2)
-        return drawn[:, 0] if self._y_ndim == 1 else drawn
+        repeated = np.repeat(context, n_samples, axis=0)
+        samples = self._sample(len(repeated), random_state, repeated)
+        samples = np.moveaxis(samples.reshape(len(context), n_samples, -1), 1, 2)
+        return self._like_y(samples)
 
     def log_prob(self, X: ArrayLike, y: ArrayLike) -> np.ndarray:
-        """Log-likelihood of each y given its row of X.
+        """Compute the log-likelihood of each y given its row of X.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Samples.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            The values log p(y | x), in nats, for a density over the units of y.
+            The values log p(y | x) in nats; the density is in the units of y.
         """
-        context = self._rows(X)
-        return self._log_prob(self._targets(y, len(context)), context)
+        context = self._validated(X)
+        return self._log_prob(self._validated_targets(y, len(context)), context)
 
     def cdf(self, X: ArrayLike, y: ArrayLike) -> np.ndarray:
-        """Conditional distribution function, for one target.
+        """Compute the conditional cumulative distribution function, for a single target.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Samples.
         y : array-like of shape (n_samples,)
             Targets.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            The probabilities P(Y ≤ y | x). Uniform on held-out rows if the model is right.
+            The probabilities P(Y ≤ y | x). If the model is correct, they are uniformly
+            distributed on held-out samples.
 
         Raises
         ------
         ValueError
-            Where there are several targets.
+            If there are several targets.
         """
-        context = self._rows(X)
-        y = self._tensor(self._targets(y, len(context)))
+        context = self._validated(X)
+        targets = self._tensor(self._validated_targets(y, len(context)))
         if isinstance(self.flow_, ConstrainedDensity):
-            y = self.flow_.supports.top(y)
+            targets = self.flow_.supports.top(targets)
         with torch.no_grad():
-            p = self._one_target().cdf(y[:, 0], self._tensor(context))
+            p = self._univariate().cdf(targets[:, 0], self._tensor(context))
         return p.double().cpu().numpy()
 
-    def _atoms(self, X: ArrayLike) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Blocks of values (n, m, targets) and weights (m,) that stand for p(y | X) in sums."""
-        context = self._context(X)
+    def _quadrature(self, context: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Values and weights that approximate integrals over p(y | x) by weighted sums.
+
+        For blocks of validated rows of X, yields values (n_rows, n_values, n_targets) of y, and
+        their weights (n_values,).
+        """
         if self.n_targets_ > 1:
-            for block in np.array_split(context.cpu().numpy(), -(-len(context) // _ROWS)):
-                repeated = np.repeat(block, _DRAWS, axis=0)
-                drawn = self._sample(len(repeated), 0, repeated)
-                yield drawn.reshape(len(block), _DRAWS, -1), np.full(_DRAWS, 1 / _DRAWS)
+            weights = np.full(_N_SAMPLES, 1 / _N_SAMPLES)
+            for block in np.array_split(context, -(-len(context) // _MAX_ROWS)):
+                repeated = np.repeat(block, _N_SAMPLES, axis=0)
+                samples = self._sample(len(repeated), 0, repeated)
+                yield samples.reshape(len(block), _N_SAMPLES, -1), weights
             return
         with torch.no_grad():
-            for values, weights in self._one_target().atoms(context):
-                yield (
-                    self._settled(values).unsqueeze(-1).double().cpu().numpy(),
-                    weights.double().cpu().numpy(),
-                )
+            for nodes, node_weights in self._univariate().quadrature(self._tensor(context)):
+                values = self._in_support(nodes).unsqueeze(-1)
+                yield values.double().cpu().numpy(), node_weights.double().cpu().numpy()
 
-    def _one_target(self) -> UnivariateDistribution:
+    def _univariate(self) -> UnivariateDistribution:
         if self.n_targets_ > 1:
             raise ValueError(
-                f"This is for one target, and y had {self.n_targets_} columns. Use sample_y, or "
-                "fit one regressor a target."
+                f"This method needs a single target, but y had {self.n_targets_} columns. Use "
+                "sample_y, or fit one regressor per target."
             )
         return UnivariateDistribution(self._continuous())
 
-    def _settled(self, values: torch.Tensor) -> torch.Tensor:
-        """Values that a single target can have."""
+    def _in_support(self, values: torch.Tensor) -> torch.Tensor:
+        """Continuous values of a single target, mapped into its support."""
         if not isinstance(self.flow_, ConstrainedDensity):
             return values
         return self.flow_.supports.settled(values.unsqueeze(-1)).squeeze(-1)
 
-    def _rows(self, X: ArrayLike) -> np.ndarray:
+    def _validated(self, X: ArrayLike) -> np.ndarray:
         check_is_fitted(self)
         return self._validate(X, reset=False)
 
-    def _context(self, X: ArrayLike) -> torch.Tensor:
-        return self._tensor(self._rows(X))
-
-    def _targets(self, y: ArrayLike, n_rows: int) -> np.ndarray:
+    def _validated_targets(self, y: ArrayLike, n_rows: int) -> np.ndarray:
         targets, _ = check_targets(y, n_rows, type(self).__name__)
         if targets.shape[1] != self.n_targets_:
             raise ValueError(
-                f"y has {targets.shape[1]} columns, but the regressor was fitted with "
-                f"{self.n_targets_}."
+                f"y has {targets.shape[1]} columns, but {type(self).__name__} was fitted with "
+                f"{self.n_targets_} columns."
             )
         return targets
 
-    def _shaped(self, values: np.ndarray) -> np.ndarray:
-        """(n, targets), or (n,) where that is what y was."""
+    def _like_y(self, values: np.ndarray) -> np.ndarray:
+        """Values (n_rows, n_targets, ...), without the axis of targets if y had none."""
         return values[:, 0] if self._y_ndim == 1 else values
 
     def __sklearn_tags__(self) -> Tags:

@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks: told of every check, torn down, and able to end training."""
+"""scikit-learn's callbacks: called at every check, torn down, and able to end training."""
 
 import numpy as np
 import polars as pl
@@ -13,51 +13,51 @@ callback = pytest.importorskip("sklearn.callback", reason="scikit-learn before 1
 
 
 class Recorder:
-    """Writes down what it is told; asks for an end after some checks."""
+    """Records the calls, and ends training after a number of checks."""
 
-    def __init__(self, most=None):
-        self.most, self.told = most, []
+    def __init__(self, max_checks=None):
+        self.max_checks, self.calls = max_checks, []
 
     def setup(self, estimator, context):
-        self.told.append("setup")
+        self.calls.append("setup")
 
     def on_fit_task_begin(self, estimator, context):
-        self.told.append(f"begin {context.task_name}")
+        self.calls.append(f"begin {context.task_name}")
 
     def on_fit_task_end(self, estimator, context):
-        self.told.append(f"end {context.task_name}")
-        return self.most is not None and self.told.count("end check") >= self.most
+        self.calls.append(f"end {context.task_name}")
+        return self.max_checks is not None and self.calls.count("end check") >= self.max_checks
 
     def teardown(self, estimator, context):
-        self.told.append("teardown")
+        self.calls.append("teardown")
 
 
-def test_every_check_is_told(quick, moons):
+def test_callbacks_are_called_at_every_check(quick, moons):
     recorder = Recorder()
     estimator = quick()
     assert estimator.set_callbacks(recorder) is estimator
     estimator.fit(moons)
-    assert recorder.told[:2] == ["setup", "begin fit"]
-    assert recorder.told[-2:] == ["end fit", "teardown"]
+    assert recorder.calls[:2] == ["setup", "begin fit"]
+    assert recorder.calls[-2:] == ["end fit", "teardown"]
     n_checks = len(estimator.validation_scores_)
-    assert recorder.told.count("begin check") == recorder.told.count("end check") == n_checks
+    assert recorder.calls.count("begin check") == recorder.calls.count("end check") == n_checks
     np.testing.assert_array_equal(
         estimator.score_samples(moons), quick().fit(moons).score_samples(moons)
     )
 
 
 def test_a_callback_can_end_training(quick, moons):
-    estimator = quick().set_callbacks(Recorder(most=2)).fit(moons)
+    estimator = quick().set_callbacks(Recorder(max_checks=2)).fit(moons)
     assert len(estimator.validation_scores_) == 2
     assert np.isfinite(estimator.score(moons))
 
 
-def test_they_are_torn_down_when_a_fit_fails(quick, moons):
+def test_callbacks_are_torn_down_when_a_fit_fails(quick, moons):
     recorder = Recorder()
     estimator = quick().set_callbacks(recorder)
     with pytest.raises(ValueError, match="NaN"):
         estimator.fit(np.where(moons > 0.5, np.nan, moons))
-    assert recorder.told == ["setup", "begin fit", "teardown"]
+    assert recorder.calls == ["setup", "begin fit", "teardown"]
     assert not hasattr(estimator, "_callback_fit_ctx")
 
 
@@ -66,7 +66,7 @@ def test_a_progress_bar(quick, moons, capsys):
     clone(estimator).fit(moons)
 
 
-def test_files_leave_them_out(quick, moons, tmp_path):
+def test_callbacks_are_not_saved(quick, moons, tmp_path):
     estimator = quick().set_callbacks(Recorder()).fit(moons)
     skflow.save(estimator, tmp_path / "file")
     loaded = skflow.load(tmp_path / "file")
@@ -83,7 +83,7 @@ def test_polars_frames_and_their_names(quick, moons):
 
 
 def test_epochs_as_the_resource_of_a_halving_search(quick, moons):
-    """It sets max_iter itself, whatever the estimator has; it has to be told the most."""
+    """The search sets max_iter, so it does not matter that it is "auto" before."""
     search = HalvingRandomSearchCV(
         quick(max_iter="auto"),
         {"alpha": [1e-3, 1e-2, 0.1, 1.0]},

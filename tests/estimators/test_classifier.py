@@ -1,4 +1,4 @@
-"""p(X | y), and that what follows from it is Bayes' rule."""
+"""Class densities p(X | y), and predictions that follow from them by Bayes' rule."""
 
 import pickle
 
@@ -15,9 +15,9 @@ COVARIANCES = {"a": [[1.0, 0.8], [0.8, 1.0]], "b": [[1.0, -0.5], [-0.5, 0.5]], "
 CENTRES = {"a": [0, 0], "b": [3, 0], "c": [0, 4]}
 
 
-def draw(n, seed=0, shares=(0.5, 0.3, 0.2)):
+def draw(n, seed=0, priors=(0.5, 0.3, 0.2)):
     rng = np.random.default_rng(seed)
-    y = rng.choice(list("abc"), n, p=shares)
+    y = rng.choice(list("abc"), n, p=priors)
     X = [rng.multivariate_normal(CENTRES[k], COVARIANCES[k]) for k in y]
     return np.array(X), y
 
@@ -53,7 +53,7 @@ def test_the_start_is_as_good_as_discriminant_analysis():
     assert posterior.mean() > own.mean() - 0.005
 
 
-def test_all_that_is_returned_follows_from_bayes_rule(fitted):
+def test_predictions_follow_from_bayes_rule(fitted):
     X, _ = draw(50, seed=2)
     joint = np.stack([fitted.log_prob(X, np.full(50, k)) for k in "abc"], axis=1)
     joint += np.log(fitted.priors_)
@@ -97,7 +97,7 @@ def test_samples_are_of_the_class_asked_for(fitted):
 
 
 def test_two_classes_have_log_odds():
-    X, y = draw(300, shares=(0.5, 0.5, 0.0))
+    X, y = draw(300, priors=(0.5, 0.5, 0.0))
     model = quick(max_iter=3).fit(X, y)
     odds = model.decision_function(X)
     log_proba = model.predict_log_proba(X)

@@ -1,4 +1,4 @@
-"""A density integrates to one, gives the samples it promises, and never ends."""
+"""A density integrates to one, agrees with its samples, and is positive everywhere."""
 
 import math
 
@@ -15,11 +15,11 @@ from skflow import NormalizingFlowDensity
 from skflow.flows.families import FAMILIES
 
 CONTINUOUS = ("flow_matching", "flow_matching_ot", "diffusion", "cnf")
-FAR_OUT = 2e4  # standard deviations that the grids reach
+GRID_LIMIT = 2e4  # standard deviations
 
 
 def bimodal(d, n=400, seed=0):
-    """Two normal modes at ∓ 2 with standard deviation a half, in every column."""
+    """Two normal modes at ∓2 with standard deviation 0.5 in every column."""
     rng = np.random.default_rng(seed)
     side = rng.choice([-2.0, 2.0], n)
     return side[:, None] * [1.0, -1.0][:d] + 0.5 * rng.normal(size=(n, d))
@@ -33,21 +33,21 @@ def true_bimodal_log_density(X):
 
 @pytest.fixture(scope="module", params=[(f, d) for f in FAMILIES for d in (1, 2)], ids=str)
 def full_fit(request):
-    """Default parameters and budget, on bimodal data, for each family in one and two columns."""
+    """Fits with default parameters to bimodal data of one and two columns, for each family."""
     family, d = request.param
-    members = 2 if family in CONTINUOUS else "auto"  # a solver takes its time
-    return NormalizingFlowDensity(flow=family, n_estimators=members, random_state=0).fit(
+    n_estimators = 2 if family in CONTINUOUS else "auto"  # ODE solvers are slow
+    return NormalizingFlowDensity(flow=family, n_estimators=n_estimators, random_state=0).fit(
         bimodal(d)
     )
 
 
 def sinh_grid(d):
-    reach = math.asinh(FAR_OUT)
-    return np.sinh(np.linspace(-reach, reach, 20_001 if d == 1 else 501))
+    limit = math.asinh(GRID_LIMIT)
+    return np.sinh(np.linspace(-limit, limit, 20_001 if d == 1 else 501))
 
 
 def cell_masses(estimator, grid):
-    """Probability of every cell of a grid, by the trapezoidal rule in each direction."""
+    """Probability of each cell of a grid, by the trapezoidal rule in each direction."""
     d = estimator.n_features_in_
     points = np.stack(np.meshgrid(*[grid] * d, indexing="ij"), axis=-1).reshape(-1, d)
     mass = np.exp(estimator.score_samples(points)).reshape([len(grid)] * d)
@@ -65,7 +65,7 @@ def coarsened(mass, k):
 
 
 def chi_square_p_value(estimator, grid, mass, n=100_000):
-    """Samples against probabilities; cells that expect fewer than 20 are one cell."""
+    """Test samples against probabilities, with cells that expect fewer than 20 pooled."""
     d, k = estimator.n_features_in_, 20 if mass.ndim == 1 else 5
     expected = n * coarsened(mass, k)
     observed, _ = np.histogramdd(estimator.sample(n, random_state=0), bins=[grid[::k]] * d)
@@ -91,7 +91,7 @@ def test_finds_both_modes(full_fit):
     fresh = bimodal(full_fit.n_features_in_, n=5000, seed=1)
     lost = true_bimodal_log_density(fresh).mean() - full_fit.score(fresh)
     only_affine = fresh.shape[1] == 1 and full_fit.flow in {"nice", "realnvp", "maf"}
-    assert 0 < lost < (0.8 if only_affine else 0.15)  # affine maps of one column have one mode
+    assert 0 < lost < (0.8 if only_affine else 0.15)  # affine maps of one column are unimodal
 
 
 @pytest.mark.slow
@@ -106,7 +106,7 @@ def test_full_fit_falls_in_the_tails(full_fit):
 
 @pytest.mark.slow
 def test_gradients_of_a_full_fit(full_fit):
-    fresh = bimodal(full_fit.n_features_in_, n=20, seed=1)  # at the data, a density may bend
+    fresh = bimodal(full_fit.n_features_in_, n=20, seed=1)  # there may be kinks at the data
     assert_gradients_agree(full_fit, fresh)
 
 
@@ -126,7 +126,7 @@ def test_bare_family_gains_over_its_start_on_two_moons(family):
 @pytest.mark.parametrize("d", [1, 2])
 def test_quick_fit_integrates_to_one(quick, family, d):
     estimator = quick(flow=family).fit(bimodal(d))
-    coarse = family in CONTINUOUS and d == 2  # a solver takes its time
+    coarse = family in CONTINUOUS and d == 2  # ODE solvers are slow
     grid = sinh_grid(d)[:: 4 if d == 1 else 2 if coarse else 1]
     assert cell_masses(estimator, grid).sum() == pytest.approx(1, abs=1e-2 if coarse else 1e-3)
 
@@ -140,9 +140,9 @@ def test_quick_fit_with_its_net_integrates_to_one(quick, d):
 def assert_round_trips(estimator, X):
     error, log_error = (1e-4, 1e-2) if estimator.flow in CONTINUOUS else (1e-8, 1e-6)
     rows, _ = estimator.flow_.chain(torch.from_numpy(X))
-    for part in estimator.flow_.base.components:
-        z, log_det = part.chain(rows)
-        back, log_det_back = part.chain.inverse(z)
+    for component in estimator.flow_.base.components:
+        z, log_det = component.chain(rows)
+        back, log_det_back = component.chain.inverse(z)
         torch.testing.assert_close(back, rows, rtol=error, atol=error)
         torch.testing.assert_close(log_det_back, -log_det, rtol=log_error, atol=log_error)
 
@@ -157,7 +157,7 @@ def outward(d):
 
 
 def assert_falls(estimator, centre, sd, nearest=10):
-    """log p falls strictly from 10 to 1e6 standard deviations, and on to 1e150."""
+    """log p decreases strictly from `nearest` to 1e6 standard deviations, and to 1e150."""
     radii = np.geomspace(nearest, 1e6, 200)
     for direction in outward(len(centre)):
         log_p = estimator.score_samples(centre + sd * radii[:, None] * direction)
@@ -179,7 +179,7 @@ def test_log_density_falls_in_the_tails(quick, family, d):
 def test_bare_log_density_falls_in_the_tails(quick, family, d):
     X = bimodal(d)
     bare = quick(flow=family).fit(X)
-    assert_falls(bare, X.mean(axis=0), X.std(axis=0), nearest=30)  # inside, it may have bumps
+    assert_falls(bare, X.mean(axis=0), X.std(axis=0), nearest=30)  # not monotonic within
 
 
 @pytest.mark.parametrize("safety_net", [True, False])
@@ -192,7 +192,7 @@ def test_log_density_is_finite_at_the_largest_numbers(quick, family, safety_net)
 
 @pytest.fixture(scope="module")
 def skewed_fit():
-    """A fit whose columns took a power transform, flow and safety net together."""
+    """A fit with power-transformed columns, a flow and a safety net."""
     X = np.random.default_rng(0).lognormal(sigma=1.0, size=(300, 3))
     return NormalizingFlowDensity(
         n_transforms=1, hidden_layer_sizes=8, n_estimators=1, max_iter=50, tol=10, random_state=0
@@ -220,7 +220,7 @@ def test_flow_is_the_density_in_the_users_units(quick, moons):
 
 
 def assert_gradients_agree(estimator, X):
-    """Gradients with respect to x against central differences."""
+    """Compare gradients with respect to x with central differences."""
     x = torch.from_numpy(np.array(X)).requires_grad_()
     estimator.flow_.log_prob(x).sum().backward()
     for j, sd in enumerate(X.std(axis=0)):

@@ -1,4 +1,4 @@
-"""save and load: an estimator comes back as it was, from a file that is whole or not there."""
+"""Round trips through save and load, and atomic file writes."""
 
 import builtins
 import errno
@@ -48,7 +48,7 @@ def fitted(kind, **params):
 
 
 def answers(estimator):
-    """All that an estimator says of the flowers, as arrays."""
+    """Predictions of an estimator for the iris data, as arrays."""
     if isinstance(estimator, NormalizingFlowRegressor):
         return [
             estimator.log_prob(X, LENGTHS),
@@ -94,7 +94,7 @@ def density():
 
 @pytest.fixture
 def file(density, tmp_path):
-    """A path at which there is a valid file."""
+    """Path of a valid file."""
     skflow.save(density, tmp_path / "density.safetensors")
     return tmp_path / "density.safetensors"
 
@@ -139,7 +139,7 @@ def test_one_column_comes_back(quick, moons, tmp_path):
         {"hidden_layer_sizes": np.array([8]), "noise": np.float32(0.1)},
         {"marginals": "yeo-johnson", "base": "normal"},
         {"dtype": "float32"},
-        {"hidden_layer_sizes": (700, 1), "flow": "planar"},  # which has no use for them
+        {"hidden_layer_sizes": (700, 1), "flow": "planar"},  # planar flows have no hidden layers
     ],
     ids=str,
 )
@@ -180,7 +180,7 @@ def test_attributes_of_later_come_back_too(density, tmp_path):
 
 
 def test_a_parameter_of_later_has_its_default(density, tmp_path):
-    """Files of a version that had one parameter less load in one that has it."""
+    """Files of an earlier version may lack a parameter."""
     older = copy_of(density)
     del older.dtype
     skflow.save(older, tmp_path / "file")
@@ -247,7 +247,7 @@ def test_another_version_warns(density, tmp_path, monkeypatch):
     assert_same_answers(loaded, density)
 
 
-# what is not saved
+# errors of save
 
 
 @pytest.mark.parametrize("kind", KINDS_OF_ESTIMATORS)
@@ -258,7 +258,7 @@ def test_unfitted_estimators_are_not_saved(kind, tmp_path):
 
 
 class OfAUser(NormalizingFlowDensity):
-    """An estimator that load could not know."""
+    """An estimator unknown to load."""
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_a_flow_of_ones_own_is_not_saved(moons, quick, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-# files that are whole or not there
+# atomic file writes
 
 
 @pytest.mark.parametrize("where", ["fsync", "replace", "write"])

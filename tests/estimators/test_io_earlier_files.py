@@ -1,4 +1,4 @@
-"""Files that earlier versions wrote load, and say what they said then."""
+"""Files written by earlier versions load, with the same predictions."""
 
 import json
 from pathlib import Path
@@ -16,11 +16,11 @@ FORMATS = sorted((Path(__file__).parent / "files").glob("format-*"))
 @pytest.mark.filterwarnings("ignore:.*was saved by skflow:UserWarning")
 @pytest.mark.parametrize("folder", FORMATS, ids=lambda folder: folder.name)
 @pytest.mark.parametrize("name", ["density", "regressor", "classifier", "detector"])
-def test_answers_are_those_of_then(folder, name):
+def test_predictions_are_those_of_the_earlier_version(folder, name):
     expected = json.loads((folder / "expected.json").read_text())
     rows = pd.DataFrame(expected["rows"], columns=expected["columns"])
     estimator = skflow.load(folder / f"{name}.safetensors")
-    assert clone(estimator).support is None  # a parameter that those files do not know
+    assert clone(estimator).support is None  # a parameter missing in those files
     for method, answer in expected["answers"][name].items():
         said = getattr(estimator, method)(rows)
         if said.dtype.kind == "f":

@@ -1,4 +1,4 @@
-"""Files that skflow.save did not write as they are: InvalidFileError, whatever is wrong."""
+"""Files that were not written by skflow.save, or were modified, raise InvalidFileError."""
 
 import contextlib
 import functools
@@ -23,11 +23,11 @@ from skflow import InvalidFileError, NormalizingFlowDensity
 
 X = load_iris().data[:, :3]
 CONTINUOUS = ("flow_matching", "flow_matching_ot", "diffusion", "cnf")
-NO_MATTER = {
+UNUSED = {
     *((flow, "n_bins") for flow in ("planar", "radial", "nice", "realnvp", "maf", *CONTINUOUS)),
-    *((flow, "n_transforms") for flow in CONTINUOUS),  # steps, which take time and no memory
+    *((flow, "n_transforms") for flow in CONTINUOUS),  # steps of the solver
     *((flow, "layers") for flow in ("planar", "radial")),
-}  # what a family has no use for
+}  # settings without an effect in a family
 
 
 @functools.cache
@@ -43,7 +43,7 @@ def density():
 
 @pytest.fixture
 def file(density, tmp_path):
-    """A path at which there is a valid file."""
+    """Path of a valid file."""
     skflow.save(density, tmp_path / "density.safetensors")
     return tmp_path / "density.safetensors"
 
@@ -53,7 +53,7 @@ def header_of(data):
 
 
 def forged(data, change):
-    """The file with its record and arrays changed, and a checksum that is right again."""
+    """Content of a file with changed record and arrays, and a valid checksum."""
     header = json.loads(data[8 : 8 + header_of(data)])
     record, arrays = json.loads(header["__metadata__"]["skflow"]), safetensors.numpy.load(data)
     change(record, arrays)
@@ -64,7 +64,7 @@ def forged(data, change):
 
 
 def signed(data):
-    """The file with a right checksum in the place of zeros."""
+    """Content of a file with the checksum in place of zeros."""
     digest = hashlib.sha256(data).hexdigest().encode()
     return data.replace(b"0" * 64, digest, 1)
 
@@ -137,7 +137,7 @@ def sizes_of(record):
 
 
 class Made(TorchFunctionMode):
-    """Knows the largest tensor that torch's functions returned."""
+    """Records the size of the largest tensor returned by a torch function."""
 
     n_elements = 0
 
@@ -150,14 +150,14 @@ class Made(TorchFunctionMode):
 
 @pytest.mark.parametrize("name", ["n_features", "n_context", "n_transforms", "n_bins", "layers"])
 def test_numbers_in_a_file_allocate_nothing(tmp_path, family, name):
-    """Layers that the arrays of the file could not fill are refused before they are made."""
+    """Layers larger than the arrays of the file are refused before they are allocated."""
 
     def change(record, arrays):
         design, sizes = sizes_of(record)
         entries = design if name == "n_transforms" else sizes
         place = "hidden_layer_sizes" if name == "layers" else name
         entry = next(entry for entry in entries if entry[0] == place)
-        large = 100 if (family, name) in NO_MATTER else 10**4  # steps of a solver take time
+        large = 100 if (family, name) in UNUSED else 10**4  # steps of a solver are slow
         entry[1] = {"tuple": [8, large, large]} if name == "layers" else large
 
     file = tmp_path / "file"
@@ -165,13 +165,13 @@ def test_numbers_in_a_file_allocate_nothing(tmp_path, family, name):
     file.write_bytes(forged(file.read_bytes(), change))
     with Made() as made, contextlib.suppress(InvalidFileError):
         skflow.load(file)
-        assert (family, name) in NO_MATTER
+        assert (family, name) in UNUSED
     assert made.n_elements < 10**8
 
 
 @pytest.mark.parametrize("name", ["n_features", "n_context"])
 def test_rows_are_not_made_as_wide_as_a_file_says(file, name):
-    """Without a learned part no layer is built, and nothing else asks how many columns."""
+    """Without a learned component no layer is built that would check the number of columns."""
 
     def change(record, arrays):
         stored, spec = (
@@ -190,7 +190,7 @@ def test_rows_are_not_made_as_wide_as_a_file_says(file, name):
         next(entry for entry in sizes_of(record)[1] if entry[0] == name)[1] = 10**13
 
     file.write_bytes(forged(file.read_bytes(), change))
-    with pytest.raises(InvalidFileError, match="numbers cannot be a density of"):
+    with pytest.raises(InvalidFileError, match="stored numbers are too few for a density with"):
         skflow.load(file)
 
 
@@ -233,9 +233,9 @@ def test_lists_in_lists_without_end_are_refused(file):
 
 
 def altered(data, draw):
-    """A file flipped, cut, grown, or with bytes put in or taken out somewhere."""
+    """Content with a byte changed, truncated, extended, or with bytes inserted or removed."""
     kind = draw(st.sampled_from(["flip", "set", "cut", "insert", "delete", "grow", "swap"]))
-    # half of the places in the header, which is short
+    # half of the positions in the short header
     end = draw(st.sampled_from([8, 8 + header_of(data), len(data)]))
     at = draw(st.integers(0, end - 1))
     some = draw(st.binary(min_size=1, max_size=16))
@@ -256,7 +256,7 @@ def altered(data, draw):
 
 
 def signed_again(data):
-    """The file with a checksum that is right, where there still is one."""
+    """Content with a valid checksum, if it still contains one."""
     mark = re.search(rb'sha256\\":\\"([0-9a-f]{64})', data)
     return signed(data[: mark.start(1)] + b"0" * 64 + data[mark.end(1) :]) if mark else data
 
@@ -286,7 +286,7 @@ def outcome(file, X):
 
 
 def places(value, path=()):
-    """Where something is in nested lists and dicts, as paths of keys."""
+    """Paths of keys to all values in nested lists and dicts."""
     yield path
     if isinstance(value, list | dict):
         for key in value if isinstance(value, dict) else range(len(value)):
@@ -294,7 +294,7 @@ def places(value, path=()):
 
 
 def misfit(data, draw):
-    """A file that is well formed, and in which a value or an array is another one."""
+    """A well-formed file in which a value or an array is replaced."""
 
     def change(record, arrays):
         if draw(st.booleans()):
@@ -324,10 +324,10 @@ values = st.recursive(
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # of torch, of shapes that it will not take for long
+@pytest.mark.filterwarnings("ignore")  # deprecation warnings of torch about shapes
 @pytest.mark.parametrize("way", [altered, signed_again, misfit])
 def test_no_alteration_gets_through(file, way, capsys):
-    """Of files with the checksum put right some may load, and none may do anything else."""
+    """Files with a valid checksum may load; all others raise InvalidFileError."""
     original = file.read_bytes()
     counts = Counter()
 

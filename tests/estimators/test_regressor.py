@@ -1,4 +1,4 @@
-"""p(y | X): densities, distribution functions, quantiles and moments that agree."""
+"""p(y | X): its densities, distribution functions, quantiles and moments agree."""
 
 import pickle
 
@@ -17,7 +17,7 @@ ROWS = np.array([[-1.5], [0.0], [1.5]])
 
 
 def draw(n, seed=0):
-    """Two branches whose distance and width grow with x."""
+    """Two branches whose distance and width increase with x."""
     rng = np.random.default_rng(seed)
     x = rng.uniform(-2, 2, size=(n, 1))
     branch = rng.choice([-1, 1], n) * (2 + x[:, 0])
@@ -91,7 +91,7 @@ def test_both_branches_are_found():
     model = quick(max_iter=400, n_iter_no_change=20, tol=1e-3).fit(*draw(1500))
     x = np.full((3, 1), 1.5)
     between, one, other = np.exp(model.log_prob(x, [0.0, 3.5, -3.5]))
-    assert min(one, other) > 0.3  # the truth has 0.36
+    assert min(one, other) > 0.3  # the true density is 0.36
     assert between < 0.05
 
 

@@ -1,4 +1,4 @@
-"""Writes the files that later versions have to read: python write_files.py FOLDER.
+"""Write the files that later versions have to read: python write_files.py FOLDER.
 
 Done once for each version of the format, and then never again: what is in format-1 was written
 by the first version of skflow that had files.
