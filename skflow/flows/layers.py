@@ -1,7 +1,8 @@
-"""Bijections by name, each ready to be built from sizes and a generator.
+"""Learned layers: bijections with their conditioner networks, built from a `LayerConfig`.
 
-A new bijection is its file in ``bijections/`` and its line in ``BIJECTIONS``; the tests of
-``tests/flows/test_bijections.py`` go through the table.
+Each builder returns or is a function of a `LayerConfig` and a `torch.Generator`, from which
+the initial weights are drawn, and returns a `Bijection` at or near the identity. Families
+(`skflow.flows.families`) chain these layers.
 """
 
 import math
@@ -16,21 +17,12 @@ from skflow.flows.bijections import (
     Affine,
     Autoregressive,
     Bijection,
-    ClassWhiten,
     Continuous,
     Coupling,
-    Interpolant,
-    LULinear,
     Planar,
     Radial,
-    Regress,
-    Reverse,
-    Scale,
     Spline,
-    Standardize,
     Transformer,
-    Whiten,
-    YeoJohnson,
 )
 from skflow.flows.bijections.continuous import ProbabilityPath
 from skflow.flows.nets.masked_mlp import MaskedMLP
@@ -123,69 +115,6 @@ def continuous(
         return Continuous(net, n_steps, path, n_training_steps)
 
     return build
-
-
-def _standardize(config: LayerConfig, generator: Generator) -> Bijection:
-    shift, log_scale = torch.randn(2, config.n_features, generator=generator, dtype=torch.float64)
-    return Standardize(shift, log_scale.exp())
-
-
-def _whiten(config: LayerConfig, generator: Generator) -> Bijection:
-    loc, factor = _ellipsoids(1, config.n_features, generator)
-    return Whiten(loc[0], factor[0])
-
-
-def _class_whiten(config: LayerConfig, generator: Generator) -> Bijection:
-    return ClassWhiten(*_ellipsoids(max(config.n_context, 1), config.n_features, generator))
-
-
-def _ellipsoids(n: int, d: int, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Random centres (n, d) and lower triangular factors (n, d, d)."""
-    raw = torch.randn(n, d, d, generator=generator, dtype=torch.float64) / math.sqrt(d)
-    factor = raw.tril(-1) + torch.diag_embed(raw.diagonal(dim1=-2, dim2=-1).exp())
-    return torch.randn(n, d, generator=generator, dtype=torch.float64), factor
-
-
-def _regress(config: LayerConfig, generator: Generator) -> Bijection:
-    shape = config.n_features, config.n_context + 1
-    drawn = torch.randn(shape, generator=generator, dtype=torch.float64)
-    return Regress(drawn[:, 1:], drawn[:, 0])
-
-
-def _yeo_johnson(config: LayerConfig, generator: Generator) -> Bijection:
-    d = config.n_features
-    lam = 1 + 1.5 * torch.randn(d, generator=generator, dtype=torch.float64)
-    return YeoJohnson(lam, torch.full_like(lam, -4), torch.full_like(lam, 3))
-
-
-def _interpolant(config: LayerConfig, generator: Generator) -> Bijection:
-    steps = torch.rand(3, config.n_features, 6, generator=generator, dtype=torch.float64) + 0.1
-    knots, values, slopes = steps[0].cumsum(-1), steps[1].cumsum(-1), steps[2]
-    return Interpolant(knots - 2, values - 2, slopes)
-
-
-BIJECTIONS: dict[str, Layer] = {
-    "additive coupling": coupling("additive"),
-    "affine coupling": coupling("affine"),
-    "spline coupling": coupling("spline"),
-    "spline coupling from the end": coupling("spline", from_end=True),
-    "additive autoregressive": autoregressive("additive"),
-    "affine autoregressive": autoregressive("affine"),
-    "spline autoregressive": autoregressive("spline"),
-    "planar": planar,
-    "radial": radial,
-    "continuous": continuous(n_steps=24),
-    "linear": lambda config, generator: LULinear(config.n_features),
-    "volume-preserving linear": lambda config, generator: LULinear(config.n_features, True),
-    "scale": lambda config, generator: Scale(config.n_features),
-    "reverse": lambda config, generator: Reverse(),
-    "standardize": _standardize,
-    "regress": _regress,
-    "whiten": _whiten,
-    "whiten by class": _class_whiten,
-    "interpolant": _interpolant,
-    "yeo-johnson": _yeo_johnson,
-}
 
 
 def _transformer(name: str, config: LayerConfig) -> Transformer:
