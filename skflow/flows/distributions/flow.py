@@ -67,7 +67,7 @@ class Flow(Density):
         return x
 
     def _rows_at_a_time(self, n_columns: int) -> int:
-        if any(getattr(part, "inverse_by_column", False) for part in self.chain.modules()):
+        if any(getattr(part, "sequential_inverse", False) for part in self.chain.modules()):
             return _MAX_ROWS_BY_COLUMN
         return min(_MAX_ROWS, max(1, _MAX_VALUES // n_columns))
 

@@ -29,16 +29,18 @@ class Float32Conditioner(nn.Module):
     def forward(self, columns: Tensor) -> Tensor:
         return self.net(columns.float()).to(columns.dtype)
 
-    def sweep(self, n_parameters: int, context: Tensor) -> Callable[[list[Tensor]], Tensor]:
-        """As `MaskedMLP.sweep`."""
-        next_column = self.net.sweep(n_parameters, context.float())
+    def incremental_forward(
+        self, n_parameters: int, context: Tensor
+    ) -> Callable[[list[Tensor]], Tensor]:
+        """As `MaskedMLP.incremental_forward`, with inputs and outputs in the context's dtype."""
+        next_column = self.net.incremental_forward(n_parameters, context.float())
         in_float32: list[Tensor] = []
 
-        def next_in_own_dtype(known: list[Tensor]) -> Tensor:
-            in_float32.extend(column.float() for column in known[len(in_float32) :])
+        def next_column_cast(previous: list[Tensor]) -> Tensor:
+            in_float32.extend(column.float() for column in previous[len(in_float32) :])
             return next_column(in_float32).to(context.dtype)
 
-        return next_in_own_dtype
+        return next_column_cast
 
 
 def with_float32_networks(chain: Chain) -> Chain:

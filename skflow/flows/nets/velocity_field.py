@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from skflow.flows.nets.matmul import add_matmul
+from skflow.flows.matmul import add_matmul
 from skflow.flows.nets.mlp import (
     ACTIVATIONS,
     Dense,
