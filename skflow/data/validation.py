@@ -36,15 +36,6 @@ def check_layer_sizes(sizes: Any) -> None:
         )
 
 
-def check_base(base: str, flow: Any) -> None:
-    """Raise where a flow is trained to end in normal noise, and asked for another."""
-    if base == "t" and flow in ("flow_matching", "flow_matching_ot", "diffusion"):
-        raise ValueError(
-            f"flow={flow!r} is trained to end in normal noise, and base={base!r} is another. "
-            "Pass base='normal' or 'auto'; the safety net's wide t takes care of heavy tails."
-        )
-
-
 def check_count(name: str, value: Any) -> int:
     """A positive int, or an error."""
     if not _is_count(value):

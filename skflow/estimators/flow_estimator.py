@@ -23,7 +23,6 @@ from tqdm.auto import tqdm
 
 from skflow.data.sources import MemmapSource, Source, in_blocks, source_of
 from skflow.data.validation import (
-    check_base,
     check_finite,
     check_layer_sizes,
     check_variance,
@@ -38,6 +37,7 @@ from skflow.fitting.fit_density import FitResult, fit_density
 from skflow.fitting.streaming import StreamedDataset
 from skflow.flows.distributions.constrained import ConstrainedDensity
 from skflow.flows.distributions.flow import Flow
+from skflow.flows.families import check_base
 from skflow.flows.layers import LayerConfig
 from skflow.flows.spec import ComponentSpec, DensitySpec, FlowSpec, from_arrays, to_arrays
 from skflow.preprocessing.column_warnings import warn_about_columns

@@ -9,7 +9,7 @@ from torch import Generator
 from skflow.flows.bijections import Chain, Reverse, Scale
 from skflow.flows.distributions.flow import Flow
 from skflow.flows.distributions.normal_and_t import MultivariateT, StandardNormal
-from skflow.flows.families import FAMILIES, build_bijections
+from skflow.flows.families import FAMILIES, build_bijections, check_base
 from skflow.flows.layers import LayerConfig
 
 WIDTHS = [1, 2, 5]
@@ -166,3 +166,21 @@ def test_how_many_rows_are_drawn_at_a_time(monkeypatch, name, rows):
         flow.sample(20_000, Generator().manual_seed(1))
     assert seen[0] == rows
     assert sum(seen) == 20_000
+
+
+def test_families_trained_by_regression_need_a_normal_base():
+    normal_only = {name for name, family in FAMILIES.items() if family.bases == ("normal",)}
+    assert normal_only == {"flow_matching", "flow_matching_ot", "diffusion"}
+    for name in FAMILIES:
+        check_base("auto", name)
+        check_base("normal", name)
+        if name in normal_only:
+            with pytest.raises(ValueError, match=rf"flow='{name}'.*normal noise.*base='normal'"):
+                check_base("t", name)
+        else:
+            check_base("t", name)
+
+
+def test_a_users_function_takes_any_base():
+    for base in ("auto", "t", "normal"):
+        check_base(base, lambda n_features, n_context, generator: [Scale(n_features)])
