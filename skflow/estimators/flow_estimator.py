@@ -227,7 +227,7 @@ class FlowEstimator(CallbackMixin, FlowParameters):
         """What scores and draws, in the precision asked for."""
         if self.dtype == "float64":
             return self.flow_
-        return self.flow_.rounded(torch.float32)
+        return self.flow_.with_base_dtype(torch.float32)
 
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
         """A copy where and as the density computes."""

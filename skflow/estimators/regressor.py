@@ -261,7 +261,7 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
         context = self._rows(X)
         y = self._tensor(self._targets(y, len(context)))
         if isinstance(self.flow_, ConstrainedDensity):
-            y = self.flow_.supports.top(y)
+            y = self.flow_.supports.upper_edge(y)
         with torch.no_grad():
             p = self._one_target().cdf(y[:, 0], self._tensor(context))
         return p.double().cpu().numpy()
@@ -294,7 +294,7 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
         """Values that a single target can have."""
         if not isinstance(self.flow_, ConstrainedDensity):
             return values
-        return self.flow_.supports.settled(values.unsqueeze(-1)).squeeze(-1)
+        return self.flow_.supports.from_continuous(values.unsqueeze(-1)).squeeze(-1)
 
     def _rows(self, X: ArrayLike) -> np.ndarray:
         check_is_fitted(self)

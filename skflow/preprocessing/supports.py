@@ -138,7 +138,7 @@ class DequantizedRows:
     @property
     def cells(self) -> Tensor | None:
         """The ends (2, n, d) of the cells of whole numbers; in other columns both are the row."""
-        whole = self.supports.get("whole")
+        whole = self.supports.get("integer")
         if whole is None or not whole.any():
             return None
         x = torch.from_numpy(self.rows)
@@ -148,7 +148,7 @@ class DequantizedRows:
     @property
     def counted(self) -> bool:
         """Whether all columns are of whole numbers, so that equal rows are counts."""
-        return bool(self.supports) and bool(self.supports["whole"].all())
+        return bool(self.supports) and bool(self.supports["integer"].all())
 
     def like(self, values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Other rows, made real numbers as these were."""
@@ -207,8 +207,8 @@ def dequantize(
 def _continuous(
     rows: np.ndarray, record: dict[str, np.ndarray], rng: np.random.Generator
 ) -> np.ndarray:
-    whole, cut_point, period = record["whole"] > 0, record["cut_point"], record["period"]
-    real = np.clip(rows, record["at_low"], record["at_high"])
+    whole, cut_point, period = record["integer"] > 0, record["cut_point"], record["period"]
+    real = np.clip(rows, record["value_at_low"], record["value_at_high"])
     real += _spread_over_cells(len(rows), whole, rng)
     for j in np.flatnonzero(np.isfinite(period)):
         real[:, j] = _unrolled(real[:, j], cut_point[j], period[j], rng)
@@ -227,9 +227,9 @@ def _record(
     return {
         "low": low,
         "high": high,
-        "at_low": at_low,
-        "at_high": at_high,
-        "whole": whole.astype(float),
+        "value_at_low": at_low,
+        "value_at_high": at_high,
+        "integer": whole.astype(float),
         "period": period,
         "origin": np.where(np.isfinite(period) & (rows.min(0) < 0), -period / 2, 0.0),
         "cut_point": np.array(
@@ -248,8 +248,9 @@ def _recorded(earlier: Flow | ConstrainedDensity) -> dict[str, np.ndarray]:
 
 def _check_same(record: dict[str, np.ndarray], supports: Sequence[Support]) -> None:
     """Raise where columns had other supports."""
-    for field in ("low", "high", "period", "whole"):
-        were = record.get(field, np.array([float(getattr(Support(), field))] * len(supports)))
+    keys = {"low": "low", "high": "high", "period": "period", "whole": "integer"}
+    for field, key in keys.items():
+        were = record.get(key, np.array([float(getattr(Support(), field))] * len(supports)))
         if were.tolist() != [float(getattr(s, field)) for s in supports]:
             raise ValueError(
                 "warm_start=True goes on from an earlier fit, and the columns had other supports "
@@ -259,7 +260,7 @@ def _check_same(record: dict[str, np.ndarray], supports: Sequence[Support]) -> N
 
 def _bijections(record: dict[str, np.ndarray], x: Tensor, weights: Tensor) -> list[Bijection]:
     """To columns without bounds: whole numbers fill their cells, angles a turn and a half."""
-    half = 0.5 * record["whole"]
+    half = 0.5 * record["integer"]
     low, high = record["low"] - half, record["high"] + half
     bijections: list[Bijection] = []
     if np.isfinite([low, high]).any():

@@ -10,7 +10,7 @@ from torch import Generator, nn
 
 from skflow.flows import probability_paths as paths
 from skflow.flows.bijections import Continuous
-from skflow.flows.bijections.continuous import QUARTER_TURN
+from skflow.flows.bijections.continuous import HALF_PI
 from skflow.flows.families import build_bijections
 from skflow.flows.layers import LayerConfig
 from skflow.flows.probability_paths import (
@@ -31,9 +31,9 @@ def losses(flow, x, weights=None, context=None, seed=0):
     weights = torch.ones(len(x), dtype=x.dtype) if weights is None else weights
     regression_target = flow.path.regression_target(x.mT, weights, context, seeded(seed))
     errors = flow.squared_error(
-        regression_target.here,
+        regression_target.position,
         regression_target.time,
-        regression_target.towards,
+        regression_target.velocity,
         regression_target.context,
     )
     return errors * regression_target.weights
@@ -41,8 +41,8 @@ def losses(flow, x, weights=None, context=None, seed=0):
 
 def ends(regression_target):
     """The rows and the noise (..., n, d) of a lesson on straight paths."""
-    way = QUARTER_TURN * regression_target.towards
-    columns = regression_target.here - regression_target.time.unsqueeze(-2) * way
+    way = HALF_PI * regression_target.velocity
+    columns = regression_target.position - regression_target.time.unsqueeze(-2) * way
     return columns.mT, (columns + way).mT
 
 
@@ -82,7 +82,7 @@ def test_the_regression_is_least_at_the_true_velocity(family):
 def test_a_target_is_averaged_over_where_it_may_have_come_from():
     columns, here, weights = normal(2, 6), normal(2, 4, seed=1), normal(6, seed=2).exp()
     sd = normal(1, 4, seed=3).exp()
-    mean = paths._mean_origin(here, columns, weights, sd)
+    mean = paths._mean_origins(here, columns, weights, sd)
     for i in range(4):
         squares = (here[:, i, None] - columns).square().sum(0)
         share = weights * (-0.5 * squares / sd[0, i] ** 2).exp()
@@ -90,20 +90,20 @@ def test_a_target_is_averaged_over_where_it_may_have_come_from():
 
 
 def test_a_large_batch_is_averaged_over_in_groups(monkeypatch):
-    monkeypatch.setattr(paths, "_AVERAGED", 4)
+    monkeypatch.setattr(paths, "_MAX_AVERAGED", 4)
     columns, here, weights = normal(2, 6), normal(2, 6, seed=1), normal(6, seed=2).exp()
     sd = normal(1, 6, seed=3).exp()
-    mean = paths._mean_origins(here, columns, weights, sd)
+    mean = paths._mean_origins_in_groups(here, columns, weights, sd)
     for some in (slice(0, 4), slice(4, 6)):
         rows = here[:, some], columns[:, some], weights[some], sd[:, some]
-        torch.testing.assert_close(mean[:, some], paths._mean_origin(*rows))
+        torch.testing.assert_close(mean[:, some], paths._mean_origins(*rows))
 
 
 def test_rows_of_no_weight_teach_nothing():
     columns, here, sd = normal(2, 6), normal(2, 4, seed=1), normal(1, 4, seed=3).exp()
     weights = torch.tensor([1.0, 1, 1, 1, 0, 0], dtype=torch.float64)
-    with_them = paths._mean_origin(here, columns, weights, sd)
-    without = paths._mean_origin(here, columns[:, :4], weights[:4], sd)
+    with_them = paths._mean_origins(here, columns, weights, sd)
+    without = paths._mean_origins(here, columns[:, :4], weights[:4], sd)
     torch.testing.assert_close(with_them, without)
 
 
@@ -130,7 +130,7 @@ def test_times_of_flow_matching_are_even_and_those_of_diffusion_even_in_log_nois
 
 def test_noise_is_assigned_at_the_least_cost():
     columns, noise = normal(2, 2, 5), normal(2, 2, 5, seed=1)
-    near = paths._near(noise, columns, None)
+    near = paths._assign_in_groups(noise, columns, None)
     for k in range(2):
         costs = [
             (noise[k][:, list(order)] - columns[k]).square().sum().item()
@@ -165,7 +165,7 @@ def test_every_row_and_every_noise_is_used_once():
 
 def test_rows_come_in_proportion_to_their_weights():
     weights = torch.tensor([[1.0, 0, 2, 0.5, 1.5], [1.0, 1, 1, 1, 1]], dtype=torch.float64)
-    dealt = [paths._in_proportion(weights, seeded(k)) for k in range(2000)]
+    dealt = [paths._resample(weights, seeded(k)) for k in range(2000)]
     counts = torch.stack([torch.stack([d.bincount(minlength=5) for d in two]) for two in dealt])
     assert (counts[:, 1] == 1).all()
     assert (counts[:, 0, [0, 1, 2]] == torch.tensor([1, 0, 2])).all()

@@ -69,9 +69,12 @@ def test_the_error_falls_with_the_fifth_power_of_the_step():
 @pytest.mark.parametrize("family", ["flow_matching", "flow_matching_ot", "diffusion", "cnf"])
 def test_who_is_trained_by_regression(family):
     flow = Flow(Chain(build_bijections(family, 1, LayerConfig(2), Generator())), StandardNormal(2))
-    assert (flow.by_regression is None) == (family == "cnf")
-    assert Flow(Chain([Scale(2)]), StandardNormal(2)).by_regression is None
-    assert Flow(Chain([*flow.chain.bijections, Scale(2)]), StandardNormal(2)).by_regression is None
+    assert (flow.regression_bijection is None) == (family == "cnf")
+    assert Flow(Chain([Scale(2)]), StandardNormal(2)).regression_bijection is None
+    assert (
+        Flow(Chain([*flow.chain.bijections, Scale(2)]), StandardNormal(2)).regression_bijection
+        is None
+    )
 
 
 def test_training_by_likelihood_takes_fewer_steps():

@@ -5,7 +5,7 @@ import torch
 from torch import Generator
 
 from skflow.flows.nets.mlp import ACTIVATIONS
-from skflow.flows.nets.velocity_field import WITH_SLOPE, VelocityField
+from skflow.flows.nets.velocity_field import VALUE_AND_SLOPE, VelocityField
 
 
 def normal(*shape, seed=0):
@@ -42,7 +42,7 @@ def jacobians(net, columns, time, context=None):
 def test_slopes_are_the_derivatives_of_the_activations(activation):
     x = torch.linspace(-30, 30, 2001, dtype=torch.float64).requires_grad_()
     plain = ACTIVATIONS[activation](x)
-    value, slope = WITH_SLOPE[activation](x)
+    value, slope = VALUE_AND_SLOPE[activation](x)
     torch.testing.assert_close(value, plain)
     torch.testing.assert_close(slope, torch.autograd.grad(plain.sum(), x)[0])
 
