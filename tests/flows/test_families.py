@@ -151,23 +151,6 @@ def test_volume_is_preserved_by_nice_up_to_its_scaling_layer():
     torch.testing.assert_close(log_det, expected.expand(20))
 
 
-@pytest.mark.parametrize(("name", "rows"), [("maf", 16_384), ("realnvp", 2048)])
-def test_how_many_rows_are_drawn_at_a_time(monkeypatch, name, rows):
-    """Column by column, small blocks take twice as long; all columns at once, large ones do."""
-    flow, seen = build(name, 32, n_transforms=1), []
-    inverse = flow.chain.inverse
-
-    def counted(z, context=None):
-        seen.append(len(z))
-        return inverse(z, context)
-
-    monkeypatch.setattr(flow.chain, "inverse", counted)
-    with torch.no_grad():
-        flow.sample(20_000, Generator().manual_seed(1))
-    assert seen[0] == rows
-    assert sum(seen) == 20_000
-
-
 def test_families_trained_by_regression_need_a_normal_base():
     normal_only = {name for name, family in FAMILIES.items() if family.bases == ("normal",)}
     assert normal_only == {"flow_matching", "flow_matching_ot", "diffusion"}
