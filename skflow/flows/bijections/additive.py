@@ -7,7 +7,7 @@ from skflow.flows.bijections.transformer import Transformer
 
 
 class Additive(Transformer):
-    """z = x + shift, volume preserving (Dinh et al. 2015).
+    """Shift z = x + shift, which preserves volume (Dinh et al. 2015).
 
     Raw parameters are (..., 1, d, n): the shift.
     """

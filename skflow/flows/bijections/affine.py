@@ -8,7 +8,7 @@ _MAX_LOG_SCALE = 7.0  # so that dozens of layers cannot overflow
 
 
 class Affine(Transformer):
-    """z = exp(s) x + shift, with s softly clipped to ±7 (Dinh et al. 2017).
+    """Scaling and shift z = exp(s) x + shift, with s softly clipped to ±7 (Dinh et al. 2017).
 
     Raw parameters are (..., 2, d, n): the shift, and s before clipping.
     """

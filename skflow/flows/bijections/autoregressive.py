@@ -24,11 +24,12 @@ class AutoregressiveConditioner(Protocol):
 
 
 class Autoregressive(Bijection):
-    """z_j = t(x_j; net_j(x_1 … x_{j−1})) for a scalar map t (Papamakarios et al. 2017).
+    """Scalar map of every column, conditioned on the columns before it.
 
-    `forward` is one pass of the network. `inverse` computes one column after another, but for
-    each column only the hidden units and outputs that have just become computable, so that all
-    columns together cost about one pass.
+    z_j = t(x_j; net_j(x_1 … x_{j−1})) for a scalar map t (Papamakarios et al. 2017). `forward`
+    is one pass of the network. `inverse` computes one column after another, but for each column
+    only the hidden units and outputs that have just become computable, so that all columns
+    together cost about one pass.
 
     Parameters
     ----------

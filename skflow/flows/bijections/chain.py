@@ -9,12 +9,13 @@ from skflow.flows.bijections.bijection import Bijection
 
 
 class Chain(Bijection):
-    """The composition f = f_K ∘ … ∘ f_1, whose log-determinant is the sum of theirs.
+    """Composition f = f_K ∘ … ∘ f_1, whose log-determinant is the sum of theirs.
 
     Parameters
     ----------
     bijections : iterable of Bijection
-        f_1 to f_K, in the order from data to latent variables. None of them gives the identity.
+        The bijections f_1 to f_K, in the order from data to latent variables. Without any, the
+        chain is the identity.
     """
 
     bijections: Sequence[Bijection]

@@ -9,10 +9,11 @@ from skflow.flows.matmul import add_matmul, matmul
 
 
 class LULinear(Bijection):
-    """z = L U x with unit lower triangular L and upper triangular U, initially the identity.
+    """Learned linear map by triangular factors, initially the identity.
 
-    The log-determinant is the sum of the log-diagonal of U, and the inverse two triangular
-    solves (Kingma & Dhariwal 2018, section 3.2; Oliva et al. 2018).
+    z = L U x with unit lower triangular L and upper triangular U. The log-determinant is the
+    sum of the log-diagonal of U, and the inverse takes two triangular solves (Kingma & Dhariwal
+    2018, section 3.2; Oliva et al. 2018).
 
     Parameters
     ----------

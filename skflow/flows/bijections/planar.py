@@ -13,12 +13,13 @@ _MIN_SLOPE = 1e-9  # along w
 
 
 class Planar(Bijection):
-    """z = x + û tanh(wᵀx + b), from data to latent variables (Rezende & Mohamed 2015, eq. 10).
+    """Planar map, from data to latent variables (Rezende & Mohamed 2015, eq. 10).
 
-    û is u moved along w so that wᵀû = softplus(wᵀu + log(e − 1)) − 1 > −1 (their appendix
-    A.1, shifted so that u = 0 is the identity). Along w the map is the scalar function
-    β ↦ β + m tanh β with m = wᵀû, which Newton's method inverts from an initial value on the
-    side from which it converges monotonically.
+    z = x + û tanh(wᵀx + b), where û is u moved along w so that
+    wᵀû = softplus(wᵀu + log(e − 1)) − 1 > −1 (their appendix A.1, shifted so that u = 0 is the
+    identity). Along w the map is the scalar function β ↦ β + m tanh β with m = wᵀû, which
+    Newton's method inverts, from an initial value on the side from which it converges
+    monotonically.
 
     Parameters
     ----------

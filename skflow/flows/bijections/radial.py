@@ -13,11 +13,11 @@ _MIN_SLOPE = 1e-9  # s, the slope at the centre
 
 
 class Radial(Bijection):
-    """z = x + β (x − x₀) / (α + r), r = ‖x − x₀‖, from data to latent variables.
+    """Radial map, from data to latent variables (Rezende & Mohamed 2015, eq. 14).
 
-    Eq. 14 of Rezende & Mohamed (2015), with β = α (s − 1) and s > 0, which is their condition
-    β > −α; s = 1 is the identity. The radius of the image is r (r + α s) / (r + α), so the
-    inverse is the positive root of a quadratic equation.
+    z = x + β (x − x₀) / (α + r) with r = ‖x − x₀‖, where β = α (s − 1) and s > 0, which is the
+    paper's condition β > −α; s = 1 is the identity. The radius of the image is
+    r (r + α s) / (r + α), so the inverse is the positive root of a quadratic equation.
 
     Parameters
     ----------
