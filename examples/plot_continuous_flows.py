@@ -49,7 +49,7 @@ def link_and_base(flow):
 def density_at(link, base, rows, when):
     """The density of what the data have become by a time."""
     with torch.no_grad():
-        noise, log_det = link.travel(rows, None, when, 1.0)
+        noise, log_det = link.integrate(rows, None, when, 1.0)
         return (base.log_prob(noise) + log_det).exp()
 
 
@@ -58,7 +58,7 @@ def path_of(link, rows, times):
     places = [rows]
     with torch.no_grad():
         for before, after in itertools.pairwise(times):
-            places.append(link.travel(places[-1], None, before, after)[0])
+            places.append(link.integrate(places[-1], None, before, after)[0])
     return torch.stack(places).numpy()
 
 
