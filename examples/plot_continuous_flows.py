@@ -43,14 +43,14 @@ print(*labels.values(), sep="\n")
 
 def link_and_base(flow):
     """Return the continuous bijection of the only ensemble member, and its base distribution."""
-    (member,) = flow.flow_.base.parts
-    return member.chain.links[-1], member.base
+    (member,) = flow.flow_.base.components
+    return member.chain.bijections[-1], member.base
 
 
 def density_at(link, base, rows, when):
     """Return the density of the partly transformed data at a given time."""
     with torch.no_grad():
-        noise, log_det = link.travel(rows, None, when, 1.0)
+        noise, log_det = link.integrate(rows, None, when, 1.0)
         return (base.log_prob(noise) + log_det).exp()
 
 
@@ -59,7 +59,7 @@ def path_of(link, rows, times):
     places = [rows]
     with torch.no_grad():
         for before, after in itertools.pairwise(times):
-            places.append(link.travel(places[-1], None, before, after)[0])
+            places.append(link.integrate(places[-1], None, before, after)[0])
     return torch.stack(places).numpy()
 
 

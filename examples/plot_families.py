@@ -13,26 +13,26 @@ import torch
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
 
-from skflow.flows.layers import BIJECTIONS, LayerConfig
+from skflow.flows.layers import LayerConfig, autoregressive, coupling, planar, radial
 
 # %%
 # Layers are initialized close to the identity, which would not be visible. Therefore, noise is
 # added to their parameters, with a fixed seed for each layer.
 
 layers = {
-    "planar": ("planar", 0.8, 3),
-    "radial": ("radial", 0.8, 1),
-    "nice: additive coupling": ("additive coupling", 0.35, 0),
-    "realnvp: affine coupling": ("affine coupling", 0.25, 1),
-    "maf: affine autoregressive": ("affine autoregressive", 0.25, 2),
-    "nsf: spline coupling": ("spline coupling", 0.25, 4),
-    "nsf_ar: spline autoregressive": ("spline autoregressive", 0.3, 3),
+    "planar": (planar, 0.8, 3),
+    "radial": (radial, 0.8, 1),
+    "nice: additive coupling": (coupling("additive"), 0.35, 0),
+    "realnvp: affine coupling": (coupling("affine"), 0.25, 1),
+    "maf: affine autoregressive": (autoregressive("affine"), 0.25, 2),
+    "nsf: spline coupling": (coupling("spline"), 0.25, 4),
+    "nsf_ar: spline autoregressive": (autoregressive("spline"), 0.3, 3),
 }
 
 
-def drawn(kind, spread, seed):
+def drawn(build, spread, seed):
     generator = torch.Generator().manual_seed(seed)
-    layer = BIJECTIONS[kind](LayerConfig(2, hidden_layer_sizes=(16, 16)), generator).double()
+    layer = build(LayerConfig(2, hidden_layer_sizes=(16, 16)), generator).double()
     with torch.no_grad():
         for parameter in layer.parameters():
             noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)

@@ -29,16 +29,16 @@ print(f"log-likelihood: {density.score(rows):.2f} nats per sample")
 # ensemble member. The latter has two bijections per layer, a linear map that mixes the columns
 # and a coupling.
 
-(member,) = density.flow_.base.parts
-links = [*density.flow_.chain.links, *member.chain.links]
+(member,) = density.flow_.base.components
+bijections = [*density.flow_.chain.bijections, *member.chain.bijections]
 stages = [torch.from_numpy(rows)]
 with torch.no_grad():
-    for link in links:
+    for link in bijections:
         stages.append(link(stages[-1])[0])
 
-layers = [k + 1 for k, link in enumerate(links) if type(link).__name__ == "Coupling"]
+layers = [k + 1 for k, link in enumerate(bijections) if type(link).__name__ == "Coupling"]
 shown = {"data": 0, **{f"after layer {k + 1}": layers[k] for k in (1, 3, 4, 5, 6)}}
-shown["noise"] = len(links)
+shown["noise"] = len(bijections)
 figure, panels = plt.subplots(1, len(shown), figsize=(12, 2.1), layout="constrained")
 for panel, (name, k) in zip(panels, shown.items(), strict=True):
     panel.scatter(*stages[k].numpy().T, c=moon, cmap="coolwarm", s=2, linewidths=0)

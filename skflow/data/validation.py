@@ -37,15 +37,6 @@ def check_layer_sizes(sizes: Any) -> None:
         )
 
 
-def check_base(base: str, flow: Any) -> None:
-    """Raise a ValueError if a flow whose training needs a normal base is given another."""
-    if base == "t" and flow in ("flow_matching", "flow_matching_ot", "diffusion"):
-        raise ValueError(
-            f"flow={flow!r} is trained towards normal noise and cannot have base={base!r}. Pass "
-            "base='normal' or 'auto'; the safety net has a component with heavy tails."
-        )
-
-
 def check_count(name: str, value: Any) -> int:
     """Return a positive int, or raise a ValueError that names the parameter."""
     if not _is_count(value):

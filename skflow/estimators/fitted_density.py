@@ -66,7 +66,7 @@ class FittedDensity(FlowParameters):
         """The fitted density in the precision that `dtype` asks for."""
         if self.dtype == "float64":
             return self.flow_
-        return self.flow_.rounded(torch.float32)
+        return self.flow_.with_base_dtype(torch.float32)
 
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
         """A copy on the device and in the dtype of the density."""

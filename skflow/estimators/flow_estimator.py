@@ -21,7 +21,6 @@ from tqdm.auto import tqdm
 from skflow.data.sources import MemmapSource, Source, source_of
 from skflow.data.validation import (
     Names,
-    check_base,
     check_finite,
     check_layer_sizes,
     check_variance,
@@ -39,6 +38,7 @@ from skflow.fitting.history import History
 from skflow.fitting.loading import LoadedRows, load_rows
 from skflow.fitting.streaming import StreamedDataset
 from skflow.fitting.warm_start import WarmStart
+from skflow.flows.families import check_base
 from skflow.preprocessing.column_warnings import warn_about_columns
 from skflow.preprocessing.dataset import WeightedDataset
 from skflow.preprocessing.dequantization import fit_support_transform

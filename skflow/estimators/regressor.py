@@ -297,7 +297,7 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
         context = self._validated(X)
         targets = self._tensor(self._validated_targets(y, len(context)))
         if isinstance(self.flow_, ConstrainedDensity):
-            targets = self.flow_.supports.top(targets)
+            targets = self.flow_.supports.upper_edge(targets)
         with torch.no_grad():
             p = self._univariate().cdf(targets[:, 0], self._tensor(context))
         return p.double().cpu().numpy()
@@ -332,7 +332,7 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
         """Continuous values of a single target, mapped into its support."""
         if not isinstance(self.flow_, ConstrainedDensity):
             return values
-        return self.flow_.supports.settled(values.unsqueeze(-1)).squeeze(-1)
+        return self.flow_.supports.from_continuous(values.unsqueeze(-1)).squeeze(-1)
 
     def _validated(self, X: ArrayLike) -> np.ndarray:
         check_is_fitted(self)

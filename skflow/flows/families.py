@@ -1,4 +1,4 @@
-"""Families of flows by name: from sizes to the links of a chain."""
+"""Families of flows by name: from a `LayerConfig` to the bijections of a chain."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -23,33 +23,57 @@ from skflow.flows.probability_paths import (
     uniform_times,
 )
 
-_STEPS = 4  # of the solver, for what other families call a layer
+_STEPS_PER_TRANSFORM = 4  # of the solver of a continuous flow
+
+UserFamily = Callable[[int, int, Generator], Iterable[Bijection]]
+Builder = Callable[[int, LayerConfig, Generator], list[Bijection]]
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How training a family differs from the usual."""
+    """How the training of a family differs from the default."""
 
-    length: float = 1.0  # times as many steps
+    length: float = 1.0  # factor of the number of steps
     ema_decay: float = 0.98  # of the averaged weights
-    check_every: int | None = None  # steps, where a likelihood is dear
-    max_held_out: int | None = None  # rows that a check looks at
+    check_every: int | None = None  # steps between validation checks, where they are expensive
+    max_held_out: int | None = None  # number of held-out samples that a check evaluates
 
 
 @dataclass(frozen=True)
 class Family:
-    """How a family is built, and sound defaults: its layers, and how fast it learns."""
+    """How to build a family, and its defaults.
 
-    build: Callable[[int, LayerConfig, Generator], list[Bijection]]
+    Parameters
+    ----------
+    build : callable
+        From the number of transforms, a `LayerConfig` and a generator to bijections.
+    n_transforms : int
+        Default number of transforms.
+    min_transforms : int, optional
+        Number of transforms where more are not worth their time: on few or wide data.
+    learning_rate : float
+        For few samples; large data sets allow five times as much.
+    bases : tuple of str
+        The bases that the family can be trained with, "t" and "normal" in general. The first is
+        the default.
+    training : TrainingOptions
+    """
+
+    build: Builder
     n_transforms: int
-    min_transforms: int | None = None  # where more are not worth their time
-    learning_rate: float = 2e-3  # for few rows; plenty bear five times as much
-    base: str = "t"  # what "auto" is
+    min_transforms: int | None = None
+    learning_rate: float = 2e-3
+    bases: tuple[str, ...] = ("t", "normal")
     training: TrainingOptions = TrainingOptions()
 
+    @property
+    def base(self) -> str:
+        """The default base."""
+        return self.bases[0]
 
-def _mixed(layer: Layer) -> Callable[[int, LayerConfig, Generator], list[Bijection]]:
-    """Layers with learned linear mixing before each."""
+
+def _with_mixing(layer: Layer) -> Builder:
+    """Layers, each after a learned linear mixing."""
 
     def build(n_transforms: int, config: LayerConfig, generator: Generator) -> list[Bijection]:
         bijections: list[Bijection] = []
@@ -60,26 +84,26 @@ def _mixed(layer: Layer) -> Callable[[int, LayerConfig, Generator], list[Bijecti
     return build
 
 
-def _autoregressive(transformer: str) -> Callable[[int, LayerConfig, Generator], list[Bijection]]:
-    """Mixed autoregressive layers, every second one in the opposite order of the columns.
+def _autoregressive(transformer: str) -> Builder:
+    """Autoregressive layers with mixing, in alternating order of the columns.
 
-    Given a context, the first one is affine, so that what the context knows of location and
-    scale has not to be said by splines, which end at their tails.
+    Given a context, the first layer is affine: location and scale given the context are then
+    not left to splines, which are the identity in their tails.
     """
 
     def build(n_transforms: int, config: LayerConfig, generator: Generator) -> list[Bijection]:
         bijections: list[Bijection] = []
         for k in range(n_transforms):
-            first_of_context = k == 0 and config.n_context > 0
-            layer = autoregressive("affine" if first_of_context else transformer)
+            is_affine = k == 0 and config.n_context > 0
+            layer = autoregressive("affine" if is_affine else transformer)
             bijections += [LULinear(config.n_features), layer(config, generator), Reverse()]
         return bijections
 
     return build
 
 
-def _coupled(transformer: str) -> Callable[[int, LayerConfig, Generator], list[Bijection]]:
-    """Mixed coupling layers, steered from either end in turn."""
+def _coupling(transformer: str) -> Builder:
+    """Coupling layers with mixing, conditioned on the first and the last columns in turn."""
 
     def build(n_transforms: int, config: LayerConfig, generator: Generator) -> list[Bijection]:
         bijections: list[Bijection] = []
@@ -92,7 +116,7 @@ def _coupled(transformer: str) -> Callable[[int, LayerConfig, Generator], list[B
 
 
 def _nice(n_transforms: int, config: LayerConfig, generator: Generator) -> list[Bijection]:
-    """Volume-preserving layers and mixing, then one scaling layer."""
+    """Volume-preserving coupling layers and mixing, then one scaling layer."""
     bijections: list[Bijection] = []
     for k in range(n_transforms):
         layer = coupling("additive", from_end=k % 2 == 1)
@@ -101,37 +125,34 @@ def _nice(n_transforms: int, config: LayerConfig, generator: Generator) -> list[
     return [*bijections, Scale(config.n_features)]
 
 
-def _continuous(
-    path: ProbabilityPath | None, n_training_steps: int | None = None
-) -> Callable[[int, LayerConfig, Generator], list[Bijection]]:
-    """A continuous flow alone."""
+def _continuous(path: ProbabilityPath | None, n_training_steps: int | None = None) -> Builder:
+    """A single continuous flow."""
 
     def build(n_transforms: int, config: LayerConfig, generator: Generator) -> list[Bijection]:
-        layer = continuous(_STEPS * n_transforms, path, n_training_steps)
+        layer = continuous(_STEPS_PER_TRANSFORM * n_transforms, path, n_training_steps)
         return [layer(config, generator)]
 
     return build
 
 
-def _regressed(path: ProbabilityPath, n_transforms: int) -> Family:
-    """A continuous flow that learns its velocity from examples on a path."""
+def _by_regression(path: ProbabilityPath, n_transforms: int) -> Family:
+    """A continuous flow whose velocity is learned by regression along a path to normal noise."""
     training = TrainingOptions(length=5, ema_decay=0.99, check_every=100, max_held_out=512)
-    return Family(_continuous(path), n_transforms, base="normal", training=training)
+    return Family(_continuous(path), n_transforms, bases=("normal",), training=training)
 
 
 FAMILIES: dict[str, Family] = {
-    "planar": Family(_mixed(planar), 24),
-    "radial": Family(_mixed(radial), 24),
+    "planar": Family(_with_mixing(planar), 24),
+    "radial": Family(_with_mixing(radial), 24),
     "nice": Family(_nice, 8),
-    "realnvp": Family(_coupled("affine"), 8),
+    "realnvp": Family(_coupling("affine"), 8),
     "maf": Family(_autoregressive("affine"), 5),
-    "nsf": Family(_coupled("spline"), 6),
+    "nsf": Family(_coupling("spline"), 6),
     "nsf_ar": Family(_autoregressive("spline"), 3, 2, learning_rate=4e-3),
-    "flow_matching": _regressed(IndependentCoupling(uniform_times), 4),
-    "flow_matching_ot": _regressed(
-        OptimalTransportCoupling(), 2
-    ),  # straighter paths take fewer steps
-    "diffusion": _regressed(IndependentCoupling(log_uniform_noise_times), 4),
+    "flow_matching": _by_regression(IndependentCoupling(uniform_times), 4),
+    # straighter paths take fewer steps
+    "flow_matching_ot": _by_regression(OptimalTransportCoupling(), 2),
+    "diffusion": _by_regression(IndependentCoupling(log_uniform_noise_times), 4),
     "cnf": Family(
         _continuous(None, n_training_steps=3),
         4,
@@ -140,26 +161,30 @@ FAMILIES: dict[str, Family] = {
 }
 
 
-def family_of(flow: str | Callable[[int, int, Generator], Iterable[Bijection]]) -> Family:
-    """A family by its name, or that of a user's callable."""
-    return Family(_own(flow), 1) if callable(flow) else FAMILIES[flow]
+def family_of(flow: str | UserFamily) -> Family:
+    """The family of a name, or that of a user's function."""
+    return Family(_user_family(flow), 1) if callable(flow) else FAMILIES[flow]
+
+
+def check_base(base: str, flow: str | UserFamily) -> None:
+    """Raise where a flow cannot be trained with a base; "auto" is always possible."""
+    if base != "auto" and base not in family_of(flow).bases:
+        raise ValueError(
+            f"flow={flow!r} is trained to end in normal noise, and base={base!r} is another. "
+            "Pass base='normal' or 'auto'; the safety net's wide t takes care of heavy tails."
+        )
 
 
 def build_bijections(
-    family: str | Callable[[int, int, Generator], Iterable[Bijection]],
-    n_transforms: int,
-    config: LayerConfig,
-    generator: Generator,
+    family: str | UserFamily, n_transforms: int, config: LayerConfig, generator: Generator
 ) -> list[Bijection]:
-    """The trainable links of a family, or those that a user's callable makes."""
+    """Freshly initialized bijections of a family, or those that a user's function returns."""
     return family_of(family).build(n_transforms, config, generator)
 
 
-def _own(
-    function: Callable[[int, int, Generator], Iterable[Bijection]],
-) -> Callable[[int, LayerConfig, Generator], list[Bijection]]:
+def _user_family(function: UserFamily) -> Builder:
     def build(n_transforms: int, config: LayerConfig, generator: Generator) -> list[Bijection]:
-        chain = function(config.n_features, config.n_context, generator)
-        return [chain] if isinstance(chain, Bijection) else list(chain)
+        bijections = function(config.n_features, config.n_context, generator)
+        return [bijections] if isinstance(bijections, Bijection) else list(bijections)
 
     return build

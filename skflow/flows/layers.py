@@ -1,7 +1,8 @@
-"""Bijections by name, each ready to be built from sizes and a generator.
+"""Learned layers for families of flows: bijections with their conditioner networks.
 
-A new bijection is its file in ``bijections/`` and its line in ``BIJECTIONS``; the tests of
-``tests/flows/test_bijections.py`` go through the table.
+A layer is a function of a `LayerConfig` and a `torch.Generator`, which draws the initial weights,
+that returns a `Bijection` at or near the identity. `planar` and `radial` are layers; `coupling`,
+`autoregressive` and `continuous` return one.
 """
 
 import math
@@ -16,21 +17,12 @@ from skflow.flows.bijections import (
     Affine,
     Autoregressive,
     Bijection,
-    ClassWhiten,
     Continuous,
     Coupling,
-    Interpolant,
-    LULinear,
     Planar,
     Radial,
-    Regress,
-    Reverse,
-    Scale,
     Spline,
-    Standardize,
     Transformer,
-    Whiten,
-    YeoJohnson,
 )
 from skflow.flows.bijections.continuous import ProbabilityPath
 from skflow.flows.nets.masked_mlp import MaskedMLP
@@ -40,7 +32,31 @@ from skflow.flows.nets.velocity_field import VelocityField
 
 @dataclass(frozen=True)
 class LayerConfig:
-    """What a layer has to know to be built."""
+    """The sizes and settings that layers are built from.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of columns.
+    n_context : int, default=0
+        Number of columns of the context.
+    hidden_layer_sizes : tuple of int, default=(64, 64)
+        Sizes of the hidden layers of conditioner networks.
+    n_bins : int, default=8
+        Number of bins of a spline.
+    activation : {"elu", "gelu", "relu", "silu", "tanh"}, default="silu"
+        Activation function of conditioner networks.
+    dropout : float, default=0.0
+        Fraction of the hidden units that are dropped in training.
+
+    Examples
+    --------
+    >>> from skflow.flows.layers import LayerConfig, coupling
+    >>> import torch
+    >>> layer = coupling("affine")(LayerConfig(n_features=3), torch.Generator())
+    >>> type(layer).__name__
+    'Coupling'
+    """
 
     n_features: int
     n_context: int = 0
@@ -54,42 +70,80 @@ Layer = Callable[[LayerConfig, Generator], Bijection]
 
 
 def coupling(transformer: str, from_end: bool = False) -> Layer:
-    """A coupling layer: half of the columns steer the other half."""
+    """Return a coupling layer: half of the columns condition the map of the other half.
+
+    Parameters
+    ----------
+    transformer : {"additive", "affine", "spline"}
+        The scalar map.
+    from_end : bool, default=False
+        Whether the second half of the columns conditions the first, instead of the other way
+        round.
+
+    Returns
+    -------
+    layer : callable
+        From a `LayerConfig` and a `torch.Generator` to a `Coupling`.
+    """
 
     def build(config: LayerConfig, generator: Generator) -> Bijection:
-        scalar = _transformer(transformer, config)
-        steering = config.n_features // 2
-        n_outputs = scalar.n_parameters * (config.n_features - steering)
-        net = _net(steering + config.n_context, torch.zeros(n_outputs), config, generator)
-        return Coupling(scalar, net, steering, from_end)
+        scalar_map = _transformer(transformer, config)
+        n_conditioning = config.n_features // 2
+        n_outputs = scalar_map.n_parameters * (config.n_features - n_conditioning)
+        net = _net(n_conditioning + config.n_context, torch.zeros(n_outputs), config, generator)
+        return Coupling(scalar_map, net, n_conditioning, from_end)
 
     return build
 
 
 def autoregressive(transformer: str) -> Layer:
-    """An autoregressive layer: each column is steered by those before it."""
+    """Return an autoregressive layer: all columns before it condition the map of a column.
+
+    Parameters
+    ----------
+    transformer : {"additive", "affine", "spline"}
+        The scalar map.
+
+    Returns
+    -------
+    layer : callable
+        From a `LayerConfig` and a `torch.Generator` to an `Autoregressive`.
+    """
 
     def build(config: LayerConfig, generator: Generator) -> Bijection:
         d, c = config.n_features, config.n_context
-        scalar = _transformer(transformer, config)
+        scalar_map = _transformer(transformer, config)
         if d == 1 and c == 0:
-            return Autoregressive(scalar, Constant(torch.zeros(scalar.n_parameters)))
+            return Autoregressive(scalar_map, Constant(torch.zeros(scalar_map.n_parameters)))
         net = MaskedMLP(
             d,
             c,
-            scalar.n_parameters,
+            scalar_map.n_parameters,
             config.hidden_layer_sizes,
             config.activation,
             config.dropout,
             generator,
         )
-        return Autoregressive(scalar, net)
+        return Autoregressive(scalar_map, net)
 
     return build
 
 
 def planar(config: LayerConfig, generator: Generator) -> Bijection:
-    """A planar layer near the identity, bending along a random direction."""
+    """Build a planar layer near the identity, along a random direction.
+
+    Parameters
+    ----------
+    config : LayerConfig
+        The sizes of the layer.
+    generator : torch.Generator
+        Draws the initial weights.
+
+    Returns
+    -------
+    layer : Planar
+        The layer.
+    """
     d = config.n_features
     direction = torch.randn(d, generator=generator)
     shift = torch.randn(1, generator=generator)
@@ -98,7 +152,20 @@ def planar(config: LayerConfig, generator: Generator) -> Bijection:
 
 
 def radial(config: LayerConfig, generator: Generator) -> Bijection:
-    """A radial layer near the identity, around a random point."""
+    """Build a radial layer near the identity, around a random point.
+
+    Parameters
+    ----------
+    config : LayerConfig
+        The sizes of the layer.
+    generator : torch.Generator
+        Draws the initial weights.
+
+    Returns
+    -------
+    layer : Radial
+        The layer.
+    """
     d = config.n_features
     centre = torch.randn(d, generator=generator)
     log_alpha = torch.tensor([0.5 * math.log(d)])
@@ -109,7 +176,25 @@ def radial(config: LayerConfig, generator: Generator) -> Bijection:
 def continuous(
     n_steps: int, path: ProbabilityPath | None = None, n_training_steps: int | None = None
 ) -> Layer:
-    """A continuous flow, which is the whole of a chain; trained by regression given a path."""
+    """Return a continuous flow, which is a whole chain by itself.
+
+    Parameters
+    ----------
+    n_steps : int
+        Number of steps of the solver.
+    path : object with a method ``regression_target``, default=None
+        Path from data to noise for training by regression, one of
+        ``skflow.flows.probability_paths``. Without it, the flow is trained by maximum
+        likelihood. The flow has to be the only bijection of its chain for training by
+        regression.
+    n_training_steps : int, default=None
+        Number of steps of the solver in training, by default `n_steps`.
+
+    Returns
+    -------
+    layer : callable
+        From a `LayerConfig` and a `torch.Generator` to a continuous flow.
+    """
 
     def build(config: LayerConfig, generator: Generator) -> Bijection:
         net = VelocityField(
@@ -125,80 +210,17 @@ def continuous(
     return build
 
 
-def _standardize(config: LayerConfig, generator: Generator) -> Bijection:
-    shift, log_scale = torch.randn(2, config.n_features, generator=generator, dtype=torch.float64)
-    return Standardize(shift, log_scale.exp())
-
-
-def _whiten(config: LayerConfig, generator: Generator) -> Bijection:
-    loc, factor = _ellipsoids(1, config.n_features, generator)
-    return Whiten(loc[0], factor[0])
-
-
-def _class_whiten(config: LayerConfig, generator: Generator) -> Bijection:
-    return ClassWhiten(*_ellipsoids(max(config.n_context, 1), config.n_features, generator))
-
-
-def _ellipsoids(n: int, d: int, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Random centres (n, d) and lower triangular factors (n, d, d)."""
-    raw = torch.randn(n, d, d, generator=generator, dtype=torch.float64) / math.sqrt(d)
-    factor = raw.tril(-1) + torch.diag_embed(raw.diagonal(dim1=-2, dim2=-1).exp())
-    return torch.randn(n, d, generator=generator, dtype=torch.float64), factor
-
-
-def _regress(config: LayerConfig, generator: Generator) -> Bijection:
-    shape = config.n_features, config.n_context + 1
-    drawn = torch.randn(shape, generator=generator, dtype=torch.float64)
-    return Regress(drawn[:, 1:], drawn[:, 0])
-
-
-def _yeo_johnson(config: LayerConfig, generator: Generator) -> Bijection:
-    d = config.n_features
-    lam = 1 + 1.5 * torch.randn(d, generator=generator, dtype=torch.float64)
-    return YeoJohnson(lam, torch.full_like(lam, -4), torch.full_like(lam, 3))
-
-
-def _interpolant(config: LayerConfig, generator: Generator) -> Bijection:
-    steps = torch.rand(3, config.n_features, 6, generator=generator, dtype=torch.float64) + 0.1
-    knots, values, slopes = steps[0].cumsum(-1), steps[1].cumsum(-1), steps[2]
-    return Interpolant(knots - 2, values - 2, slopes)
-
-
-BIJECTIONS: dict[str, Layer] = {
-    "additive coupling": coupling("additive"),
-    "affine coupling": coupling("affine"),
-    "spline coupling": coupling("spline"),
-    "spline coupling from the end": coupling("spline", from_end=True),
-    "additive autoregressive": autoregressive("additive"),
-    "affine autoregressive": autoregressive("affine"),
-    "spline autoregressive": autoregressive("spline"),
-    "planar": planar,
-    "radial": radial,
-    "continuous": continuous(n_steps=24),
-    "linear": lambda config, generator: LULinear(config.n_features),
-    "volume-preserving linear": lambda config, generator: LULinear(config.n_features, True),
-    "scale": lambda config, generator: Scale(config.n_features),
-    "reverse": lambda config, generator: Reverse(),
-    "standardize": _standardize,
-    "regress": _regress,
-    "whiten": _whiten,
-    "whiten by class": _class_whiten,
-    "interpolant": _interpolant,
-    "yeo-johnson": _yeo_johnson,
-}
-
-
 def _transformer(name: str, config: LayerConfig) -> Transformer:
-    makers: dict[str, Callable[[], Transformer]] = {
+    builders: dict[str, Callable[[], Transformer]] = {
         "additive": Additive,
         "affine": Affine,
         "spline": lambda: Spline(config.n_bins),
     }
-    return makers[name]()
+    return builders[name]()
 
 
 def _net(n_inputs: int, initial: Tensor, config: LayerConfig, generator: Generator) -> nn.Module:
-    """A network around an initial output, or that output alone where there is no input."""
+    """A network with an initial output (n_outputs,), or that output alone without inputs."""
     if n_inputs == 0:
         return Constant(initial)
     net = MLP(

@@ -1,4 +1,4 @@
-"""The record of a fitted density: enough to build its module anew and load its arrays."""
+"""Specifications of densities: what is needed to rebuild a module and load its arrays."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -29,7 +29,8 @@ from skflow.flows.distributions.normal_and_t import MultivariateT, StandardNorma
 from skflow.flows.families import build_bijections
 from skflow.flows.layers import LayerConfig
 
-# links that are fitted from data and then fixed; their buffers are their constructors' arguments
+# Bijections that are fitted to data and then fixed; their buffers are the arguments of their
+# constructors. Files refer to them by these names.
 FITTED_BIJECTIONS: dict[str, type[Bijection]] = {
     "arc": Arc,
     "bounded": Bounded,
@@ -40,13 +41,13 @@ FITTED_BIJECTIONS: dict[str, type[Bijection]] = {
     "whiten_by_class": ClassWhiten,
     "yeo_johnson": YeoJohnson,
 }
-_CONTINUOUS = "continuous."  # of the names in a density of columns with supports
+_CONTINUOUS = "continuous."  # prefix of names in a density of constrained columns
 FITTED_BASES: dict[str, type[Density]] = {"gaussians": GaussianMixture, "kernels": GaussianKernels}
 
 
 @dataclass(frozen=True)
 class FlowSpec:
-    """The learned links: a family, how many of its layers, and their sizes."""
+    """The learned bijections: a family, its number of transforms, and their sizes."""
 
     family: str | Callable
     n_transforms: int
@@ -63,14 +64,24 @@ class FlowSpec:
         )
 
     def build(self, base: Density, generator: Generator) -> Flow:
-        """Freshly initialised links over a base."""
+        """Build freshly initialized bijections over a base."""
         bijections = build_bijections(self.family, self.n_transforms, self.layers, generator)
         return Flow(Chain(bijections), base)
 
 
 @dataclass(frozen=True)
 class ComponentSpec:
-    """One part of a mixture: fixed links, learned ones or none, and a base by name."""
+    """A component of a mixture.
+
+    Parameters
+    ----------
+    bijections : tuple of str
+        Names of the fitted bijections, in order.
+    learned : bool
+        Whether the learned bijections of the FlowSpec follow.
+    base : str
+        Name of the base: "normal", "t", or a key of ``FITTED_BASES``.
+    """
 
     bijections: tuple[str, ...]
     learned: bool
@@ -79,10 +90,19 @@ class ComponentSpec:
 
 @dataclass(frozen=True)
 class DensitySpec:
-    """A density: links shared by all parts, the parts, and the design of what they learned.
+    """A density: a mixture of components behind bijections that they share.
 
-    `context_transform` names the bijections that the context goes through first; `constrained`
-    says whether the columns have supports.
+    Parameters
+    ----------
+    flow : FlowSpec
+        The bijections that components have learned.
+    input_transform : tuple of str
+        Names of the fitted bijections that all components share.
+    components : tuple of ComponentSpec
+    context_transform : tuple of str
+        Names of the fitted bijections that are applied to the context first.
+    constrained : bool
+        Whether columns have supports.
     """
 
     flow: FlowSpec
@@ -105,18 +125,18 @@ class DensitySpec:
 
 
 def make_base(name: str, n_features: int, df: float = 10.0) -> Base:
-    """A base density by name, "normal" or "t"."""
+    """Build a base density by its name, "normal" or "t"."""
     return StandardNormal(n_features) if name == "normal" else MultivariateT(n_features, df)
 
 
 def bijection_names(bijections: Iterable[Bijection]) -> tuple[str, ...]:
-    """The names of fixed links."""
+    """The names of fitted bijections; raises KeyError for learned ones."""
     names = {kind: name for name, kind in FITTED_BIJECTIONS.items()}
     return tuple(names[type(bijection)] for bijection in bijections)
 
 
 def to_arrays(density: Density) -> dict[str, np.ndarray]:
-    """All parameters and buffers; those trained in float32 are kept in float32."""
+    """All parameters and buffers by name; parameters, which are trained in float32, in float32."""
     learned = {name for name, _ in density.named_parameters()}
     return {
         name: (value.float() if name in learned else value).detach().cpu().numpy().copy()
@@ -125,51 +145,54 @@ def to_arrays(density: Density) -> dict[str, np.ndarray]:
 
 
 def from_arrays(spec: DensitySpec, arrays: dict[str, np.ndarray]) -> Flow | ConstrainedDensity:
-    """The module that `to_arrays` was given, in float64 on the CPU."""
+    """Rebuild the module that `to_arrays` was given, in float64 on the CPU."""
     tensors = {name: torch.from_numpy(np.array(a)).double() for name, a in arrays.items()}
     density: Flow | ConstrainedDensity
     if spec.constrained:
-        continuous = _mixture_from(spec, _below(_CONTINUOUS, tensors))
-        own = {name: t for name, t in tensors.items() if not name.startswith(_CONTINUOUS)}
-        density = ConstrainedDensity(continuous, **own)
+        continuous = _build_mixture(spec, _with_prefix(_CONTINUOUS, tensors))
+        supports = {name: t for name, t in tensors.items() if not name.startswith(_CONTINUOUS)}
+        density = ConstrainedDensity(continuous, **supports)
     else:
-        density = _mixture_from(spec, tensors)
+        density = _build_mixture(spec, tensors)
     density = density.double()
     density.load_state_dict(tensors)
     return density.eval().requires_grad_(False)
 
 
-def _mixture_from(spec: DensitySpec, tensors: dict[str, Tensor]) -> Flow:
+def _build_mixture(spec: DensitySpec, tensors: dict[str, Tensor]) -> Flow:
+    """Build the module, with the values of fitted bijections and bases only."""
     components = []
     for k, component in enumerate(spec.components):
-        bijections = _fixed_links(
+        bijections = _fitted_bijections(
             component.bijections, f"base.components.{k}.chain.bijections", tensors
         )
         if component.base in FITTED_BASES:
-            base = FITTED_BASES[component.base](**_below(f"base.components.{k}.base.", tensors))
+            base = FITTED_BASES[component.base](
+                **_with_prefix(f"base.components.{k}.base.", tensors)
+            )
         else:
             base = make_base(component.base, spec.flow.layers.n_features)
         if component.learned:
             bijections.extend(spec.flow.build(base, Generator()).chain.bijections)
         components.append(Flow(Chain(bijections), base))
-    input_transform = Chain(_fixed_links(spec.input_transform, "chain.bijections", tensors))
+    input_transform = Chain(_fitted_bijections(spec.input_transform, "chain.bijections", tensors))
     context_transform = Chain(
-        _fixed_links(spec.context_transform, "context_transform.bijections", tensors)
+        _fitted_bijections(spec.context_transform, "context_transform.bijections", tensors)
     )
     return Flow(input_transform, Mixture(components, tensors["base.weights"]), context_transform)
 
 
-def _fixed_links(
+def _fitted_bijections(
     names: tuple[str, ...], prefix: str, tensors: dict[str, Tensor]
 ) -> list[Bijection]:
     return [
-        FITTED_BIJECTIONS[name](**_below(f"{prefix}.{j}.", tensors))
+        FITTED_BIJECTIONS[name](**_with_prefix(f"{prefix}.{j}.", tensors))
         for j, name in enumerate(names)
     ]
 
 
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names start with a prefix, by the rest of their names."""
+def _with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names start with a prefix, by the remainder of their names."""
     return {
         name.removeprefix(prefix): tensor
         for name, tensor in tensors.items()

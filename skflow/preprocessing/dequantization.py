@@ -36,7 +36,7 @@ class SupportTransform:
     @property
     def all_integer(self) -> bool:
         """Whether all columns are integers, so that equal rows are counts."""
-        return bool(self.fields) and bool(self.fields["whole"].all())
+        return bool(self.fields) and bool(self.fields["integer"].all())
 
     def dequantize(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Rows (n, d) as real numbers."""
@@ -46,7 +46,7 @@ class SupportTransform:
 
     def cell_bounds(self, x: Tensor) -> Tensor | None:
         """Ends (2, n, d) of the unit intervals of dequantized integers; x in other columns."""
-        whole = self.fields.get("whole")
+        whole = self.fields.get("integer")
         if whole is None or not whole.any():
             return None
         middle = torch.where(whole > 0, x.round(), x)
@@ -102,8 +102,8 @@ def _repeated(data: WeightedDataset) -> WeightedDataset:
 def _dequantized(
     rows: np.ndarray, fields: dict[str, np.ndarray], rng: np.random.Generator
 ) -> np.ndarray:
-    whole, cut_point, period = fields["whole"] > 0, fields["cut_point"], fields["period"]
-    real = np.clip(rows, fields["at_low"], fields["at_high"])
+    whole, cut_point, period = fields["integer"] > 0, fields["cut_point"], fields["period"]
+    real = np.clip(rows, fields["value_at_low"], fields["value_at_high"])
     real += _spread_over_cells(len(rows), whole, rng)
     for j in np.flatnonzero(np.isfinite(period)):
         real[:, j] = _unrolled(real[:, j], cut_point[j], period[j], rng)
@@ -122,9 +122,9 @@ def _fit_fields(
     return {
         "low": low,
         "high": high,
-        "at_low": at_low,
-        "at_high": at_high,
-        "whole": whole.astype(float),
+        "value_at_low": at_low,
+        "value_at_high": at_high,
+        "integer": whole.astype(float),
         "period": period,
         "origin": np.where(np.isfinite(period) & (rows.min(0) < 0), -period / 2, 0.0),
         "cut_point": np.array(
@@ -143,8 +143,9 @@ def _fields_of(earlier: Flow | ConstrainedDensity) -> dict[str, np.ndarray]:
 
 def _check_same(fields: dict[str, np.ndarray], supports: Sequence[Support]) -> None:
     """Raise where columns had other supports."""
-    for name in ("low", "high", "period", "whole"):
-        were = fields.get(name, np.array([float(getattr(Support(), name))] * len(supports)))
+    keys = {"low": "low", "high": "high", "period": "period", "whole": "integer"}
+    for name, key in keys.items():
+        were = fields.get(key, np.array([float(getattr(Support(), name))] * len(supports)))
         if were.tolist() != [float(getattr(s, name)) for s in supports]:
             raise ValueError(
                 "warm_start=True continues an earlier fit, in which the columns had other "
@@ -154,7 +155,7 @@ def _check_same(fields: dict[str, np.ndarray], supports: Sequence[Support]) -> N
 
 def _bijections(fields: dict[str, np.ndarray], x: Tensor, weights: Tensor) -> list[Bijection]:
     """To columns without bounds: whole numbers fill their cells, angles a turn and a half."""
-    half = 0.5 * fields["whole"]
+    half = 0.5 * fields["integer"]
     low, high = fields["low"] - half, fields["high"] + half
     bijections: list[Bijection] = []
     if np.isfinite([low, high]).any():

@@ -61,7 +61,7 @@ class StackedFlows:
         self._parameter_views = list(self.flow.parameters())
         self._eager_log_prob: Callable[..., Tensor] = self.flow.log_prob  # type: ignore[assignment]
         self._log_prob = compiled(self._eager_log_prob, compile and is_compilable(self.flow))
-        self._regression: Any = getattr(self.flow, "by_regression", None)
+        self._regression: Any = getattr(self.flow, "regression_bijection", None)
         if self._regression is not None:
             self._squared_error = compiled(self._regression.squared_error, compile)
 
@@ -95,9 +95,9 @@ class StackedFlows:
             columns, weights, None if context is None else context.mT, generator
         )
         errors = self._squared_error(
-            regression_target.here,
+            regression_target.position,
             regression_target.time,
-            regression_target.towards,
+            regression_target.velocity,
             regression_target.context,
         )
         return (errors * regression_target.weights).mean(-1)

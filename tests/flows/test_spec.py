@@ -1,4 +1,4 @@
-"""FitResult densities as plain arrays, and back."""
+"""Densities as specifications and plain arrays, and back."""
 
 import numpy as np
 import pytest
@@ -28,28 +28,28 @@ def draw(*shape, seed=0):
     return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
 
-def fixed_links():
+def fitted_bijections():
     x, w = draw(50, D) + 0.1, torch.ones(50).double()
     factor = draw(D, D, seed=1).tril(-1) + torch.eye(D).double()
     return [YeoJohnson.fit(x, w), Standardize.fit(x, w), Whiten(draw(D, seed=2), factor)]
 
 
 def fitted(family, base="t"):
-    """A density with a learned part, one that is not, and parameters of float32."""
-    design = FlowSpec(family, 2, LayerConfig(D, hidden_layer_sizes=(8, 8), n_bins=4))
+    """A density with a learned component and one that is not, and its specification."""
+    flow_spec = FlowSpec(family, 2, LayerConfig(D, hidden_layer_sizes=(8, 8), n_bins=4))
     generator = Generator().manual_seed(0)
-    learned = design.build(make_base(base, D, 4.0), generator)
+    learned = flow_spec.build(make_base(base, D, 4.0), generator)
     for p in learned.parameters():
         p.data += 0.2 * torch.randn(p.shape, generator=generator)
-    bijections = fixed_links()
-    parts = [
+    bijections = fitted_bijections()
+    components = [
         Flow(Chain([*bijections, *learned.chain.bijections]), learned.base),
-        Flow(Chain(fixed_links()), make_base("t", D, 2.0)),
+        Flow(Chain(fitted_bijections()), make_base("t", D, 2.0)),
     ]
     units = Standardize(draw(D, seed=3), draw(D, seed=4).exp())
-    density = Flow(Chain([units]), Mixture(parts, torch.tensor([0.7, 0.3]).double()))
+    density = Flow(Chain([units]), Mixture(components, torch.tensor([0.7, 0.3]).double()))
     spec = DensitySpec(
-        design,
+        flow_spec,
         bijection_names([units]),
         (
             ComponentSpec(bijection_names(bijections), True, base),
@@ -61,7 +61,7 @@ def fitted(family, base="t"):
 
 @pytest.mark.parametrize("base", ["t", "normal"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_round_trip_gives_the_same_density_to_the_last_bit(family, base):
+def test_round_trip_preserves_the_density_to_the_last_bit(family, base):
     density, spec = fitted(family, base)
     again = from_arrays(spec, to_arrays(density))
     x = 3 * draw(100, D, seed=5)
@@ -72,7 +72,7 @@ def test_round_trip_gives_the_same_density_to_the_last_bit(family, base):
     assert not again.training
 
 
-def test_arrays_are_copies_and_learned_ones_take_four_bytes():
+def test_arrays_are_copies_and_those_of_parameters_are_float32():
     density, _ = fitted("nsf_ar")
     x = draw(5, D)
     before, arrays = density.log_prob(x), to_arrays(density)
@@ -84,7 +84,7 @@ def test_arrays_are_copies_and_learned_ones_take_four_bytes():
     assert torch.equal(density.log_prob(x), before)
 
 
-def test_the_module_does_not_live_on_the_arrays_memory():
+def test_the_module_does_not_share_memory_with_the_arrays():
     density, spec = fitted("nsf")
     arrays = to_arrays(density)
     again, x = from_arrays(spec, arrays), draw(5, D)
@@ -120,21 +120,21 @@ def test_a_learned_array_of_the_wrong_shape_raises():
         from_arrays(spec, arrays | {name: np.zeros((D, D + 1))})
 
 
-def test_a_callable_family_is_built_again():
+def test_a_family_of_a_users_function_is_rebuilt():
     def own(n_features, n_context, generator):
         return [Scale(n_features)]
 
-    design = FlowSpec(own, 1, LayerConfig(D))
-    flow = design.build(make_base("normal", D), Generator())
+    flow_spec = FlowSpec(own, 1, LayerConfig(D))
+    flow = flow_spec.build(make_base("normal", D), Generator())
     torch.nn.init.constant_(flow.chain.bijections[0].log_scale, 0.5)
     density = Flow(Chain(), Mixture([flow], torch.ones(1))).double()
     again = from_arrays(
-        DensitySpec(design, (), (ComponentSpec((), True, "normal"),)), to_arrays(density)
+        DensitySpec(flow_spec, (), (ComponentSpec((), True, "normal"),)), to_arrays(density)
     )
     x = draw(4, D)
     assert torch.equal(again.log_prob(x), density.log_prob(x))
 
 
-def test_names_of_learned_links_are_not_given():
+def test_learned_bijections_have_no_name():
     with pytest.raises(KeyError):
         bijection_names([Scale(2)])

@@ -81,8 +81,8 @@ def test_noise_is_standard_normal_where_the_data_are(bare_fit, more_moons):
 def test_travels_in_stages(bare_fit, more_moons):
     bijection = build_bijections(bare_fit.flow_)[-1]
     x = torch.from_numpy(np.array(more_moons))
-    there, log_det = bijection.travel(x, None, 0.0, 0.5)
-    z, rest = bijection.travel(there, None, 0.5, 1.0)
+    there, log_det = bijection.integrate(x, None, 0.0, 0.5)
+    z, rest = bijection.integrate(there, None, 0.5, 1.0)
     torch.testing.assert_close(z, bijection(x)[0], rtol=1e-9, atol=1e-9)
     torch.testing.assert_close(log_det + rest, bijection(x)[1], rtol=1e-9, atol=1e-9)
 

@@ -1,4 +1,4 @@
-"""Invertible maps with log-determinants, one file each; `bijection.py` has the contract."""
+"""Invertible maps with log-determinants, one module each; `bijection.py` has the contract."""
 
 from skflow.flows.bijections.additive import Additive
 from skflow.flows.bijections.affine import Affine

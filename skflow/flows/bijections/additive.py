@@ -1,4 +1,4 @@
-"""The scalar map that only shifts."""
+"""Additive: the scalar map that shifts."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,10 @@ from skflow.flows.bijections.transformer import Transformer
 
 
 class Additive(Transformer):
-    """z = x + shift, volume preserving (Dinh et al. 2015)."""
+    """Shift z = x + shift, which preserves volume (Dinh et al. 2015).
+
+    Raw parameters are (..., 1, d, n): the shift.
+    """
 
     n_parameters = 1
 

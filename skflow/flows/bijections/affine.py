@@ -1,14 +1,17 @@
-"""The scalar map that shifts and scales."""
+"""Affine: the scalar map that scales and shifts."""
 
 from torch import Tensor
 
 from skflow.flows.bijections.transformer import Transformer
 
-_BOUND = 7.0  # no layer scales by more than e^±7: dozens of layers cannot overflow
+_MAX_LOG_SCALE = 7.0  # so that dozens of layers cannot overflow
 
 
 class Affine(Transformer):
-    """z = exp(s) x + shift, with s softly clipped (Dinh et al. 2017)."""
+    """Scaling and shift z = exp(s) x + shift, with s softly clipped to ±7 (Dinh et al. 2017).
+
+    Raw parameters are (..., 2, d, n): the shift, and s before clipping.
+    """
 
     n_parameters = 2
 
@@ -23,4 +26,4 @@ class Affine(Transformer):
 
 def _shift_and_log_scale(raw: Tensor) -> tuple[Tensor, Tensor]:
     shift, log_scale = raw.unbind(-3)
-    return shift, log_scale / (1 + log_scale.abs() / _BOUND)
+    return shift, log_scale / (1 + log_scale.abs() / _MAX_LOG_SCALE)

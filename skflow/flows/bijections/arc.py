@@ -1,22 +1,28 @@
-"""From an arc of the circle to a real column."""
+"""Arc: from an open arc of a circle onto the real line."""
+
+import math
 
 import torch
 from torch import Tensor
 
 from skflow.flows.bijections.bijection import Bijection
 
+_MAX_LATENT = 1e150  # beyond it the square would overflow float64
+
 
 class Arc(Bijection):
-    """u = s / (1 − s²) for s from −1 at `low` to 1 at `high`, column by column; a fixed map.
+    """u = s / (1 − s²), where s runs from −1 at `low` to 1 at `high`; applied per column, fixed.
 
-    A density of u whose tails fall as those of a t with ν > 1 becomes one that falls to 0 at
-    both ends: what a circle needs where its unrolled turns fade into each other. A column
-    without finite ends stays as it is. Values beyond the ends are read as the nearest within.
+    The domain of a column is (low, high); a column with infinite ends passes unchanged. Values
+    outside the domain are treated as the nearest value inside it.
+
+    If the density of u has the tails of a Student t with ν > 1, the density of the column falls
+    to 0 at both ends, as the overlapping ends of an unrolled angle require.
 
     Parameters
     ----------
     low, high : Tensor of shape (d,)
-        Ends of the arc, −∞ and ∞ for a column that is none.
+        Ends of the arc; −∞ and ∞ for columns that pass unchanged.
     """
 
     low: Tensor
@@ -28,27 +34,27 @@ class Arc(Bijection):
         self.register_buffer("high", high)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        arc, middle, radius = self._circle()
-        most = 1 - torch.finfo(x.dtype).eps
-        s = ((x - middle) / radius).clamp(-most, most)
-        rest = (1 - s) * (1 + s)
-        log_slope = (s.square() + 1).log() - 2 * rest.log() - radius.log()
-        return torch.where(arc, s / rest, x), torch.where(arc, log_slope, 0.0).sum(-1)
+        is_arc, centre, radius = self._geometry()
+        max_s = 1 - torch.finfo(x.dtype).eps
+        s = ((x - centre) / radius).clamp(-max_s, max_s)
+        complement = (1 - s) * (1 + s)  # 1 − s²
+        log_slope = (s.square() + 1).log() - 2 * complement.log() - radius.log()
+        z = torch.where(is_arc, s / complement, x)
+        return z, torch.where(is_arc, log_slope, 0.0).sum(-1)
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        arc, middle, radius = self._circle()
-        u = z.clamp(-1e150, 1e150)
+        is_arc, centre, radius = self._geometry()
+        max_u = min(_MAX_LATENT, math.sqrt(torch.finfo(z.dtype).max) / 4)
+        u = z.clamp(-max_u, max_u)
         root = (2 * u).square().add(1).sqrt()
         s = 2 * u / (1 + root)
-        rest = 2 / (1 + root)  # 1 − s²
-        log_slope = (s.square() + 1).log() - 2 * rest.log() - radius.log()
-        return (
-            torch.where(arc, middle + radius * s, z),
-            -torch.where(arc, log_slope, 0.0).sum(-1),
-        )
+        complement = 2 / (1 + root)  # 1 − s²
+        log_slope = (s.square() + 1).log() - 2 * complement.log() - radius.log()
+        x = torch.where(is_arc, centre + radius * s, z)
+        return x, -torch.where(is_arc, log_slope, 0.0).sum(-1)
 
-    def _circle(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Which columns are arcs, their middles and half their lengths."""
-        arc = self.low.isfinite()
-        middle = torch.where(arc, (self.low + self.high) / 2, 0.0)
-        return arc, middle, torch.where(arc, (self.high - self.low) / 2, 1.0)
+    def _geometry(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Which columns are arcs, and the centres and half lengths of the arcs, each (d,)."""
+        is_arc = self.low.isfinite()
+        centre = torch.where(is_arc, (self.low + self.high) / 2, 0.0)
+        return is_arc, centre, torch.where(is_arc, (self.high - self.low) / 2, 1.0)

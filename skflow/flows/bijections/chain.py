@@ -1,4 +1,4 @@
-"""Bijections one after another."""
+"""Chain: a composition of bijections."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,7 +9,14 @@ from skflow.flows.bijections.bijection import Bijection
 
 
 class Chain(Bijection):
-    """f = f_K ∘ … ∘ f_1: images are passed on, log-determinants are added up."""
+    """Composition f = f_K ∘ … ∘ f_1, whose log-determinant is the sum of theirs.
+
+    Parameters
+    ----------
+    bijections : iterable of Bijection
+        The bijections f_1 to f_K, in the order from data to latent variables. Without any, the
+        chain is the identity.
+    """
 
     bijections: Sequence[Bijection]
 

@@ -1,4 +1,4 @@
-"""Remove location and correlation, class by class."""
+"""ClassWhiten: remove the location and the correlation of each class."""
 
 from collections.abc import Callable
 
@@ -9,12 +9,12 @@ from skflow.flows.bijections.bijection import Bijection
 
 
 class ClassWhiten(Bijection):
-    """z = L_k⁻¹ (x − loc_k), k being the largest entry of the context; a fixed map.
+    """z = L_k⁻¹ (x − loc_k), where k is the index of the largest entry of the context; fixed.
 
     Parameters
     ----------
-    loc : Tensor of shape (k, d)
-    factor : Tensor of shape (k, d, d)
+    loc : Tensor of shape (n_classes, d)
+    factor : Tensor of shape (n_classes, d, d)
         Lower triangular L_k.
     """
 
@@ -43,21 +43,21 @@ class ClassWhiten(Bijection):
         return self._by_class(colour, z, label), self._log_diagonal()[label]
 
     def _label(self, x: Tensor, context: Tensor | None) -> Tensor:
-        """The class of each row; without context all are of the first."""
+        """The class of each row, (..., n); without context the first one for all rows."""
         if context is None:
             return torch.zeros(x.shape[:-1], dtype=torch.long, device=x.device)
         return context[..., : len(self.loc)].argmax(-1)
 
     def _by_class(
-        self, move: Callable[[int, Tensor], Tensor], rows: Tensor, label: Tensor
+        self, class_map: Callable[[int, Tensor], Tensor], rows: Tensor, label: Tensor
     ) -> Tensor:
+        """Map all rows by the maps of the classes, and keep that of each row's own class."""
         out = rows
         for k in range(len(self.loc)):
-            own = label == k
-            if (
-                own.is_meta or torch.compiler.is_compiling() or own.any()
-            ):  # mostly all rows are asked about one class at a time
-                out = torch.where(own.unsqueeze(-1), move(k, rows), out)
+            is_own = label == k
+            # mostly, all rows of a call have one class, and the other maps are skipped
+            if is_own.is_meta or torch.compiler.is_compiling() or is_own.any():
+                out = torch.where(is_own.unsqueeze(-1), class_map(k, rows), out)
         return out
 
     def _log_diagonal(self) -> Tensor:

@@ -1,71 +1,60 @@
-"""Learned linear mixing of the columns."""
-
-from typing import Any
+"""LULinear: a learned linear mixing of the columns."""
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from skflow.flows.bijections.bijection import Bijection, for_every_row
-from skflow.flows.nets.matmul import add_matmul, matmul
+from skflow.flows.fused import lu_mixing
+from skflow.flows.matmul import add_matmul, matmul
 
 
 class LULinear(Bijection):
-    """z = L U x with unit-diagonal lower L and upper U, starting at the identity.
+    """Learned linear map by triangular factors, initially the identity.
 
-    The log-determinant is the sum of the log-diagonal of U, and the inverse two triangular
-    solves (Kingma & Dhariwal 2018, section 3.2; Oliva et al. 2018). With
-    ``volume_preserving`` the diagonal of U is one.
+    z = L U x with unit lower triangular L and upper triangular U. The log-determinant is the
+    sum of the log-diagonal of U, and the inverse takes two triangular solves (Kingma & Dhariwal
+    2018, section 3.2; Oliva et al. 2018).
+
+    Parameters
+    ----------
+    n_features : int
+        The number d of columns.
+    volume_preserving : bool, default=False
+        Whether the diagonal of U is fixed at one.
+    fused : bool, default=True
+        Whether `forward` takes its gradient from `skflow.flows.fused`. It is then faster, but
+        has no second derivative and does not run under the transforms of ``torch.func``. Values
+        are the same to the last bit.
     """
 
-    def __init__(self, n_features: int, volume_preserving: bool = False):
+    def __init__(self, n_features: int, volume_preserving: bool = False, fused: bool = True):
         super().__init__()
         self.triangles = nn.Parameter(torch.zeros(n_features, n_features))
         self.log_diagonal = None if volume_preserving else nn.Parameter(torch.zeros(n_features))
+        self.fused = fused
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         log_diagonal = self._log_diagonal()
-        return _Mix.apply(x, self.triangles, log_diagonal)
+        if self.fused:
+            return lu_mixing(x, self.triangles, log_diagonal)
+        lower, upper = self._factors()
+        mixing = add_matmul(upper, lower, upper)  # (1 + lower) upper
+        return matmul(mixing, x.mT).mT, for_every_row(log_diagonal.sum(-1), x)
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        lower, upper = self.triangles.tril(-1), self.triangles.triu(1)
-        upper = upper + torch.diag_embed(self._log_diagonal().exp())
-        unit = torch.eye(lower.shape[-1], dtype=lower.dtype, device=lower.device)
-        # once for all rows: solving for each of them would copy them twice
-        half = torch.linalg.solve_triangular(lower, unit, upper=False, unitriangular=True)
+        lower, upper = self._factors()
+        identity = torch.eye(lower.shape[-1], dtype=lower.dtype, device=lower.device)
+        # the inverse matrix, as solving for all rows would copy them twice
+        half = torch.linalg.solve_triangular(lower, identity, upper=False, unitriangular=True)
         unmixing = torch.linalg.solve_triangular(upper, half, upper=True)
         return matmul(unmixing, z.mT).mT, for_every_row(-self._log_diagonal().sum(-1), z)
+
+    def _factors(self) -> tuple[Tensor, Tensor]:
+        """L without its unit diagonal, and U, each (..., d, d)."""
+        lower, upper = self.triangles.tril(-1), self.triangles.triu(1)
+        return lower, upper + torch.diag_embed(self._log_diagonal().exp())
 
     def _log_diagonal(self) -> Tensor:
         if self.log_diagonal is None:
             return self.triangles.new_zeros(self.triangles.shape[:-1])
         return self.log_diagonal
-
-
-class _Mix(torch.autograd.Function):
-    """L U x, its gradients in closed form: on small matrices autograd's notes cost the most."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, triangles: Tensor, log_diagonal: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        lower, upper = triangles.tril(-1), triangles.triu(1)
-        upper.diagonal(dim1=-2, dim2=-1).copy_(log_diagonal).exp_()
-        mixing = add_matmul(upper, lower, upper)
-        ctx.save_for_backward(x, lower, upper, mixing)
-        return matmul(mixing, x.mT).mT, for_every_row(log_diagonal.sum(-1), x)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, g_z: Tensor, g_log_det: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        x, lower, upper, mixing = ctx.saved_tensors
-        gradient = matmul(g_z.mT, x).sum_to_size(lower.shape)
-        g_lower = matmul(gradient, upper.mT)
-        g_upper = add_matmul(gradient, lower.mT, gradient)
-        g_log_diagonal = (g_upper * upper).diagonal(dim1=-2, dim2=-1)
-        of_volume = g_log_det.sum(-1, keepdim=True).sum_to_size(*lower.shape[:-2], 1)
-        return (
-            matmul(mixing.mT, g_z.mT).mT,
-            g_lower.tril_(-1).add_(g_upper.triu_(1)),
-            g_log_diagonal + of_volume,
-        )

@@ -1,4 +1,4 @@
-"""Columns in another order."""
+"""Reverse: the columns in reverse order."""
 
 from torch import Tensor
 
@@ -6,7 +6,7 @@ from skflow.flows.bijections.bijection import Bijection
 
 
 class Reverse(Bijection):
-    """The columns from last to first, so that the next layer conditions the other way round."""
+    """The columns in reverse order, so that the next layer conditions them the other way round."""
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         return x.mT.flip(-2).mT, x.new_zeros(x.shape[:-1])

@@ -1,4 +1,4 @@
-"""Radial flows: contraction or expansion around a point."""
+"""Radial: contraction or expansion around a point."""
 
 import math
 
@@ -9,22 +9,23 @@ from torch.nn.functional import softplus
 from skflow.flows.bijections.bijection import Bijection, with_context
 
 _IDENTITY = math.log(math.e - 1)  # softplus(_IDENTITY) = 1
-_LEAST = 1e-9  # slope that a layer leaves at least
+_MIN_SLOPE = 1e-9  # s, the slope at the centre
 
 
 class Radial(Bijection):
-    """z = x + β (x − x₀) / (α + r), r = ‖x − x₀‖, from data to latent.
+    """Radial map, from data to latent variables (Rezende & Mohamed 2015, eq. 14).
 
-    Rezende & Mohamed 2015, eq. 14, with β = α (s − 1) and s > 0, which is their condition
-    β > −α; s = 1 is the identity. The radius of the image is r (r + α s) / (r + α), so the
-    inverse is the positive root of a quadratic equation.
+    z = x + β (x − x₀) / (α + r) with r = ‖x − x₀‖, where β = α (s − 1) and s > 0, which is the
+    paper's condition β > −α; s = 1 is the identity. The radius of the image is
+    r (r + α s) / (r + α), so the inverse is the positive root of a quadratic equation.
 
     Parameters
     ----------
     n_features : int
         The number d of columns.
     net : Module
-        Gives x₀, log α and the raw s, (..., d + 2, n or 1), from the context's columns.
+        The conditioner: from the columns of the context, (..., c, n), to x₀, log α and the raw
+        s, (..., d + 2, n or 1).
     """
 
     def __init__(self, n_features: int, net: nn.Module):
@@ -49,29 +50,30 @@ class Radial(Bijection):
         return x.mT, -self._log_det(r, alpha, s)
 
     def _parametrize(self, columns: Tensor, context: Tensor | None) -> tuple[Tensor, ...]:
+        """x₀, α and s."""
         raw = self.net(with_context(columns[..., :0, :], context))
         centre, log_alpha, raw_s = raw.split([self.n_features, 1, 1], dim=-2)
         return (
             centre,
             log_alpha.clamp(-7, 7).exp(),
-            softplus(raw_s + _IDENTITY).clamp_min(_LEAST),
+            softplus(raw_s + _IDENTITY).clamp_min(_MIN_SLOPE),
         )
 
     def _log_det(self, r: Tensor, alpha: Tensor, s: Tensor) -> Tensor:
-        across = (r + alpha * s).log() - (r + alpha).log()
-        near = alpha / (r + alpha)
-        along = (r / (r + alpha) * (1 + near) + near.square() * s).log()
-        return ((self.n_features - 1) * across + along).squeeze(-2)
+        tangential = (r + alpha * s).log() - (r + alpha).log()
+        fraction = alpha / (r + alpha)
+        radial = (r / (r + alpha) * (1 + fraction) + fraction.square() * s).log()
+        return ((self.n_features - 1) * tangential + radial).squeeze(-2)
 
 
 def _norm(offset: Tensor) -> Tensor:
-    """‖offset‖, also where its square overflows."""
+    """‖offset‖, without overflow of its square."""
     largest = offset.detach().abs().amax(-2, keepdim=True).clamp_min(1)
     return torch.linalg.vector_norm(offset / largest, dim=-2, keepdim=True) * largest
 
 
 def _radius(image: Tensor, alpha: Tensor, s: Tensor) -> Tensor:
-    """The r ≥ 0 with r (r + α s) / (r + α) = image, without cancellation on either side."""
+    """The r ≥ 0 with r (r + α s) / (r + α) = image, without cancellation for either sign of b."""
     b = alpha * s - image
     root = torch.hypot(b, 2 * (alpha * image).sqrt())
     return torch.where(b > 0, 2 * alpha * image / (b.abs() + root), (root - b) / 2)

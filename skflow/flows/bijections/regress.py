@@ -1,4 +1,4 @@
-"""Remove what a linear prediction from the context knows."""
+"""Regress: subtract a linear prediction from the context."""
 
 from torch import Tensor
 
@@ -6,7 +6,7 @@ from skflow.flows.bijections.bijection import Bijection
 
 
 class Regress(Bijection):
-    """z = x − A c − b for context c: a fixed shift, of volume one; without context, z = x − b.
+    """z = x − A c − b for a context c, and z = x − b without context; volume preserving, fixed.
 
     Parameters
     ----------

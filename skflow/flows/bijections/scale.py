@@ -1,4 +1,4 @@
-"""A learned factor for every column."""
+"""Scale: a learned factor per column."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,13 @@ from skflow.flows.bijections.bijection import Bijection, for_every_row
 
 
 class Scale(Bijection):
-    """z = exp(s) x, the scaling layer that ends a volume-preserving flow (Dinh et al. 2015)."""
+    """z = exp(s) x, the last layer of a volume-preserving flow (Dinh et al. 2015).
+
+    Parameters
+    ----------
+    n_features : int
+        The number d of columns.
+    """
 
     def __init__(self, n_features: int):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Remove location and correlation."""
+"""Whiten: remove location and correlation."""
 
 import torch
 from torch import Tensor
@@ -7,10 +7,16 @@ from skflow.flows.bijections.bijection import Bijection, for_every_row
 
 
 class Whiten(Bijection):
-    """z = L⁻¹ (x − loc), for a scatter matrix L Lᵀ with L lower triangular; a fixed map.
+    """z = L⁻¹ (x − loc) for a scatter matrix L Lᵀ with lower triangular L; fixed.
 
-    The triangular factor keeps the order of the columns: z_j depends on x_1 … x_j alone,
-    so an autoregressive flow behind it still conditions each column on those before it.
+    The triangular factor preserves the order of the columns: z_j depends on x_1 … x_j only, so
+    a subsequent autoregressive layer still conditions each column on those before it.
+
+    Parameters
+    ----------
+    loc : Tensor of shape (d,)
+    factor : Tensor of shape (d, d)
+        Lower triangular L.
     """
 
     loc: Tensor

@@ -1,4 +1,4 @@
-"""Yeo-Johnson power transforms, column by column."""
+"""YeoJohnson: a power transform per column."""
 
 import math
 
@@ -8,20 +8,22 @@ from torch import Tensor
 
 from skflow.flows.bijections.bijection import Bijection
 
-_LAMBDAS = (-3.0, 5.0)
+_LAMBDA_BOUNDS = (-3.0, 5.0)
 
 
 class YeoJohnson(Bijection):
-    """The power transform of Yeo & Johnson (2000), made onto ℝ by straight tails.
+    """The power transform of Yeo & Johnson (2000), continued linearly so that it is onto ℝ; fixed.
 
-    Beyond `low` and `high` each column goes on with the slope that it has there: the power
-    transform itself is bounded on one side for λ < 0 or λ > 2, so that its inverse would be
-    undefined and the density behind it would not integrate to 1.
+    Beyond `low` and `high` the map of each column continues with the slope that it has there.
+    The power transform itself is bounded on one side for λ < 0 or λ > 2: its inverse would be
+    undefined there, and the density would not integrate to 1.
 
     Parameters
     ----------
-    lam, low, high : Tensor of shape (d,)
-        Powers, and the interval outside of which the map is straight; low < 0 < high.
+    lam : Tensor of shape (d,)
+        Powers λ.
+    low, high : Tensor of shape (d,)
+        The interval outside of which the map is linear; low < 0 < high.
     """
 
     lam: Tensor
@@ -36,57 +38,67 @@ class YeoJohnson(Bijection):
 
     @classmethod
     def fit(cls, x: Tensor, weights: Tensor, min_slope: float = 0.0) -> "YeoJohnson":
-        """Powers of maximum likelihood under a normal, for columns of about unit scale.
+        """Choose the powers by maximum likelihood under a normal distribution.
 
-        The straight tails start at twice the extremes of the data, or where the slope falls
-        below `min_slope`: what lies behind the map cannot be carried away by its inverse.
+        Parameters
+        ----------
+        x : Tensor of shape (n, d)
+            Columns of about unit scale.
+        weights : Tensor of shape (n,)
+        min_slope : float
+            The linear tails begin at twice the extremes of the data, or where the slope falls
+            below `min_slope`, which bounds the slope of the inverse.
+
+        Returns
+        -------
+        YeoJohnson
         """
         lam = torch.tensor([_best_power(column, weights) for column in x.T], dtype=x.dtype)
         low, high = 2 * x.amin(0).clamp_max(0) - 1, 2 * x.amax(0).clamp_min(0) + 1
         if min_slope > 0:
-            low = torch.maximum(low, -_size_at_slope(min_slope, 2 - lam))
-            high = torch.minimum(high, _size_at_slope(min_slope, lam))
+            low = torch.maximum(low, -_magnitude_at_slope(min_slope, 2 - lam))
+            high = torch.minimum(high, _magnitude_at_slope(min_slope, lam))
         return cls(lam, low, high)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         inner = x.clamp(self.low, self.high)
-        z, log_slope = _power(inner, self.lam)
+        z, log_slope = _yeo_johnson(inner, self.lam)
         return z + log_slope.exp() * (x - inner), log_slope.sum(-1)
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        low, _ = _power(self.low, self.lam)
-        high, _ = _power(self.high, self.lam)
+        low, _ = _yeo_johnson(self.low, self.lam)
+        high, _ = _yeo_johnson(self.high, self.lam)
         inner = z.clamp(low, high)
-        x = _root(inner, self.lam)
-        _, log_slope = _power(x, self.lam)
+        x = _inverse_yeo_johnson(inner, self.lam)
+        _, log_slope = _yeo_johnson(x, self.lam)
         return x + (-log_slope).exp() * (z - inner), -log_slope.sum(-1)
 
 
-def _power(x: Tensor, lam: Tensor) -> tuple[Tensor, Tensor]:
-    """The transform and the logarithm of its slope."""
-    size, sign, power = _side(x, lam)
-    log_size = size.log1p()
-    return sign * _grown(log_size, power), (power - 1) * log_size
+def _yeo_johnson(x: Tensor, lam: Tensor) -> tuple[Tensor, Tensor]:
+    """The transform, and the logarithm of its slope."""
+    magnitude, sign, power = _by_sign(x, lam)
+    log_size = magnitude.log1p()
+    return sign * _box_cox(log_size, power), (power - 1) * log_size
 
 
-def _grown(log_size: Tensor, power: Tensor) -> Tensor:
-    """(size^power − 1) / power, the logarithm for power 0."""
-    straight = power == 0
-    safe = torch.where(straight, 1.0, power)
-    return torch.where(straight, log_size, (safe * log_size).expm1() / safe)
+def _box_cox(log_size: Tensor, power: Tensor) -> Tensor:
+    """(size^power − 1) / power, and log size for power 0."""
+    is_log = power == 0
+    safe_power = torch.where(is_log, 1.0, power)
+    return torch.where(is_log, log_size, (safe_power * log_size).expm1() / safe_power)
 
 
-def _root(z: Tensor, lam: Tensor) -> Tensor:
-    size, sign, power = _side(z, lam)
-    straight = power == 0
-    safe = torch.where(straight, 1.0, power)
-    # below −1 only for images that no x has; their branch is not taken
-    log_size = (safe * size).clamp_min(-1 + 1e-15).log1p() / safe
-    return sign * torch.where(straight, size, log_size).expm1()
+def _inverse_yeo_johnson(z: Tensor, lam: Tensor) -> Tensor:
+    magnitude, sign, power = _by_sign(z, lam)
+    is_log = power == 0
+    safe_power = torch.where(is_log, 1.0, power)
+    # the argument is below −1 only for z outside the range, which the caller clamps
+    log_size = (safe_power * magnitude).clamp_min(-1 + 1e-15).log1p() / safe_power
+    return sign * torch.where(is_log, magnitude, log_size).expm1()
 
 
-def _side(x: Tensor, lam: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """|x|, its sign, and the power that rules on that side."""
+def _by_sign(x: Tensor, lam: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """|x|, the sign of x, and the power for that sign: λ or 2 − λ."""
     positive = x >= 0
     return (
         torch.where(positive, x, -x),
@@ -95,23 +107,23 @@ def _side(x: Tensor, lam: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     )
 
 
-def _size_at_slope(slope: float, power: Tensor) -> Tensor:
-    """Where (1 + |x|)^(power − 1) has fallen to a slope; nowhere for powers from 1 on."""
-    falling = (power - 1).clamp_max(-1e-6)
-    return torch.where(power < 1, (math.log(slope) / falling).expm1(), torch.inf)
+def _magnitude_at_slope(slope: float, power: Tensor) -> Tensor:
+    """|x| at which the slope (1 + |x|)^(power − 1) has fallen to a value; ∞ for powers ≥ 1."""
+    exponent = (power - 1).clamp_max(-1e-6)
+    return torch.where(power < 1, (math.log(slope) / exponent).expm1(), torch.inf)
 
 
 def _best_power(column: Tensor, weights: Tensor) -> float:
     if bool((column == column[0]).all()):
         return 1.0
-    share = weights / weights.sum()
-    size, sign, _ = _side(column, column.new_tensor(1.0))
-    log_size, positive = size.log1p(), sign > 0  # once, and not for every power
+    fractions = weights / weights.sum()
+    magnitude, sign, _ = _by_sign(column, column.new_tensor(1.0))
+    log_size, positive = magnitude.log1p(), sign > 0  # the same for all powers
 
     def loss(lam: float) -> float:
         power = torch.where(positive, column.new_tensor(lam), 2 - lam)
-        z = sign * _grown(log_size, power)
-        variance = share @ (z - share @ z).square()
-        return float(0.5 * variance.log() - share @ ((power - 1) * log_size))
+        z = sign * _box_cox(log_size, power)
+        variance = fractions @ (z - fractions @ z).square()
+        return float(0.5 * variance.log() - fractions @ ((power - 1) * log_size))
 
-    return float(minimize_scalar(loss, bounds=_LAMBDAS, method="bounded").x)
+    return float(minimize_scalar(loss, bounds=_LAMBDA_BOUNDS, method="bounded").x)

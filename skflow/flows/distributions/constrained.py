@@ -1,4 +1,4 @@
-"""Densities of columns that are bounded, whole numbers or angles."""
+"""Densities of columns that are bounded, integers or angles."""
 
 import itertools
 from collections.abc import Sequence
@@ -10,72 +10,85 @@ from torch import Generator, Tensor
 from skflow.flows.distributions.distribution import Density
 from skflow.flows.distributions.flow import Flow
 
-SOFT = 0.5  # share of a period in which a turn of an angle fades into the next one
+SOFT = 0.5  # fraction of a period over which the ends of an unrolled angle overlap
 
 
 @dataclass(frozen=True)
 class ColumnConstraints:
-    """What the columns can be: all tensors have a value for each of the d columns.
+    """The constraints of d columns: every tensor but `offsets` has shape (d,).
 
-    `low` and `high` are the least and the largest values, `at_low` and `at_high` what a value
-    at an end is read as, for the ends themselves have no image. `whole` is 1 where a column is
-    of whole numbers. Angles have a finite `period`, are given in the turn that starts at
-    `origin`, and are unrolled from `cut_point`. `offsets` (m, d) are where in its cell a row of
-    whole numbers is looked at.
+    Parameters
+    ----------
+    low, high : Tensor
+        Smallest and largest values.
+    value_at_low, value_at_high : Tensor
+        What values at an end are replaced by, since the ends have no image.
+    integer : Tensor
+        1 for integer columns, 0 for the others.
+    period : Tensor
+        Finite for angles, ∞ for other columns.
+    origin : Tensor
+        Where the turn begins that angles are given in.
+    cut_point : Tensor
+        Where the unrolled turn begins.
+    offsets : Tensor of shape (m, d)
+        Where the density is evaluated in the unit interval around a row of integers.
     """
 
     low: Tensor
     high: Tensor
-    at_low: Tensor
-    at_high: Tensor
-    whole: Tensor
+    value_at_low: Tensor
+    value_at_high: Tensor
+    integer: Tensor
     period: Tensor
     origin: Tensor
     cut_point: Tensor
     offsets: Tensor
 
-    def contain(self, x: Tensor) -> Tensor:
-        """Whether each row is one that can be, (n, d) to (n,)."""
-        on_grid = (self.whole == 0) | (x == x.round())
+    def contains(self, x: Tensor) -> Tensor:
+        """Whether rows satisfy the constraints, (n, d) to (n,)."""
+        on_grid = (self.integer == 0) | (x == x.round())
         return ((x >= self.low) & (x <= self.high) & on_grid).all(-1)
 
-    def unrolled(self, x: Tensor) -> Tensor:
-        """Rows that can be, away from the ends and in the turn from the seam on."""
-        x = torch.where(x <= self.low, self.at_low, torch.where(x >= self.high, self.at_high, x))
-        return self._turned(x, self.cut_point)
+    def to_continuous(self, x: Tensor) -> Tensor:
+        """Valid rows away from the ends, and with angles in the turn from the cut point on."""
+        inside = torch.where(x >= self.high, self.value_at_high, x)
+        return self._wrap(torch.where(x <= self.low, self.value_at_low, inside), self.cut_point)
 
-    def settled(self, x: Tensor) -> Tensor:
-        """Rows that can be, from draws of real numbers."""
-        x = self._turned(torch.where(self.whole > 0, x.round() + 0.0, x), self.origin)
+    def from_continuous(self, x: Tensor) -> Tensor:
+        """Valid rows from samples of the continuous density."""
+        x = self._wrap(torch.where(self.integer > 0, x.round() + 0.0, x), self.origin)
         return torch.maximum(torch.minimum(x, self.high), self.low)
 
-    def top(self, x: Tensor) -> Tensor:
-        """The upper end of what counts as at most x: of whole numbers, that of the cell."""
-        inside = torch.where(x <= self.low, self.at_low, torch.where(x < self.high, x, self.high))
-        return torch.where(self.whole > 0, x.floor() + 0.5, inside)
+    def upper_edge(self, x: Tensor) -> Tensor:
+        """The real number up to which values count as at most x; for integers, x + ½."""
+        inside = torch.where(
+            x <= self.low, self.value_at_low, torch.where(x < self.high, x, self.high)
+        )
+        return torch.where(self.integer > 0, x.floor() + 0.5, inside)
 
     @property
     def circular(self) -> Tensor:
         """Which columns are angles."""
         return self.period.isfinite()
 
-    def _turned(self, x: Tensor, start: Tensor) -> Tensor:
-        """Angles in the turn that starts there."""
+    def _wrap(self, x: Tensor, start: Tensor) -> Tensor:
+        """Angles in the turn that begins at `start`; other columns unchanged."""
         period = torch.where(self.circular, self.period, 1.0)
         return torch.where(self.circular, start + torch.remainder(x - start, period), x)
 
 
 class ConstrainedDensity(Density):
-    """The density of rows whose columns have supports, over one of real numbers.
+    """The density of rows with constrained columns, in terms of a density of real numbers.
 
-    Whole numbers: the probability of a cell [k − ½, k + ½) is the mean density over fixed
-    offsets in it. Angles: p(θ) = Σ_k q(θ + k · period), which is periodic whatever q is. Bounds
-    are a link of q's chain. Elsewhere the density is 0.
+    Integers: the probability of a unit interval [k − ½, k + ½) is the mean density over fixed
+    offsets in it. Angles: p(θ) = Σ_k q(θ + k · period), which is periodic for any q. Bounds are
+    a bijection of q's chain. The density of rows that violate the constraints is 0.
 
     Parameters
     ----------
-    reals : Flow
-        q.
+    continuous : Flow
+        The density q of real numbers.
     **supports : Tensor
         The fields of `ColumnConstraints`.
     """
@@ -89,52 +102,53 @@ class ConstrainedDensity(Density):
 
     @property
     def supports(self) -> ColumnConstraints:
-        """What the columns can be."""
+        """The constraints of the columns."""
         return ColumnConstraints(
             **{field.name: getattr(self, field.name) for field in fields(ColumnConstraints)}
         )
 
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """log p(x | context), (n, d) to (n,), in nats; −∞ where no row can be."""
+        """log p(x | context), (n, d) to (n,), in nats; −∞ where x violates the constraints."""
         supports = self.supports
-        inside = supports.contain(x)
-        x = supports.unrolled(x)
+        valid = supports.contains(x)
+        x = supports.to_continuous(x)
         total = torch.full_like(x[..., 0], -torch.inf)
-        for turned, open_ in _turns(x, supports, self._circular):
+        for unrolled, possible in _unrollings(x, supports, self._circular):
             for offset in supports.offsets:
-                log_prob = self.continuous.log_prob(turned + offset, context)
-                total = torch.logaddexp(total, torch.where(open_, log_prob, -torch.inf))
+                log_prob = self.continuous.log_prob(unrolled + offset, context)
+                total = torch.logaddexp(total, torch.where(possible, log_prob, -torch.inf))
         mean = total - torch.tensor(float(len(supports.offsets)), dtype=x.dtype).log()
-        return torch.where(inside, mean, -torch.inf)
+        return torch.where(valid, mean, -torch.inf)
 
     def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
-        """Draw n rows, (n, d): whole numbers, angles of one turn, within the bounds."""
-        return self.supports.settled(self.continuous.sample(n, generator, context))
+        """Draw n valid samples, (n, d)."""
+        return self.supports.from_continuous(self.continuous.sample(n, generator, context))
 
-    def rounded(self, dtype: torch.dtype) -> "ConstrainedDensity":
-        """The same density with its base in another precision."""
-        return ConstrainedDensity(self.continuous.rounded(dtype), **vars(self.supports))
+    def with_base_dtype(self, dtype: torch.dtype) -> "ConstrainedDensity":
+        """As `Flow.with_base_dtype`, of the density of real numbers."""
+        return ConstrainedDensity(self.continuous.with_base_dtype(dtype), **vars(self.supports))
 
 
-def _turns(
+def _unrollings(
     x: Tensor, supports: ColumnConstraints, circular: Sequence[int]
 ) -> list[tuple[Tensor, Tensor]]:
-    """Every way to unroll the angles of rows, and which rows may be unrolled so.
+    """Every way to unroll the angles of rows (n, d), and which rows have it, (n,).
 
-    An angle near the seam is found at both ends of the turn, all others at one place only.
+    An angle near the cut point has two places, at both ends of the turn, and others have one.
     """
-    ways = []
-    for moved in itertools.product([False, True], repeat=len(circular)):
-        turned = x
-        open_ = torch.ones_like(x[..., 0], dtype=torch.bool)
-        for j in itertools.compress(circular, moved):
-            period, past = supports.period[j], x[..., j] - supports.cut_point[j]
-            step = torch.where(past < period / 2, period, -period)
-            turned = turned.index_add(-1, _index(j, x), step.unsqueeze(-1))
-            open_ = open_ & (torch.minimum(past, period - past) < SOFT / 2 * period)
-        if torch.compiler.is_compiling() or bool(open_.any()):  # no branch where it is exported
-            ways.append((turned, open_))
-    return ways
+    unrollings = []
+    for is_shifted in itertools.product([False, True], repeat=len(circular)):
+        unrolled = x
+        possible = torch.ones_like(x[..., 0], dtype=torch.bool)
+        for j in itertools.compress(circular, is_shifted):
+            period, past_cut = supports.period[j], x[..., j] - supports.cut_point[j]
+            shift = torch.where(past_cut < period / 2, period, -period)
+            unrolled = unrolled.index_add(-1, _index(j, x), shift.unsqueeze(-1))
+            is_near = torch.minimum(past_cut, period - past_cut) < SOFT / 2 * period
+            possible = possible & is_near
+        if torch.compiler.is_compiling() or bool(possible.any()):  # exports have no branch
+            unrollings.append((unrolled, possible))
+    return unrollings
 
 
 def _index(j: int, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""A density: a chain of bijections over a base."""
+"""Flow: the density of a chain of bijections over a base."""
 
 import copy
 import itertools
@@ -10,9 +10,10 @@ from skflow.flows.bijections import Chain, Continuous
 from skflow.flows.distributions.distribution import Density
 from skflow.flows.distributions.mixed_precision import with_float32_networks
 
-# What is mapped at a time: enough for small operations, few enough for the cache.
+# Sizes of the blocks that samples are mapped in: large enough for the overhead of operations,
+# small enough for the cache.
 _MAX_VALUES, _MAX_ROWS = 65_536, 4096
-_MAX_ROWS_BY_COLUMN = 16_384
+_MAX_ROWS_SEQUENTIAL = 16_384
 
 
 class Flow(Density):
@@ -21,11 +22,11 @@ class Flow(Density):
     Parameters
     ----------
     chain : Chain
-        f, from data to latent.
+        f, from data to latent variables.
     base : Density
-        p_Z: a simple density, or a whole mixture of flows.
-    given : Chain, optional
-        What the context goes through first. It is no variable of the density, so its
+        p_Z: a simple density, or a mixture of flows.
+    context_transform : Chain, optional
+        Applied to the context first. The context is not a variable of the density, so the
         log-determinant does not count.
     """
 
@@ -36,51 +37,53 @@ class Flow(Density):
         self.context_transform = context_transform or Chain()
 
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """log p(x | context), (..., n, d) to (..., n), in nats."""
-        context = self._given(context)
+        """log p(x | context), from (..., n, d) and (..., n, c) to (..., n), in nats."""
+        context = self._transform_context(context)
         z, log_det = self.chain(x, context)
         return self.base.log_prob(z, context) + log_det
 
     @property
-    def by_regression(self) -> Continuous | None:
-        """The link that is trained by regression, where there is one."""
+    def regression_bijection(self) -> Continuous | None:
+        """The bijection that is trained by regression instead of maximum likelihood, if any."""
         bijections = list(self.chain.bijections)
         if len(bijections) == 1 and isinstance(bijections[0], Continuous) and bijections[0].path:
             return bijections[0]
         return None
 
     def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
-        """Draw n rows, (n, d), in the dtype and on the device of the chain.
+        """Draw n samples, (n, d), in the dtype and on the device of the chain.
 
-        Where they are many, with the networks in float32: see `with_float32_networks`.
+        Many samples are drawn with the networks in float32: see `with_float32_networks`.
         """
-        context = self._given(context)
-        z = self.base.sample(n, generator, context).to(self._like())
+        context = self._transform_context(context)
+        z = self.base.sample(n, generator, context).to(self._reference_tensor())
         x = torch.empty_like(z)
-        block = self._rows_at_a_time(z.shape[-1])
-        # few rows are not worth a copy of the networks
-        chain = self.chain if n <= block else with_float32_networks(self.chain)
-        for start in range(0, n, block):
-            rows = slice(start, start + block)
-            condition = None if context is None else context[rows]
-            x[rows] = chain.inverse(z[rows], condition)[0]
+        block_size = self._block_size(z.shape[-1])
+        # few samples are not worth copying the networks
+        chain = self.chain if n <= block_size else with_float32_networks(self.chain)
+        for start in range(0, n, block_size):
+            rows = slice(start, start + block_size)
+            block_context = None if context is None else context[rows]
+            x[rows] = chain.inverse(z[rows], block_context)[0]
         return x
 
-    def _rows_at_a_time(self, n_columns: int) -> int:
-        if any(getattr(part, "inverse_by_column", False) for part in self.chain.modules()):
-            return _MAX_ROWS_BY_COLUMN
-        return min(_MAX_ROWS, max(1, _MAX_VALUES // n_columns))
+    def with_base_dtype(self, dtype: torch.dtype) -> "Flow":
+        """The same density with the base, which is most of the work, in another dtype.
 
-    def rounded(self, dtype: torch.dtype) -> "Flow":
-        """The same density with its base, by far the most of the work, in another precision.
-
-        The chain stays as it is, so that units are left in the precision of the data.
+        The chain keeps its dtype, so that units are removed in the precision of the data.
         """
         return Flow(self.chain, copy.deepcopy(self.base).to(dtype), self.context_transform)
 
-    def _given(self, context: Tensor | None) -> Tensor | None:
+    def _block_size(self, n_columns: int) -> int:
+        modules = self.chain.modules()
+        if any(getattr(module, "sequential_inverse", False) for module in modules):
+            return _MAX_ROWS_SEQUENTIAL
+        return min(_MAX_ROWS, max(1, _MAX_VALUES // n_columns))
+
+    def _transform_context(self, context: Tensor | None) -> Tensor | None:
         return None if context is None else self.context_transform(context)[0]
 
-    def _like(self) -> Tensor:
+    def _reference_tensor(self) -> Tensor:
+        """A tensor with the dtype and the device of the chain."""
         tensors = itertools.chain(self.chain.buffers(), self.chain.parameters())
         return next(tensors, torch.empty(0, dtype=torch.float64))

@@ -1,9 +1,9 @@
-"""Networks in float32 under maps in float64.
+"""Conditioner networks in float32 for bijections in float64, to draw many samples faster.
 
-For draws. What the networks round moves a row by 1e-7 of its spread, one in a thousand by some
-1e-6, the rare one in a steep place by 1e-3. The maps keep the resolution of float64, so no two
-rows fall together. Networks are most of the work. `Flow.rounded` is another thing: it has all of
-a density in another precision, for who asks for it.
+Networks are most of the work of sampling. Their rounding moves a sample by 1e-7 of its standard
+deviation, one in a thousand by about 1e-6, and rare ones, where the map is steep, by 1e-3. The
+bijections keep the resolution of float64, so no two samples coincide. `Flow.with_base_dtype`, by
+contrast, computes all of the base in another dtype, on request.
 """
 
 import copy
@@ -18,7 +18,15 @@ from skflow.flows.nets.mlp import MLP
 
 
 class Float32Conditioner(nn.Module):
-    """A conditioner that computes in float32, for layers that are only inverted."""
+    """A conditioner that computes in float32 for inputs and outputs of any dtype.
+
+    It serves `Bijection.inverse` only.
+
+    Parameters
+    ----------
+    net : MLP
+        Converted to float32 in place.
+    """
 
     net: Any
 
@@ -29,28 +37,30 @@ class Float32Conditioner(nn.Module):
     def forward(self, columns: Tensor) -> Tensor:
         return self.net(columns.float()).to(columns.dtype)
 
-    def sweep(self, n_parameters: int, context: Tensor) -> Callable[[list[Tensor]], Tensor]:
-        """As `MaskedMLP.sweep`."""
-        next_column = self.net.sweep(n_parameters, context.float())
+    def incremental_forward(
+        self, n_parameters: int, context: Tensor
+    ) -> Callable[[list[Tensor]], Tensor]:
+        """As `MaskedMLP.incremental_forward`, with inputs and outputs in the context's dtype."""
+        next_column = self.net.incremental_forward(n_parameters, context.float())
         in_float32: list[Tensor] = []
 
-        def next_in_own_dtype(known: list[Tensor]) -> Tensor:
-            in_float32.extend(column.float() for column in known[len(in_float32) :])
+        def next_column_cast(previous: list[Tensor]) -> Tensor:
+            in_float32.extend(column.float() for column in previous[len(in_float32) :])
             return next_column(in_float32).to(context.dtype)
 
-        return next_in_own_dtype
+        return next_column_cast
 
 
 def with_float32_networks(chain: Chain) -> Chain:
-    """A copy of a chain, its networks in float32; the chain itself where they are, or are none."""
+    """A copy of a chain with networks in float32, or the chain itself if nothing would change."""
     if not any(map(_has_wider_net, chain.modules())):
         return chain
     chain = copy.deepcopy(chain)
-    for part in filter(_has_wider_net, list(chain.modules())):
-        part.net = Float32Conditioner(part.net)  # type: ignore[arg-type]
+    for module in filter(_has_wider_net, list(chain.modules())):
+        module.net = Float32Conditioner(module.net)  # type: ignore[arg-type]
     return chain
 
 
-def _has_wider_net(part: nn.Module) -> bool:
-    net = getattr(part, "net", None)
+def _has_wider_net(module: nn.Module) -> bool:
+    net = getattr(module, "net", None)
     return isinstance(net, MLP) and net.output.bias.dtype != torch.float32

@@ -1,4 +1,4 @@
-"""A weighted sum of densities is a density."""
+"""Mixture: a weighted sum of densities."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,7 +7,7 @@ from torch import Generator, Tensor, nn
 
 from skflow.flows.distributions.distribution import Density
 
-_FARTHEST = 1e15  # that bijections are asked to bear in float32
+_MAX_ABS = 1e15  # up to which bijections stay finite in float32
 
 
 class Mixture(Density):
@@ -15,8 +15,9 @@ class Mixture(Density):
 
     Parameters
     ----------
-    parts : iterable of Density
-    weights : Tensor of shape (n_parts,)
+    components : iterable of Density
+        p_1, …, p_K.
+    weights : Tensor of shape (n_components,)
         Non-negative, with sum 1.
     """
 
@@ -27,39 +28,41 @@ class Mixture(Density):
         super().__init__()
         self.components = nn.ModuleList(components)  # type: ignore[assignment]
         self.register_buffer("weights", weights)
-        self._asked = (weights > 0).tolist()  # here, so that log_prob can be exported
+        self._is_used = (weights > 0).tolist()  # not in log_prob, so that it can be exported
 
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """log p(x | context), (n, d) to (n,), in nats; parts of weight 0 are not asked."""
-        x = self._in_precision(x)
-        context = None if context is None else self._in_precision(context)
+        """log p(x | context), from (n, d) and (n, c) to (n,), in nats.
+
+        Components of weight 0 are not evaluated.
+        """
+        x = self._in_dtype_of_weights(x)
+        context = None if context is None else self._in_dtype_of_weights(context)
+        components = zip(self.components, self.weights, self._is_used, strict=True)
         terms = [
             component.log_prob(x, context) + weight.log()
-            for component, weight, asked in zip(
-                self.components, self.weights, self._asked, strict=True
-            )
-            if asked
+            for component, weight, is_used in components
+            if is_used
         ]
         return torch.logsumexp(torch.stack(terms), dim=0)
 
     def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
-        """Draw n rows, (n, d), each from a part drawn by weight."""
-        chosen = torch.multinomial(
+        """Draw n samples, (n, d), each from a component drawn by its weight."""
+        labels = torch.multinomial(
             self.weights.double().cpu(), n, replacement=True, generator=generator
         )
-        rows, order = [], []
-        context = None if context is None else self._in_precision(context)
+        samples, order = [], []
+        context = None if context is None else self._in_dtype_of_weights(context)
         for k, component in enumerate(self.components):
-            at = (chosen == k).nonzero().squeeze(-1)
-            if len(at):
-                given = None if context is None else context[at.to(context.device)]
-                rows.append(component.sample(len(at), generator, given))
-                order.append(at)
-        drawn = torch.cat(rows)
-        return drawn[torch.cat(order).argsort().to(drawn.device)]
+            index = (labels == k).nonzero().squeeze(-1)
+            if len(index):
+                own_context = None if context is None else context[index.to(context.device)]
+                samples.append(component.sample(len(index), generator, own_context))
+                order.append(index)
+        by_component = torch.cat(samples)
+        return by_component[torch.cat(order).argsort().to(by_component.device)]
 
-    def _in_precision(self, x: Tensor) -> Tensor:
-        """x, rounded where the weights are; what float32 cannot hold is moved in."""
+    def _in_dtype_of_weights(self, x: Tensor) -> Tensor:
+        """x in the dtype of the weights, clamped to what float32 holds where they differ."""
         if x.dtype == self.weights.dtype:
             return x
-        return x.clamp(-_FARTHEST, _FARTHEST).to(self.weights.dtype)
+        return x.clamp(-_MAX_ABS, _MAX_ABS).to(self.weights.dtype)

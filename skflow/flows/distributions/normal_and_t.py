@@ -1,4 +1,4 @@
-"""Base densities: what the latent side of a flow looks like."""
+"""Base densities: the standard normal and the multivariate Student t."""
 
 import math
 
@@ -13,16 +13,22 @@ _LOG_2PI = math.log(2 * math.pi)
 
 
 class StandardNormal(Base):
-    """The standard normal in d dimensions."""
+    """The standard normal distribution in d dimensions.
+
+    Parameters
+    ----------
+    n_features : int
+        The number d of columns.
+    """
 
     def __init__(self, n_features: int):
         super().__init__()
         self.n_features = n_features
 
     def log_prob(self, z: Tensor, context: Tensor | None = None) -> Tensor:
-        """log p(z), (..., d) to (...)."""
+        """log p(z), (..., d) to (...), in nats."""
         largest = math.sqrt(torch.finfo(z.dtype).max / (2 * self.n_features))
-        squares = z.clamp(-largest, largest).square().sum(-1)  # finite, however far out
+        squares = z.clamp(-largest, largest).square().sum(-1)  # always finite
         return -0.5 * (squares + self.n_features * _LOG_2PI)
 
     def cdf(self, z: Tensor) -> Tensor:
@@ -32,7 +38,7 @@ class StandardNormal(Base):
         return torch.special.ndtri(levels)
 
     def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
-        """Draw n rows, (n, d) in float64 on the CPU."""
+        """Draw n samples, (n, d), in float64 on the CPU."""
         return torch.randn(n, self.n_features, generator=generator, dtype=torch.float64)
 
 
@@ -40,6 +46,13 @@ class MultivariateT(Base):
     """The standard multivariate Student t in d dimensions, with trainable degrees of freedom.
 
     log p(z) = log Γ((ν+d)/2) − log Γ(ν/2) − d/2 log(νπ) − (ν+d)/2 log(1 + ‖z‖²/ν)
+
+    Parameters
+    ----------
+    n_features : int
+        The number d of columns.
+    df : float
+        Initial degrees of freedom ν; in use they are clamped to [0.1, 1e4].
     """
 
     def __init__(self, n_features: int, df: float):
@@ -48,7 +61,7 @@ class MultivariateT(Base):
         self.log_df = nn.Parameter(torch.tensor(math.log(df)))
 
     def log_prob(self, z: Tensor, context: Tensor | None = None) -> Tensor:
-        """log p(z), (..., d) to (...)."""
+        """log p(z), (..., d) to (...), in nats."""
         d, log_df = self.n_features, self._log_df()
         df = log_df.exp()
         log_norm = torch.lgamma((df + d) / 2) - torch.lgamma(df / 2)
@@ -64,16 +77,16 @@ class MultivariateT(Base):
         return torch.from_numpy(stdtrit(self._df(), levels.double().cpu().numpy())).to(levels)
 
     def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
-        """Draw n rows, (n, d) in float64 on the CPU."""
+        """Draw n samples, (n, d), in float64 on the CPU."""
         normal = torch.randn(n, self.n_features, generator=generator, dtype=torch.float64)
         seed = int(torch.randint(2**63 - 1, (), generator=generator))
         df = self._df()
-        chi2 = np.random.default_rng(seed).chisquare(df, (n, 1))  # torch has no such draws
+        chi2 = np.random.default_rng(seed).chisquare(df, (n, 1))  # torch cannot draw it
         return normal * torch.from_numpy(np.sqrt(df / np.maximum(chi2, 1e-300)))
 
     @property
     def has_variance(self) -> bool:
-        return self._df() > 2 + 1e-6  # a float32 parameter
+        return self._df() > 2 + 1e-6  # the parameter may be rounded to float32
 
     def _df(self) -> float:
         return self._log_df().double().exp().item()
@@ -83,7 +96,7 @@ class MultivariateT(Base):
 
 
 def _log1p_square(z: Tensor, log_df: Tensor) -> Tensor:
-    """log(1 + ‖z‖²/ν), finite also where ‖z‖² overflows."""
-    size = z.detach().abs().amax(-1).clamp_min(1)  # cancels out, so it needs no gradient
-    squares = (z / size.unsqueeze(-1)).square().sum(-1)
-    return size.log() * 2 + (size.square().reciprocal() + squares * (-log_df).exp()).log()
+    """log(1 + ‖z‖²/ν), finite even where ‖z‖² overflows."""
+    scale = z.detach().abs().amax(-1).clamp_min(1)  # cancels out, so it needs no gradient
+    squares = (z / scale.unsqueeze(-1)).square().sum(-1)
+    return scale.log() * 2 + (scale.square().reciprocal() + squares * (-log_df).exp()).log()

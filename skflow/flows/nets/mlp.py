@@ -1,8 +1,8 @@
-"""Conditioner networks: from what a layer may look at to the parameters of its map.
+"""Conditioner networks: from columns and context to the raw parameters of a bijection.
 
-Networks work on columns: (..., features, n) in and out, one row of the data a column. The
-weight stands on the left, so the parameters of a map come out along a leading axis, each of
-them contiguous over the rows: what makes splines fast.
+Networks work columns-first: inputs and outputs are (..., features, n), one column per row of the
+data. Weights are multiplied from the left, so each raw parameter is contiguous over the rows,
+which is what makes splines fast.
 """
 
 import itertools
@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from skflow.flows.nets.matmul import add_matmul
+from skflow.flows.matmul import add_matmul
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "elu": functional.elu,
@@ -23,44 +23,53 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
 }
 
-# steps of Adam move all weights of an output at once, by as much as the units are many
+# A step of Adam changes all weights of an output at once, so the output changes by a multiple of
+# the number of units.
 _OUTPUT_GAIN = 0.25
-REACH = 5.0  # inputs beyond ± this steer as ± this: far outliers cannot steer wildly
+INPUT_BOUND = 5.0  # inputs are clamped to ± this, which bounds the influence of outliers
 
 
 class Constant(nn.Module):
-    """A conditioner with nothing to look at: its output is a parameter."""
+    """A conditioner without inputs: its output is a parameter.
+
+    Parameters
+    ----------
+    initial : Tensor of shape (n_outputs,)
+    """
 
     def __init__(self, initial: Tensor):
         super().__init__()
         self.value = nn.Parameter(initial)
 
     def forward(self, columns: Tensor) -> Tensor:
+        """Repeat the parameter for every row, (..., 0, n) to (..., n_outputs, n)."""
         return self.value.unsqueeze(-1).expand(*self.value.shape, columns.shape[-1])
 
-    def by_blocks(self, columns: Tensor, n_parameters: int) -> list[Tensor]:
-        """As `MaskedMLP.by_blocks`."""
+    def blockwise_forward(self, columns: Tensor, n_parameters: int) -> list[Tensor]:
+        """As `MaskedMLP.blockwise_forward`."""
         return [self(columns).unflatten(-2, (n_parameters, -1))]
 
-    def sweep(self, n_parameters: int, context: Tensor) -> Callable[[list[Tensor]], Tensor]:
-        """As `MaskedMLP.sweep`, for the one column that has none before it."""
-        return lambda known: self(context)
+    def incremental_forward(
+        self, n_parameters: int, context: Tensor
+    ) -> Callable[[list[Tensor]], Tensor]:
+        """As `MaskedMLP.incremental_forward`, for a single column."""
+        return lambda previous: self(context)
 
 
 class MLP(nn.Module):
-    """A residual multilayer perceptron whose output starts at zero.
+    """A residual multilayer perceptron whose output is initially zero.
 
     Parameters
     ----------
     n_inputs, n_outputs : int
     hidden_layer_sizes : sequence of int
-        A layer as wide as the one before it adds to it.
+        A layer of the same size as the one before it is residual.
     activation : str
         A key of ``ACTIVATIONS``.
     dropout : float
-        Share of the hidden units dropped in training, drawn from `generator`.
+        Fraction of the hidden units that are dropped in training.
     generator : Generator
-        Draws the initial weights, and later what is dropped.
+        Draws the initial weights, and the dropped units later.
     """
 
     hidden: Sequence["Dense"]
@@ -87,46 +96,64 @@ class MLP(nn.Module):
         self.dropout = Dropout(dropout, generator)
 
     def forward(self, columns: Tensor) -> Tensor:
-        return self.output(self._units(columns))
+        """Outputs (..., n_outputs, n) of inputs (..., n_inputs, n)."""
+        return self.output(self._last_hidden_layer(columns))
 
-    def _units(self, columns: Tensor) -> Tensor:
-        """The last hidden layer."""
-        units = functional.hardtanh(columns, -REACH, REACH)
+    def _last_hidden_layer(self, columns: Tensor) -> Tensor:
+        units = functional.hardtanh(columns, -INPUT_BOUND, INPUT_BOUND)
         for layer in self.hidden:
-            units = self._residual(units, layer(units), first=layer is self.hidden[0])
+            residual = layer is not self.hidden[0]
+            units = self._activate(layer(units), units if residual else None)
         return units
 
-    def _residual(self, before: Tensor, drive: Tensor, first: bool) -> Tensor:
-        units = self.dropout(ACTIVATIONS[self.activation](drive))
-        return units if first or before.shape != units.shape else before + units
+    def _activate(self, pre_activation: Tensor, previous: Tensor | None) -> Tensor:
+        """Units of a layer, added to the previous layer's if those have the same shape."""
+        units = self.dropout(ACTIVATIONS[self.activation](pre_activation))
+        if previous is None or previous.shape != units.shape:
+            return units
+        return previous + units
 
 
 class Dense(nn.Module):
-    """gain · weight @ columns + bias, the weight masked where a mask is set."""
+    """gain · weight @ columns + bias, with an optional mask of the weight.
+
+    Parameters
+    ----------
+    weight : Tensor of shape (n_outputs, n_inputs)
+    bias : Tensor of shape (n_outputs,)
+    gain : float
+    """
 
     def __init__(self, weight: Tensor, bias: Tensor, gain: float = 1.0):
         super().__init__()
         self.gain = gain
         self.weight = nn.Parameter(weight)
         self.bias = nn.Parameter(bias)
-        self.allowed: Tensor | None  # 1 for the weights in use, 0 for the others
-        self.register_buffer("allowed", None, persistent=False)
+        self.mask: Tensor | None  # 1 for the weights in use, 0 for the others
+        self.register_buffer("mask", None, persistent=False)
 
-    def mask(self, allowed: Tensor) -> None:
-        """Use only the weights that are allowed, (out, in)."""
-        self.allowed = allowed.to(self.weight.dtype)
+    def set_mask(self, mask: Tensor) -> None:
+        """Use only the weights where the mask (n_outputs, n_inputs) is true."""
+        self.mask = mask.to(self.weight.dtype)
 
     def masked_weight(self) -> Tensor:
-        return self.weight if self.allowed is None else self.weight * self.allowed
+        return self.weight if self.mask is None else self.weight * self.mask
 
     def forward(self, columns: Tensor) -> Tensor:
         return add_matmul(self.bias.unsqueeze(-1), self.masked_weight(), columns, self.gain)
 
 
 class Dropout(nn.Module):
-    """Dropout that draws from its own generator, so that torch's global state stays untouched.
+    """Dropout with a generator of its own, which leaves torch's global state untouched.
 
-    One random byte a unit: the rate is rounded to 256ths. Bytes come eight at a time.
+    Every unit takes one random byte, so the rate is rounded to a multiple of 1/256. Bytes are
+    drawn eight at a time.
+
+    Parameters
+    ----------
+    rate : float
+        Fraction of the units that are dropped in training.
+    generator : Generator
     """
 
     def __init__(self, rate: float, generator: Generator):
@@ -141,16 +168,17 @@ class Dropout(nn.Module):
         words = torch.empty(-(-units.numel() // 8), dtype=torch.int64)
         draws = words.random_(-(2**63), None, generator=self.generator).view(torch.uint8)
         draws = draws[: units.numel()].view(units.shape).to(units)
-        # arithmetic, as comparing bytes is several times slower
-        kept = draws.sub_(n_dropped - 1).clamp_(0, 1)
-        return units * kept.mul_(256 / (256 - n_dropped))
+        # by arithmetic, as comparing bytes is several times slower
+        keep = draws.sub_(n_dropped - 1).clamp_(0, 1)
+        return units * keep.mul_(256 / (256 - n_dropped))
 
 
 def initial_weight(n_out: int, n_in: int, generator: Generator) -> Tensor:
-    """Initial weights that keep the size of the units from layer to layer (He et al. 2015)."""
+    """Weights (n_out, n_in) that preserve the scale of the units over layers (He et al. 2015)."""
     bound = math.sqrt(6 / max(n_in, 1))
     return torch.rand(n_out, n_in, generator=generator) * (2 * bound) - bound
 
 
 def initial_bias(n_out: int, n_in: int, generator: Generator) -> Tensor:
+    """Biases (n_out,) of the same distribution as the weights, 0 without inputs."""
     return initial_weight(n_out, n_in, generator)[:, 0] if n_in else torch.zeros(n_out)

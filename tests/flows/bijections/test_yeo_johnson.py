@@ -1,4 +1,4 @@
-"""Yeo-Johnson marginals against scikit-learn, and their straight tails."""
+"""The Yeo-Johnson transform against scikit-learn and SciPy, and its linear tails."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def columns(n=800):
 
 
 @pytest.mark.parametrize("kind", columns())
-def test_power_is_scikit_learns(kind):
+def test_fitted_power_equals_that_of_scikit_learn(kind):
     x = columns()[kind][:, None]
     expected = PowerTransformer("yeo-johnson", standardize=False).fit(x)
     found = YeoJohnson.fit(torch.from_numpy(x), torch.ones(len(x)).double())
@@ -44,13 +44,13 @@ def test_power_is_scikit_learns(kind):
 
 
 @pytest.mark.parametrize("lam", POWERS)
-def test_inside_the_interval_it_is_scipys(lam):
+def test_equals_scipy_inside_the_interval(lam):
     x = np.linspace(-4, 3, 101)
     z, _ = yeo_johnson(lam)(torch.from_numpy(x)[:, None])
     np.testing.assert_allclose(z[:, 0], stats.yeojohnson(x, lam), rtol=1e-9, atol=1e-12)
 
 
-def test_weights_are_repetitions():
+def test_weights_act_like_repetitions():
     x = torch.from_numpy(columns(200)["gamma"])[:, None]
     weights = torch.randint(1, 5, (200,), generator=torch.Generator().manual_seed(0))
     repeated = x.repeat_interleave(weights, dim=0)
@@ -61,7 +61,7 @@ def test_weights_are_repetitions():
     assert torch.equal(one.high, two.high)
 
 
-def test_columns_are_fitted_each_on_its_own():
+def test_columns_are_fitted_independently():
     table = columns(300)
     x = torch.from_numpy(np.stack([table["gamma"], table["normal"]], axis=1))
     weights = torch.ones(300).double()
@@ -73,7 +73,7 @@ def test_columns_are_fitted_each_on_its_own():
 @pytest.mark.parametrize(
     "column", [np.zeros(20), np.full(20, 3.0), np.r_[np.zeros(19), 1.0], np.r_[np.zeros(19), 1e6]]
 )
-def test_constant_and_nearly_constant_columns_are_finite(column):
+def test_constant_and_nearly_constant_columns_stay_finite(column):
     x = torch.from_numpy(column)[:, None]
     bijection = YeoJohnson.fit(x, torch.ones(20).double())
     z, log_slope = bijection(x)
@@ -82,24 +82,24 @@ def test_constant_and_nearly_constant_columns_are_finite(column):
     torch.testing.assert_close(bijection.inverse(z)[0], x, rtol=1e-6, atol=1e-8)
 
 
-def test_the_data_lie_well_inside_the_interval():
+def test_data_lie_well_inside_the_interval():
     x = torch.from_numpy(columns()["heavy"])[:, None]
     bijection = YeoJohnson.fit(x, torch.ones(len(x)).double())
     assert bijection.low < x.min() < 0 < x.max() < bijection.high
 
 
 @pytest.mark.parametrize("lam", POWERS)
-def test_log_slope_is_the_numeric_derivative(lam):
+def test_log_slope_equals_the_numerical_derivative(lam):
     x = torch.tensor([-50.0, -4.5, -3.9, -1.0, -1e-3, 1e-3, 1.0, 2.9, 3.5, 50.0]).double()[:, None]
     step = 1e-6
     bijection = yeo_johnson(lam)
-    rise = bijection(x + step)[0] - bijection(x - step)[0]
-    expected = (rise / (2 * step)).log().squeeze(1)
+    difference = bijection(x + step)[0] - bijection(x - step)[0]
+    expected = (difference / (2 * step)).log().squeeze(1)
     torch.testing.assert_close(bijection(x)[1], expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("lam", POWERS)
-def test_tails_are_straight_without_a_kink(lam):
+def test_tails_are_linear_without_a_kink(lam):
     bijection = yeo_johnson(lam)
     x = torch.tensor([-1e6, -10.0, -4 - 1e-9, -4 + 1e-9, 3 - 1e-9, 3 + 1e-9, 10.0, 1e6])
     z, log_slope = bijection(x.double()[:, None])
@@ -119,7 +119,7 @@ def test_tails_are_straight_without_a_kink(lam):
 def test_onto_and_invertible_for_all_powers(lam, low, high, points):
     bijection = yeo_johnson(lam, low, high)
     point = torch.tensor(points, dtype=torch.float64)[:, None]
-    x, log_slope = bijection.inverse(point)  # any z has an x, however far out
+    x, log_slope = bijection.inverse(point)  # z of any size has an x
     z, log_slope_back = bijection(x)
     assert x.isfinite().all()
     assert log_slope.isfinite().all()

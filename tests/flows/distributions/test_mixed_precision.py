@@ -1,23 +1,23 @@
-"""Draws of many rows, whose networks are in float32."""
+"""Many samples are drawn with the networks in float32."""
 
 import numpy as np
 import pytest
 import torch
 from torch import Generator
 
-import skflow.flows.distributions.flow as flows
 from skflow.flows.bijections import Chain
+from skflow.flows.distributions import flow as flow_module
 from skflow.flows.distributions.flow import Flow
 from skflow.flows.distributions.mixed_precision import with_float32_networks
 from skflow.flows.distributions.normal_and_t import StandardNormal
 from skflow.flows.families import build_bijections
 from skflow.flows.layers import LayerConfig
 
-MANY = 20_000  # more than are drawn at a time
+MANY = 20_000  # more than one block
 NAMES = ["planar", "radial", "realnvp", "maf", "nsf", "nsf_ar"]
 
 
-def bent(family, n_features=3, n_context=2):
+def distant(family, n_features=3, n_context=2):
     """A flow far from the identity, in float64."""
     generator = Generator().manual_seed(0)
     bijections = build_bijections(family, 3, LayerConfig(n_features, n_context), generator)
@@ -34,34 +34,34 @@ def draw(flow, n, n_context=2):
 
 
 @pytest.mark.parametrize("family", NAMES)
-def test_rows_move_by_rounding_only(monkeypatch, family):
-    flow = bent(family)
+def test_samples_change_by_rounding_only(monkeypatch, family):
+    flow = distant(family)
     rounded = draw(flow, MANY)
-    monkeypatch.setattr(flows, "with_float32_networks", lambda chain: chain)
+    monkeypatch.setattr(flow_module, "with_float32_networks", lambda chain: chain)
     exact = draw(flow, MANY)
-    moved = (rounded - exact).abs() / exact.std(0)
+    change = (rounded - exact).abs() / exact.std(0)
     assert rounded.dtype == torch.float64
-    assert 0 < moved.median() < 1e-6
-    assert moved.quantile(0.999) < 1e-4
+    assert 0 < change.median() < 1e-6
+    assert change.quantile(0.999) < 1e-4
 
 
 @pytest.mark.parametrize("family", ["nsf", "nsf_ar"])
-def test_no_two_rows_fall_together(family):
-    drawn = draw(bent(family), 8 * MANY)
+def test_no_two_samples_coincide(family):
+    drawn = draw(distant(family), 8 * MANY)
     assert [len(column.unique()) for column in drawn.T] == [8 * MANY] * 3
     assert len(drawn.float()[:, 0].unique()) < 8 * MANY  # in float32 they would
 
 
-def test_few_rows_are_exact(monkeypatch):
-    flow = bent("nsf")
+def test_few_samples_are_exact(monkeypatch):
+    flow = distant("nsf")
     few = draw(flow, 1000)
-    monkeypatch.setattr(flows, "with_float32_networks", lambda chain: chain)
+    monkeypatch.setattr(flow_module, "with_float32_networks", lambda chain: chain)
     assert torch.equal(draw(flow, 1000), few)
 
 
 @pytest.mark.parametrize("family", NAMES)
-def test_the_flow_itself_stays_as_it_was(family):
-    flow = bent(family)
+def test_the_flow_itself_is_not_changed(family):
+    flow = distant(family)
     before = {name: value.clone() for name, value in flow.state_dict().items()}
     draw(flow, MANY)
     after = flow.state_dict()
@@ -70,25 +70,25 @@ def test_the_flow_itself_stays_as_it_was(family):
     assert all(torch.equal(after[name], value) for name, value in before.items())
 
 
-def test_networks_of_a_chain_within_the_chain_are_rounded_too():
-    chain = with_float32_networks(Chain([bent("nsf").chain]))
+def test_networks_of_nested_chains_are_converted_too():
+    chain = with_float32_networks(Chain([distant("nsf").chain]))
     weights = {p.dtype for name, p in chain.named_parameters() if ".net." in name}
     others = {p.dtype for name, p in chain.named_parameters() if ".net." not in name}
     assert (weights, others) == ({torch.float32}, {torch.float64})
 
 
 def test_a_chain_without_networks_is_not_copied():
-    chain = Chain(list(bent("planar", n_context=0).chain.bijections))
+    chain = Chain(list(distant("planar", n_context=0).chain.bijections))
     assert with_float32_networks(chain) is chain
 
 
 def test_a_chain_in_float32_is_not_copied():
-    chain = bent("nsf").float().chain
+    chain = distant("nsf").float().chain
     assert with_float32_networks(chain) is chain
 
 
-def test_inputs_beyond_float32_steer_as_they_do_in_float64():
-    chain = Chain(list(bent("nsf", n_context=0).chain.bijections))
+def test_inputs_beyond_float32_are_clamped_as_in_float64():
+    chain = Chain(list(distant("nsf", n_context=0).chain.bijections))
     far = torch.tensor([[1e200, 0.5, -1e200]], dtype=torch.float64)  # no float32
     rounded, exact = (c.inverse(far)[0].numpy() for c in (with_float32_networks(chain), chain))
     np.testing.assert_allclose(rounded, exact, rtol=1e-5)

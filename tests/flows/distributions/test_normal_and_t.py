@@ -1,4 +1,4 @@
-"""Base densities against scipy, in value, gradient and sample."""
+"""Base densities against SciPy: values, gradients and samples."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def student(d, df):
 
 
 @pytest.mark.parametrize("d", [1, 2, 7])
-def test_normal_log_prob_is_scipys(d):
+def test_normal_log_prob_equals_scipys(d):
     x = rows(50, d)
     expected = stats.norm.logpdf(x).sum(1)
     np.testing.assert_allclose(StandardNormal(d).log_prob(torch.from_numpy(x)), expected)
@@ -28,7 +28,7 @@ def test_normal_log_prob_is_scipys(d):
 
 @pytest.mark.parametrize("d", [1, 2, 7])
 @pytest.mark.parametrize("df", DF)
-def test_t_log_prob_is_scipys(d, df):
+def test_t_log_prob_equals_scipys(d, df):
     x = np.concatenate([rows(50, d), rows(5, d, scale=1e6), np.zeros((1, d))])
     base = student(d, df)
     df = min(base.log_df.exp().item(), 1e4)  # rounded to float32
@@ -39,7 +39,7 @@ def test_t_log_prob_is_scipys(d, df):
 
 @pytest.mark.parametrize("base", [StandardNormal(3), student(3, 2.5), student(3, 1e4)])
 @pytest.mark.parametrize(("dtype", "far"), [(torch.float64, 1e200), (torch.float32, 1e30)])
-def test_falls_off_and_stays_finite_however_far_out(base, dtype, far):
+def test_log_prob_decreases_and_stays_finite_far_out(base, dtype, far):
     x = torch.tensor([0.0, 1.0, 10.0, 1e3, 1e6, 1e15, far], dtype=dtype)
     z = x[:, None].repeat(1, 3).requires_grad_()
     log_p = base.to(dtype).log_prob(z)
@@ -50,20 +50,20 @@ def test_falls_off_and_stays_finite_however_far_out(base, dtype, far):
 
 
 @pytest.mark.parametrize("df", [0.5, 2.5, 30.0])
-def test_t_gradients_are_finite_differences(df):
+def test_t_gradients_equal_finite_differences(df):
     base = student(3, df)
     z = torch.from_numpy(rows(20, 3)).requires_grad_()
     assert torch.autograd.gradcheck(lambda z, _: base.log_prob(z), (z, base.log_df))
 
 
-def test_degrees_of_freedom_learn_from_the_start_of_a_normal_too():
+def test_degrees_of_freedom_have_a_gradient_near_the_normal_limit():
     base = MultivariateT(2, 1e4)
     heavy = torch.from_numpy(stats.t(2).rvs((500, 2), random_state=0)).float()
     base.log_prob(heavy).mean().backward()
     assert base.log_df.grad < 0
 
 
-def test_stacked_degrees_of_freedom_belong_to_their_member():
+def test_stacked_degrees_of_freedom_belong_to_their_ensemble_member():
     base = student(2, 1.0)
     base.log_df = torch.nn.Parameter(torch.tensor([0.5, 1.5, 3.0]).double())
     z = torch.from_numpy(rows(60, 2)).view(3, 20, 2)
@@ -99,6 +99,6 @@ def test_samples_come_from_the_generator_alone(base):
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-def test_t_samples_are_finite_at_the_fewest_degrees_of_freedom():
+def test_t_samples_are_finite_at_the_minimum_degrees_of_freedom():
     z = student(1, 0.01).sample(100_000, Generator().manual_seed(0))
     assert z.isfinite().all()

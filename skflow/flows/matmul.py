@@ -1,6 +1,7 @@
-"""Matrix products, of one matrix or of one for each member.
+"""Matrix products of single matrices or of stacks with one matrix per ensemble member.
 
-torch's matmul takes longer to find its way to the same kernels than small products take.
+For small matrices, the dispatch of ``torch.matmul`` takes longer than the product itself; these
+functions call the kernel that fits the shapes directly.
 """
 
 import torch
@@ -13,7 +14,7 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
 
 
 def add_matmul(c: Tensor, a: Tensor, b: Tensor, gain: float = 1.0) -> Tensor:
-    """Return c + gain · a b, fused where the shapes allow it."""
+    """Return c + gain · a b, in one kernel where the shapes allow it."""
     if a.dim() == b.dim() == 2:
         return torch.addmm(c, a, b, alpha=gain)
     if a.dim() == b.dim() == 3:
