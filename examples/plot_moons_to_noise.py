@@ -33,10 +33,12 @@ print(f"log-likelihood: {density.score(rows):.2f} nats per sample")
 bijections = [*density.flow_.chain.bijections, *member.chain.bijections]
 stages = [torch.from_numpy(rows)]
 with torch.no_grad():
-    for link in bijections:
-        stages.append(link(stages[-1])[0])
+    for bijection in bijections:
+        stages.append(bijection(stages[-1])[0])
 
-layers = [k + 1 for k, link in enumerate(bijections) if type(link).__name__ == "Coupling"]
+layers = [
+    k + 1 for k, bijection in enumerate(bijections) if type(bijection).__name__ == "Coupling"
+]
 shown = {"data": 0, **{f"after layer {k + 1}": layers[k] for k in (1, 3, 4, 5, 6)}}
 shown["noise"] = len(bijections)
 figure, panels = plt.subplots(1, len(shown), figsize=(12, 2.1), layout="constrained")
