@@ -1,4 +1,4 @@
-"""One fit over the processes that torchrun has started, each with a shard of the rows."""
+"""Distributed fits: one fit over the processes of torchrun, each with a shard of the rows."""
 
 import os
 from collections.abc import Iterator
@@ -11,68 +11,69 @@ import torch.distributed as dist
 
 from skflow.runtime.processes import ProcessGroup, TorchProcessGroup, use_process_group
 
-_meetings = count()
+_group_numbers = count()
 
 
 @contextmanager
 def shards(timeout: float = 600.0) -> Iterator[ProcessGroup]:
     """Fit over the processes that torchrun has started, each with its own shard of the rows.
 
-    In the block, ``fit(X)`` takes the X of each process as a part of one table. All processes
-    end with the same density: that of the whole table, up to the order of its minibatches.
-    Every process has to make the same calls of ``fit``, with the same parameters; everything
-    else, scoring too, is each process's own. `max_rows` and `batch_size` are of all processes
-    together.
+    Within the ``with`` block, ``fit(X)`` treats the X of each process as a shard of one table.
+    All processes end with the same density: that of the whole table, up to the order of the
+    minibatches. Every process must make the same calls to ``fit`` with the same parameters;
+    everything else, including scoring, is local to each process. `max_rows` and `batch_size` are
+    totals over all processes.
 
-    Rows are numbered within shards in errors. A process that fails ends its block with the
+    Error messages count rows within the shard. A process that fails leaves the block with its
     error, and the others with a ``RuntimeError``.
 
     Parameters
     ----------
     timeout : float, default=600.0
-        Seconds after which a process that does not answer counts as lost.
+        Seconds after which a process that does not respond is considered lost.
 
     Returns
     -------
     context manager
-        Of an object with `size`, the number of processes, and `rank`, that of this one, from 0.
+        Yields an object with `size`, the number of processes, and `rank`, the index of this one,
+        from 0.
 
     Raises
     ------
     RuntimeError
-        Where torchrun has not started this process.
+        If this process was not started by torchrun.
 
     See Also
     --------
-    skflow.NormalizingFlowDensity : What is fitted.
+    skflow.NormalizingFlowDensity : The density estimator.
 
     Examples
     --------
     With ``torchrun --nproc-per-node 2 script.py``::
 
-        with shards() as team:
-            X = np.load(f"shard_{team.rank}.npy", mmap_mode="r")
+        with shards() as group:
+            X = np.load(f"shard_{group.rank}.npy", mmap_mode="r")
             density = NormalizingFlowDensity(random_state=0).fit(X)
     """
-    here = not dist.is_initialized()
-    if here and "RANK" not in os.environ:
+    owns_group = not dist.is_initialized()
+    if owns_group and "RANK" not in os.environ:
         raise RuntimeError(
-            "shards() spreads a fit over processes that torchrun has started, and this one was "
-            "started otherwise. Try: torchrun --nproc-per-node 2 script.py"
+            "shards() distributes a fit over processes started by torchrun, but this process was "
+            "not. Try: torchrun --nproc-per-node 2 script.py"
         )
-    if here:
+    if owns_group:
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        _start(backend, timedelta(seconds=timeout))
+        _init_process_group(backend, timedelta(seconds=timeout))
     try:
         with use_process_group(TorchProcessGroup(timeout)) as processes:
             yield processes
     finally:
-        if here:
+        if owns_group:
             dist.destroy_process_group()
 
 
-def _start(backend: str, timeout: timedelta) -> None:
-    """Meet the other processes, at a place of its own for every time that they meet."""
+def _init_process_group(backend: str, timeout: timedelta) -> None:
+    """Initialize torch's process group, under a prefix of the store that no earlier group used."""
     store, rank, size = next(dist.rendezvous("env://", timeout=timeout))
-    place = dist.PrefixStore(f"shards/{next(_meetings)}", store)
-    dist.init_process_group(backend, store=place, rank=rank, world_size=size, timeout=timeout)
+    prefixed = dist.PrefixStore(f"shards/{next(_group_numbers)}", store)
+    dist.init_process_group(backend, store=prefixed, rank=rank, world_size=size, timeout=timeout)

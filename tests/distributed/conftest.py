@@ -1,4 +1,4 @@
-"""Real processes on loopback: bounded in time, and gone when a test is over."""
+"""Fixtures for tests with several processes on the loopback interface, limited in time."""
 
 import os
 import signal
@@ -9,15 +9,15 @@ import torch
 from dask.distributed import Client, LocalCluster
 from threadpoolctl import threadpool_limits
 
-LIMIT = 300  # seconds that a test may take; a hang is an error, not a hang
+LIMIT = 300  # seconds per test, after which a test that hangs fails
 
 
 @pytest.fixture(autouse=True)
-def within_the_limit():
-    def give_up(*_):
+def time_limit():
+    def time_out(*_):
         raise TimeoutError(f"The test has taken {LIMIT} s.")
 
-    before = signal.signal(signal.SIGALRM, give_up)
+    before = signal.signal(signal.SIGALRM, time_out)
     signal.alarm(LIMIT)
     yield
     signal.alarm(0)
@@ -26,7 +26,7 @@ def within_the_limit():
 
 @pytest.fixture
 def one_thread():
-    """As many threads here as a worker has."""
+    """Limit this process to one thread, as many as a worker has."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     with threadpool_limits(1):

@@ -1,8 +1,9 @@
-"""What torchrun runs in test_shards.py: fit this process's shard, and write down what came.
+"""The script that test_shards.py runs with torchrun: fit to this process's shard and pickle.
 
     fit_shards.py FOLDER ESTIMATOR [FAILURE]
 
-FOLDER has X.npy, y.npy, shards.npy (the number of each row's shard) and gets a file a process.
+FOLDER contains X.npy, y.npy and shards.npy (the rank that each row belongs to); every process
+writes its fitted estimator there.
 """
 
 import os
@@ -45,7 +46,7 @@ ESTIMATORS = {
 
 
 class Killed(Checkpoint):
-    """Ends the first process when it has written its third state."""
+    """A checkpoint that kills the process that writes it after the third write."""
 
     due = True
     n_written = 0
@@ -59,27 +60,27 @@ class Killed(Checkpoint):
 
 def main(folder, name, failure=None):
     torch.set_num_threads(1)
-    X, y, shard = (np.load(Path(folder) / f"{part}.npy") for part in ("X", "y", "shards"))
+    X, y, shard = (np.load(Path(folder) / f"{array}.npy") for array in ("X", "y", "shards"))
     estimator = ESTIMATORS[name]
     if failure in ("killed", "resumed"):
         estimator.set_params(checkpoint=Path(folder) / "checkpoint")
     if failure == "killed":
         skflow.estimators.flow_estimator.Checkpoint = Killed
-    for k in range(5):  # processes that have met part, and meet again
+    for k in range(5):  # process groups can be created repeatedly
         with shards(timeout=20) as processes:
             assert processes.all_gather(processes.rank + k) == [k, k + 1]
     with shards(timeout=20) as processes:
-        mine = shard == processes.rank
+        in_shard = shard == processes.rank
         if failure == "columns" and processes.rank == 1:
             X = X[:, :1]
         if failure == "few":
             X = X[np.arange(600) % 3]
         if failure == "nan" and processes.rank == 1:
-            X[np.flatnonzero(mine)[7], 1] = np.nan
+            X[np.flatnonzero(in_shard)[7], 1] = np.nan
         if failure == "silence" and processes.rank == 1:
             time.sleep(120)
         started = time.perf_counter()
-        estimator.fit(X[mine], y[mine])
+        estimator.fit(X[in_shard], y[in_shard])
         print(f"{processes.rank}: {time.perf_counter() - started:.1f} s", file=sys.stderr)
     with open(Path(folder) / f"{os.environ['RANK']}.pickle", "wb") as file:
         pickle.dump(estimator, file)

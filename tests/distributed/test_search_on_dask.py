@@ -1,4 +1,4 @@
-"""Searches whose fits run in the worker processes of a dask cluster."""
+"""Hyperparameter searches whose fits run in the workers of a dask cluster."""
 
 import os
 import signal
@@ -39,30 +39,28 @@ def halving_search(estimator):
 
 
 @pytest.mark.parametrize("search", [grid_search, halving_search])
-def test_a_search_finds_the_same_on_workers_to_the_last_bit(
-    search, quick, moons, client, one_thread
-):
-    here = search(quick()).fit(moons)
+def test_a_search_on_workers_gives_identical_results(search, quick, moons, client, one_thread):
+    local = search(quick()).fit(moons)
     with joblib.parallel_config(backend="dask"):
-        there = search(quick()).fit(moons)
+        on_workers = search(quick()).fit(moons)
     for scores in ("split0_test_score", "split1_test_score"):
-        np.testing.assert_array_equal(there.cv_results_[scores], here.cv_results_[scores])
-    assert there.best_params_ == here.best_params_
-    np.testing.assert_array_equal(there.score_samples(moons), here.score_samples(moons))
+        np.testing.assert_array_equal(on_workers.cv_results_[scores], local.cv_results_[scores])
+    assert on_workers.best_params_ == local.best_params_
+    np.testing.assert_array_equal(on_workers.score_samples(moons), local.score_samples(moons))
 
 
-def test_cross_val_score_is_the_same_on_workers(quick, moons, client, one_thread):
-    here = cross_val_score(quick(), moons, cv=KFold(3))
+def test_cross_val_score_on_workers_is_identical(quick, moons, client, one_thread):
+    local = cross_val_score(quick(), moons, cv=KFold(3))
     with joblib.parallel_config(backend="dask"):
-        there = cross_val_score(quick(), moons, cv=KFold(3))
-    np.testing.assert_array_equal(there, here)
+        on_workers = cross_val_score(quick(), moons, cv=KFold(3))
+    np.testing.assert_array_equal(on_workers, local)
 
 
-def test_a_search_outlives_a_worker_that_is_killed(quick, moons, client, one_thread, tmp_path):
+def test_a_search_survives_a_killed_worker(quick, moons, client, one_thread, tmp_path):
     killed = tmp_path / "killed"
 
     def score_but_die_once(estimator, X, y=None):
-        with suppress(FileExistsError), killed.open("x") as file:  # one worker, and no other
+        with suppress(FileExistsError), killed.open("x") as file:  # one worker only
             file.write(str(os.getpid()))
             file.flush()
             os.kill(os.getpid(), signal.SIGKILL)
@@ -71,16 +69,16 @@ def test_a_search_outlives_a_worker_that_is_killed(quick, moons, client, one_thr
     workers = set(client.run(os.getpid).values())
     folds = list(KFold(2).split(moons))
     with joblib.parallel_config(backend="dask", scatter=[moons, *chain(*folds)]):
-        there = grid_search(quick(), cv=folds, scoring=score_but_die_once).fit(moons)
+        on_workers = grid_search(quick(), cv=folds, scoring=score_but_die_once).fit(moons)
     assert int(killed.read_text()) in workers
-    here = grid_search(quick()).fit(moons)
+    local = grid_search(quick()).fit(moons)
     np.testing.assert_array_equal(
-        there.cv_results_["mean_test_score"], here.cv_results_["mean_test_score"]
+        on_workers.cv_results_["mean_test_score"], local.cv_results_["mean_test_score"]
     )
 
 
-def test_workers_share_the_cores(quick, moons, client):
-    """A worker of one thread computes in one thread."""
+def test_threads_of_workers_are_respected(quick, moons, client):
+    """A worker with one thread computes with one thread."""
 
     def threads(estimator, X, y=None):
         return torch.get_num_threads()
@@ -90,7 +88,7 @@ def test_workers_share_the_cores(quick, moons, client):
     assert counts.tolist() == [1, 1]
 
 
-def test_the_example():
+def test_the_example_runs():
     out = subprocess.run(
         [sys.executable, EXAMPLES / "search_on_dask.py"],
         env={**os.environ, "PYTHONPATH": str(EXAMPLES.parent), "OMP_NUM_THREADS": "1"},

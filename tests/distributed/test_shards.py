@@ -1,4 +1,4 @@
-"""One fit over two real processes, which torchrun starts."""
+"""One fit distributed over two processes that torchrun starts."""
 
 import os
 import pickle
@@ -22,7 +22,7 @@ ESTIMATORS = runpy.run_path(str(HERE / "fit_shards.py"))["ESTIMATORS"]
 
 
 def torchrun(script, *arguments, n=2):
-    """A finished run of n processes; torchrun ends all when one fails."""
+    """Run a script in n processes; torchrun terminates all of them if one fails."""
     return subprocess.run(
         [
             *(sys.executable, "-m", "torch.distributed.run"),
@@ -43,7 +43,7 @@ def torchrun(script, *arguments, n=2):
 
 
 def table(name, n_rows, seed):
-    """Two moons and their labels, or something to predict."""
+    """Two moons with their labels, or with a continuous target for the regressor."""
     X, labels = make_moons(n_rows, noise=0.1, random_state=seed)
     return X, np.sin(3 * X[:, 1]) + X[:, 0] if name == "regressor" else labels
 
@@ -56,12 +56,12 @@ def log_p(estimator, X, y):
 
 @pytest.fixture
 def fit(tmp_path):
-    """A run that fits shards of a table in two processes."""
+    """A function that fits an estimator to the shards of a table in two processes."""
 
     def run(name, shard, *failure):
         X, y = table(name, 600, 0)
-        for part, values in {"X": X, "y": y, "shards": shard}.items():
-            np.save(tmp_path / f"{part}.npy", values)
+        for array, values in {"X": X, "y": y, "shards": shard}.items():
+            np.save(tmp_path / f"{array}.npy", values)
         return torchrun(HERE / "fit_shards.py", tmp_path, name, *failure)
 
     return run
@@ -72,12 +72,12 @@ SORTED = np.where(np.arange(600) < 100, 0, 1)
 
 
 def assert_identical(first, second):
-    one, other = first.__getstate__(), second.__getstate__()
-    arrays, others = one.pop("_arrays"), other.pop("_arrays")
+    state, other_state = first.__getstate__(), second.__getstate__()
+    arrays, others = state.pop("_arrays"), other_state.pop("_arrays")
     assert arrays.keys() == others.keys()
     for name, array in arrays.items():
         np.testing.assert_array_equal(array, others[name], err_msg=name)
-    assert repr(one) == repr(other)
+    assert repr(state) == repr(other_state)
 
 
 @pytest.mark.slow
@@ -94,22 +94,22 @@ def assert_identical(first, second):
         ("detector", HALVES),
     ],
 )
-def test_all_processes_end_with_the_density_of_the_whole_table(name, shard, fit, tmp_path):
+def test_all_processes_get_the_density_of_the_whole_table(name, shard, fit, tmp_path):
     done = fit(name, shard)
     assert done.returncode == 0, done.stderr
     first, second = (pickle.loads((tmp_path / f"{k}.pickle").read_bytes()) for k in range(2))
     assert_identical(first, second)
     assert first.n_iter_ > 0
-    alone = clone(ESTIMATORS[name]).fit(*table(name, 600, 0))
-    theirs, ours = (log_p(estimator, *table(name, 2000, 5)) for estimator in (first, alone))
-    difference = theirs - ours
+    single = clone(ESTIMATORS[name]).fit(*table(name, 600, 0))
+    log_ps = (log_p(estimator, *table(name, 2000, 5)) for estimator in (first, single))
+    difference = np.subtract(*log_ps)
     error = difference.std() / np.sqrt(len(difference))
     assert difference.any()
     assert abs(difference.mean()) < 0.05 + 3 * error
     if name == "classifier":
-        np.testing.assert_array_equal(first.priors_, alone.priors_)
+        np.testing.assert_array_equal(first.priors_, single.priors_)
     if name == "detector":
-        assert first.offset_ == pytest.approx(alone.offset_, abs=0.1)
+        assert first.offset_ == pytest.approx(single.offset_, abs=0.1)
 
 
 @pytest.mark.slow
@@ -122,7 +122,7 @@ def test_all_processes_end_with_the_density_of_the_whole_table(name, shard, fit,
         ("few", "too few rows for 2 processes.*these 3 rows"),
     ],
 )
-def test_a_process_that_fails_ends_all_with_its_error(failure, message, fit, tmp_path):
+def test_a_failing_process_ends_the_run_with_its_error(failure, message, fit, tmp_path):
     done = fit("density", HALVES, failure)
     assert done.returncode != 0
     assert re.search(message, done.stderr), done.stderr
@@ -130,21 +130,21 @@ def test_a_process_that_fails_ends_all_with_its_error(failure, message, fit, tmp
 
 
 @pytest.mark.slow
-def test_a_killed_fit_goes_on_from_its_checkpoint(fit, tmp_path):
+def test_a_killed_fit_is_resumed_from_its_checkpoint(fit, tmp_path):
     killed = fit("density", HALVES, "killed")
     assert killed.returncode != 0
     assert (tmp_path / "checkpoint").exists()
     assert fit("density", HALVES, "resumed").returncode == 0
     resumed = [pickle.loads((tmp_path / f"{k}.pickle").read_bytes()) for k in range(2)]
     assert fit("density", HALVES).returncode == 0
-    whole = pickle.loads((tmp_path / "0.pickle").read_bytes())
+    uninterrupted = pickle.loads((tmp_path / "0.pickle").read_bytes())
     for estimator in resumed:
-        assert_identical(estimator.set_params(checkpoint=None), whole)
+        assert_identical(estimator.set_params(checkpoint=None), uninterrupted)
     assert not (tmp_path / "checkpoint").exists()
 
 
 @pytest.mark.slow
-def test_the_example():
+def test_the_example_runs():
     done = torchrun(ROOT / "examples" / "fit_with_torchrun.py")
     assert done.returncode == 0, done.stderr
     lines = sorted(line for line in done.stdout.splitlines() if line.startswith("process"))
@@ -154,7 +154,7 @@ def test_the_example():
     assert -1.1 < scores[0] < -0.9
 
 
-def test_without_torchrun_it_says_how_to_start_it(monkeypatch):
+def test_without_torchrun_the_error_says_how_to_start_processes(monkeypatch):
     monkeypatch.delenv("RANK", raising=False)
     with pytest.raises(RuntimeError, match="torchrun --nproc-per-node 2"), shards():
         pass
