@@ -10,7 +10,7 @@ from scipy.special import boxcox
 from scipy.stats import yeojohnson
 from sklearn.preprocessing import PowerTransformer
 
-from skflow.compose.dimensions import checked_rows
+from skflow.compose.transformer_checks import checked_rows
 
 
 @singledispatch

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.preprocessing import FunctionTransformer
 
-from skflow.compose.dimensions import check_square, checked_rows
 from skflow.compose.log_dets import log_abs_det
+from skflow.compose.transformer_checks import check_square, checked_rows
 
 _LEVELS = 16  # steps, from large to small
 _ORDERS = 5  # of extrapolation to step 0

@@ -14,7 +14,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from skflow.compose.dimensions import check_square, checked_rows
+from skflow.compose.transformer_checks import check_square, checked_rows
 
 
 @singledispatch

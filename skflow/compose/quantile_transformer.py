@@ -7,8 +7,8 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm
 from sklearn.preprocessing import QuantileTransformer
 
-from skflow.compose.dimensions import checked_rows
 from skflow.compose.log_dets import log_abs_det
+from skflow.compose.transformer_checks import checked_rows
 
 _CUT = norm.isf(1e-7)  # where scikit-learn cuts normal quantiles off
 

@@ -19,10 +19,10 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skflow.compose.dimensions import check_square
 from skflow.compose.domains import in_domain
-from skflow.compose.inverse import draw
+from skflow.compose.inverse_transform import draw
 from skflow.compose.log_dets import log_abs_det
+from skflow.compose.transformer_checks import check_square
 from skflow.data.validation import check_count, check_finite, explained_conversion
 
 

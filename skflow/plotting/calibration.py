@@ -9,9 +9,9 @@ from sklearn.utils import check_random_state
 
 from skflow.data.sampling import sample_rows
 from skflow.data.validation import check_count, check_levels
-from skflow.plotting.canvas import BLUE, GREY, INK, Style, axes_or_new, check_matplotlib, styled
-from skflow.plotting.columns import as_fitted
-from skflow.plotting.regions import uniform_band
+from skflow.plotting.confidence_bands import uniform_band
+from skflow.plotting.plot_data import as_fitted
+from skflow.plotting.style import BLUE, GREY, INK, Style, axes_or_new, check_matplotlib, styled
 
 Kind = Literal["qq", "histogram"]
 

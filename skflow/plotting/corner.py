@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from skflow.data.sampling import sample_rows
-from skflow.plotting.canvas import BLUE, VERMILION, Style, check_matplotlib, styled
-from skflow.plotting.columns import margins, names_of, rows_of, some_of
+from skflow.plotting.plot_data import margins, names_of, rows_of, some_of
+from skflow.plotting.style import BLUE, VERMILION, Style, check_matplotlib, styled
 
 _MAX_COLUMNS = 12
 _PANEL = 2.0  # inches

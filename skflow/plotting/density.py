@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skflow.data.validation import check_count, check_levels
-from skflow.plotting.canvas import (
+from skflow.plotting.highest_density_regions import region_levels
+from skflow.plotting.plot_data import as_fitted, margins, names_of, rows_of, some_of
+from skflow.plotting.style import (
     BLUE,
     GREY,
     INK,
@@ -17,8 +19,6 @@ from skflow.plotting.canvas import (
     per_unit,
     styled,
 )
-from skflow.plotting.columns import as_fitted, margins, names_of, rows_of, some_of
-from skflow.plotting.regions import region_levels
 
 _MASSES = (0.5, 0.9, 0.99)
 

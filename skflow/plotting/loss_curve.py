@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skflow.plotting.canvas import (
+from skflow.plotting.style import (
     BLUE,
     INK,
     VERMILION,

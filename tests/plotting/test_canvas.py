@@ -8,7 +8,7 @@ import pytest
 from matplotlib.lines import Line2D
 
 from skflow.plotting import CalibrationDisplay, CornerDisplay, DensityDisplay, LossCurveDisplay
-from skflow.plotting.canvas import per_unit, styled
+from skflow.plotting.style import per_unit, styled
 
 DISPLAYS = [
     CalibrationDisplay(values=np.array([0.5])),

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from scipy.stats import beta, norm
 
-from skflow.plotting.regions import region_levels, uniform_band
+from skflow.plotting.confidence_bands import uniform_band
+from skflow.plotting.highest_density_regions import region_levels
 
 
 def test_levels_of_a_normal_are_those_of_chi_squared():

@@ -10,10 +10,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
-from skflow.compose.dimensions import check_square, checked_rows
 from skflow.compose.domains import in_domain
-from skflow.compose.inverse import inverse
+from skflow.compose.inverse_transform import inverse
 from skflow.compose.log_dets import log_abs_det
+from skflow.compose.transformer_checks import check_square, checked_rows
 from skflow.data.validation import column_name
 
 
