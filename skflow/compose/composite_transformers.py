@@ -1,4 +1,4 @@
-"""Transformers made of transformers: log-determinants add up, and so do the ways back."""
+"""Log-determinants, domains and inverses of Pipeline and ColumnTransformer."""
 
 from copy import deepcopy
 from typing import Any, NamedTuple
@@ -11,15 +11,15 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from skflow.compose.domains import in_domain
-from skflow.compose.inverse_transform import inverse
+from skflow.compose.inverse_transform import inverse_transform
 from skflow.compose.log_dets import log_abs_det
-from skflow.compose.transformer_checks import check_square, checked_rows
+from skflow.compose.transformer_checks import check_square, validate_rows
 from skflow.data.validation import column_name
 
 
 @log_abs_det.register
-def _pipeline(pipeline: Pipeline, X: ArrayLike) -> np.ndarray:
-    Z: Any = deepcopy(X)  # a step with copy=False writes into it
+def _pipeline_log_det(pipeline: Pipeline, X: ArrayLike) -> np.ndarray:
+    Z: Any = deepcopy(X)  # a step with copy=False modifies its input
     log_det = np.zeros(len(Z))
     for step in _steps(pipeline):
         log_det += log_abs_det(step, Z)
@@ -40,10 +40,10 @@ def _pipeline_domain(pipeline: Pipeline, X: ArrayLike) -> np.ndarray:
     return inside
 
 
-@inverse.register
-def _pipeline_back(pipeline: Pipeline, Z: np.ndarray) -> np.ndarray:
+@inverse_transform.register
+def _pipeline_inverse(pipeline: Pipeline, Z: np.ndarray) -> np.ndarray:
     for step in reversed(_steps(pipeline)):
-        Z = inverse(step, Z)
+        Z = inverse_transform(step, Z)
     return Z
 
 
@@ -52,47 +52,49 @@ def _steps(pipeline: Pipeline) -> list[Any]:
 
 
 @log_abs_det.register
-def _columns(columns: ColumnTransformer, X: ArrayLike) -> np.ndarray:
-    log_det = np.zeros(len(checked_rows(columns, X)))
-    for part in _parts(columns):
-        log_det += log_abs_det(part.transformer, part.of(X))
-        log_det += len(part.inputs) * np.log(np.abs(part.weight))
+def _column_transformer_log_det(columns: ColumnTransformer, X: ArrayLike) -> np.ndarray:
+    log_det = np.zeros(len(validate_rows(columns, X)))
+    for block in _blocks(columns):
+        log_det += log_abs_det(block.transformer, block.select(X))
+        log_det += len(block.inputs) * np.log(np.abs(block.weight))
     return log_det
 
 
 @in_domain.register
-def _columns_domain(columns: ColumnTransformer, X: ArrayLike) -> np.ndarray:
-    inside = [in_domain(part.transformer, part.of(X)) for part in _parts(columns)]
+def _column_transformer_domain(columns: ColumnTransformer, X: ArrayLike) -> np.ndarray:
+    inside = [in_domain(block.transformer, block.select(X)) for block in _blocks(columns)]
     return np.asarray(np.all(inside, axis=0))
 
 
-@inverse.register
-def _columns_back(columns: ColumnTransformer, Z: np.ndarray) -> np.ndarray:
+@inverse_transform.register
+def _column_transformer_inverse(columns: ColumnTransformer, Z: np.ndarray) -> np.ndarray:
     X = np.empty_like(Z)
-    for part in _parts(columns):
-        X[:, part.inputs] = inverse(part.transformer, Z[:, part.outputs] / part.weight)
+    for block in _blocks(columns):
+        X[:, block.inputs] = inverse_transform(
+            block.transformer, Z[:, block.outputs] / block.weight
+        )
     return X
 
 
-class _Part(NamedTuple):
-    """One transformer of a ColumnTransformer, and which columns go in and come out."""
+class _Block(NamedTuple):
+    """One transformer of a ColumnTransformer with its input and output columns."""
 
     transformer: Any
     inputs: list[int]
     outputs: slice
     weight: float
 
-    def of(self, X: Any) -> Any:
+    def select(self, X: Any) -> Any:
         rows = X if hasattr(X, "columns") else np.asarray(X)
         return _safe_indexing(rows, self.inputs, axis=1)
 
 
-def _parts(columns: ColumnTransformer) -> list[_Part]:
-    """The parts that have columns, where every column is in just one of them."""
+def _blocks(columns: ColumnTransformer) -> list[_Block]:
+    """The non-empty blocks of a fitted ColumnTransformer, checked to be jointly invertible."""
     check_is_fitted(columns)
     weights = columns.transformer_weights or {}
-    parts = [
-        _Part(
+    blocks = [
+        _Block(
             transformer,
             list(columns._transformer_to_input_indices[name]),
             columns.output_indices_[name],
@@ -101,27 +103,28 @@ def _parts(columns: ColumnTransformer) -> list[_Part]:
         for name, transformer, _ in columns.transformers_
         if len(columns._transformer_to_input_indices[name])
     ]
-    _check_each_column_once(columns, parts)
-    for part in parts:
-        check_square(part.transformer, len(part.inputs), part.outputs.stop - part.outputs.start)
-    return parts
+    _check_each_column_once(columns, blocks)
+    for block in blocks:
+        n_outputs = block.outputs.stop - block.outputs.start
+        check_square(block.transformer, len(block.inputs), n_outputs)
+    return blocks
 
 
-def _check_each_column_once(columns: ColumnTransformer, parts: list[_Part]) -> None:
+def _check_each_column_once(columns: ColumnTransformer, blocks: list[_Block]) -> None:
     names = getattr(columns, "feature_names_in_", None)
     seen: set[int] = set()
-    for part in parts:
-        if part.transformer == "drop":
+    for block in blocks:
+        if block.transformer == "drop":
             raise ValueError(
-                f"ColumnTransformer drops {column_name(names, part.inputs[0])}, and a density in "
-                "the original units is one of all columns: use 'passthrough', as its remainder "
-                "too, or drop the column from X."
+                f"ColumnTransformer drops {column_name(names, block.inputs[0])}, but a density "
+                "in the original units needs all columns. Use 'passthrough' (also as the "
+                "remainder), or drop the column from X."
             )
-        for column in part.inputs:
+        for column in block.inputs:
             if column in seen:
                 raise ValueError(
-                    f"ColumnTransformer uses {column_name(names, column)} twice, so its rows fill "
-                    "only a surface, on which a density of all columns is infinite: let each "
-                    "column be in one transformer, once."
+                    f"ColumnTransformer uses {column_name(names, column)} twice, so its output "
+                    "lies on a lower-dimensional surface and has no density. Pass each column "
+                    "to exactly one transformer."
                 )
             seen.add(column)

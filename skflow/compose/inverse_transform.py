@@ -1,4 +1,4 @@
-"""Draws from any density, and their way back through any transformer."""
+"""The inverse of a fitted transformer, and samples in the original units."""
 
 import warnings
 from functools import singledispatch
@@ -8,43 +8,45 @@ import numpy as np
 
 from skflow.data.sampling import sample_rows
 
-_ATTEMPTS = 100
+_MAX_ATTEMPTS = 100
 
 
-def draw(transformer: Any, density: Any, n_samples: int, rng: np.random.RandomState) -> np.ndarray:
-    """Rows that a fitted transformer maps to draws from a density.
+def sample_original_units(
+    transformer: Any, density: Any, n_samples: int, rng: np.random.RandomState
+) -> np.ndarray:
+    """Sample a density of transformed data and map the samples back to the original units.
 
-    A draw that is the image of no row is drawn again.
+    Samples outside the image of the transformer are rejected and replaced.
     """
     rows = np.empty((0, 0))
-    for _ in range(_ATTEMPTS):
-        drawn = _back(transformer, sample_rows(density, n_samples - len(rows), rng))
-        finite = drawn[np.isfinite(drawn).all(axis=1)]
-        rows = np.concatenate([rows, finite]) if len(rows) else finite
+    for _ in range(_MAX_ATTEMPTS):
+        proposed = _inverse_or_nan(transformer, sample_rows(density, n_samples - len(rows), rng))
+        valid = proposed[np.isfinite(proposed).all(axis=1)]
+        rows = np.concatenate([rows, valid]) if len(rows) else valid
         if len(rows) == n_samples:
             return rows
     raise ValueError(
-        f"{n_samples - len(rows)} of {n_samples} rows are missing after {_ATTEMPTS} attempts: "
-        f"most draws from {density!r} are the image of no row under {transformer!r}."
+        f"{n_samples - len(rows)} of {n_samples} samples are missing after {_MAX_ATTEMPTS} "
+        f"attempts: most samples of {density!r} lie outside the image of {transformer!r}."
     )
 
 
 @singledispatch
-def inverse(transformer: Any, Z: np.ndarray) -> np.ndarray:
-    """Rows that a fitted transformer maps to Z, not finite where there are none.
+def inverse_transform(transformer: Any, Z: np.ndarray) -> np.ndarray:
+    """Rows that a fitted transformer maps to Z; not finite where there are none.
 
-    A dispatch of its own, for ColumnTransformer has no inverse_transform.
+    Dispatches on the type because ColumnTransformer has no `inverse_transform`.
     """
     if not hasattr(transformer, "inverse_transform"):
         raise TypeError(
-            f"{type(transformer).__name__} has no inverse_transform, and samples have to go back "
-            "through it."
+            f"{type(transformer).__name__} has no inverse_transform, which is needed to map "
+            "samples back to the original units."
         )
     return np.asarray(transformer.inverse_transform(Z))
 
 
-def _back(transformer: Any, Z: np.ndarray) -> np.ndarray:
+def _inverse_or_nan(transformer: Any, Z: np.ndarray) -> np.ndarray:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        # by PowerTransformer, of what is drawn again
+        # PowerTransformer warns of samples outside its image, which are rejected anyway.
         warnings.filterwarnings("ignore", "Some values in column", UserWarning)
-        return inverse(transformer, Z)
+        return inverse_transform(transformer, Z)
