@@ -146,7 +146,7 @@ def test_errors_say_what_to_do():
         CalibrationDisplay.from_estimator(forest, np.zeros((9, 1)))
     with pytest.raises(ValueError, match=r"between 0 and 1, but they range from -3 to 0\.5"):
         CalibrationDisplay.from_predictions([-3, 0.5])
-    with pytest.raises(ValueError, match="values must be a .* array without NaN"):
+    with pytest.raises(ValueError, match=r"values must be a .* array without NaN"):
         CalibrationDisplay.from_predictions([0.5, np.nan])
     with pytest.raises(ValueError, match="kind='pp' must be 'qq' or 'histogram'"):
         CalibrationDisplay.from_predictions([0.5], kind="pp")
