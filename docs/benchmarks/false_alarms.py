@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from skflow import NormalizingFlowDensity
 from skflow.compose import TransformedDensity
 from skflow.testing import check_density
-from skflow.testing.rows import example_rows
+from skflow.testing.example_data import example_rows
 
 # One leaf: in a deeper tree, KernelDensity loses its tails to round-off (docs/testing.md).
 KERNELS = KernelDensity(bandwidth=0.4, leaf_size=10_000)

@@ -1,7 +1,7 @@
-"""Densities behind transformers, in the original units."""
+"""Density estimators on transformed data, scored in the original units."""
 
-# imported for the log-determinants that they register
-from skflow.compose import composites, function_transformer, quantile_transformer  # noqa: F401
+# Imported for the log-determinants that they register.
+from skflow.compose import composite_transformers, function_transformer, quantile_transformer  # noqa: F401
 from skflow.compose.log_dets import log_abs_det
 from skflow.compose.transformed_density import TransformedDensity
 

@@ -1,4 +1,4 @@
-"""The log-determinant of QuantileTransformer: a distribution function in straight pieces."""
+"""The log-determinant of QuantileTransformer, a piecewise-linear distribution function."""
 
 from copy import deepcopy
 
@@ -7,47 +7,52 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm
 from sklearn.preprocessing import QuantileTransformer
 
-from skflow.compose.dimensions import checked_rows
 from skflow.compose.log_dets import log_abs_det
+from skflow.compose.transformer_checks import validate_rows
 
-_CUT = norm.isf(1e-7)  # where scikit-learn cuts normal quantiles off
+_CLIP = norm.isf(1e-7)  # where scikit-learn clips normal quantiles
 
 
 @log_abs_det.register
-def _quantile(transformer: QuantileTransformer, X: ArrayLike) -> np.ndarray:
-    rows = checked_rows(transformer, X)
+def _quantile_log_det(transformer: QuantileTransformer, X: ArrayLike) -> np.ndarray:
+    rows = validate_rows(transformer, X)
     knots = transformer.quantiles_
-    _check_no_column_is_constant(knots)
+    _check_no_constant_column(knots)
     slopes = [_slopes(x, q, transformer.references_) for x, q in zip(rows.T, knots.T, strict=True)]
     with np.errstate(divide="ignore"):
         log_slopes = np.log(slopes).T
     if transformer.output_distribution == "normal":
         z = np.asarray(transformer.transform(deepcopy(X)))
-        cut = (np.abs(z) > _CUT) & (knots[0] < rows) & (rows < knots[-1])
-        log_slopes = np.where(cut, -np.inf, log_slopes - norm.logpdf(z))
+        clipped = (np.abs(z) > _CLIP) & (knots[0] < rows) & (rows < knots[-1])
+        log_slopes = np.where(clipped, -np.inf, log_slopes - norm.logpdf(z))
     return log_slopes.sum(axis=1)
 
 
 def _slopes(x: np.ndarray, knots: np.ndarray, heights: np.ndarray) -> np.ndarray:
-    """Slope at x: at a knot the mean of both sides', at an end that of the inside, beyond 0."""
+    """Slope of a piecewise-linear distribution function at each x, of shape (n_samples,).
+
+    At an inner knot this is the mean of the slopes of both segments, at the first and last knot
+    the slope of the only segment, and 0 outside.
+    """
     x_knots, first = np.unique(knots, return_index=True)
-    last = np.append(first[1:], len(knots)) - 1  # where knots repeat, heights jump
-    pieces = (heights[first[1:]] - heights[last[:-1]]) / np.diff(x_knots)
+    last = np.append(first[1:], len(knots)) - 1  # the heights jump at repeated knots
+    segments = (heights[first[1:]] - heights[last[:-1]]) / np.diff(x_knots)
     left = np.searchsorted(x_knots, x, side="left") - 1
     right = np.searchsorted(x_knots, x, side="right") - 1
     left, right = (
         np.where(left < 0, right, left),
-        np.where(right == len(pieces), left, right),
+        np.where(right == len(segments), left, right),
     )
     inside = (x >= x_knots[0]) & (x <= x_knots[-1])
-    return np.where(inside, (pieces[left % len(pieces)] + pieces[right % len(pieces)]) / 2, 0.0)
+    mean = (segments[left % len(segments)] + segments[right % len(segments)]) / 2
+    return np.where(inside, mean, 0.0)
 
 
-def _check_no_column_is_constant(knots: np.ndarray) -> None:
+def _check_no_constant_column(knots: np.ndarray) -> None:
     constant = np.flatnonzero(knots[0] == knots[-1])
     if len(constant):
         raise ValueError(
-            f"QuantileTransformer maps all values of column {constant[0]} to its ends, for all "
-            f"quantiles are {knots[0, constant[0]]:g}, so there is no density. Drop the column, "
-            "or let other transformers scale it."
+            f"QuantileTransformer maps every value of column {constant[0]} to an end of its "
+            f"range, because all quantiles are {knots[0, constant[0]]:g}, so there is no "
+            "density. Drop the column, or use another transformer for it."
         )

@@ -1,4 +1,4 @@
-"""TransformedDensity: a density behind a transformer, in the original units."""
+"""TransformedDensity: a density estimator on transformed data, in the original units."""
 
 from copy import deepcopy
 from typing import Any, ClassVar, Self
@@ -19,10 +19,10 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skflow.compose.dimensions import check_square
 from skflow.compose.domains import in_domain
-from skflow.compose.inverse import draw
+from skflow.compose.inverse_transform import sample_original_units
 from skflow.compose.log_dets import log_abs_det
+from skflow.compose.transformer_checks import check_square
 from skflow.data.validation import check_count, check_finite, explained_conversion
 
 
@@ -31,58 +31,59 @@ def _density_can_sample(estimator: "TransformedDensity") -> bool:
 
 
 class TransformedDensity(DensityMixin, BaseEstimator):
-    """A density of transformed rows, in the units of the original ones.
+    """Density estimation on transformed data, in the units of the original data.
 
-    In ``Pipeline([scaler, density])``, `score_samples` is the density of the scaled rows: it
-    is per scaled unit, does not integrate to 1 over the original columns, and is the higher
-    the more the scaler shrinks. With z what the transformer makes of x,
+    In ``Pipeline([scaler, density])``, `score_samples` is the density of the scaled data: it
+    is per scaled unit, does not integrate to 1 over the original columns, and increases the
+    more the scaler shrinks the data. With z the transformed value of x,
 
         ``log p(x) = log p(z) + log |det ∂z/∂x|``
 
-    is the density of the rows as they were, so that transformers can be compared, and
-    searched over, by held-out log-likelihood.
+    is the density of the original data, so that transformers can be compared, and selected by
+    a search, by held-out log-likelihood.
 
     Parameters
     ----------
     transformer : transformer or "passthrough"
-        Maps d columns to d, invertibly; see `log_abs_det` for those that are known, and for
-        how to add others. "passthrough" leaves the rows as they are.
+        An invertible transformer that maps d columns to d columns; see `log_abs_det` for
+        those supported, and for how to add others. "passthrough" is the identity.
     density : estimator
-        A density estimator: anything with ``fit(X)`` and ``score_samples(X)``, such as
-        KernelDensity, GaussianMixture or NormalizingFlowDensity.
+        A density estimator with ``fit(X)`` and ``score_samples(X)``, such as KernelDensity,
+        GaussianMixture or NormalizingFlowDensity.
 
     Attributes
     ----------
     transformer_ : transformer
         The fitted transformer.
     density_ : estimator
-        The density of the transformed rows.
+        The density estimator, fitted to the transformed data.
     n_features_in_ : int
-        Number of columns seen in `fit`.
+        Number of features seen during `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, where X had string names.
+        Names of features seen during `fit`. Defined only when X has feature names that are
+        all strings.
 
     See Also
     --------
-    log_abs_det : The log-determinants, and how to register one.
-    skflow.metrics.mean_log_likelihood : One scale for all densities.
-    sklearn.compose.TransformedTargetRegressor : The same for a regressor's target.
+    log_abs_det : Log-determinants of transformers, and how to register one.
+    skflow.metrics.mean_log_likelihood : A scorer for all density estimators.
+    sklearn.compose.TransformedTargetRegressor : Transforms the target of a regressor.
 
     Notes
     -----
-    The density integrates to the mass that the inner one puts where the transformer maps to.
-    That is 1 for scalers, PCA and the logarithm. It is less where the transformer reaches
-    only a part of the numbers:
+    The density integrates to the probability that the inner density assigns to the image of
+    the transformer. That is 1 for scalers, PCA and the logarithm. It is less than 1 if the
+    image is not the whole space:
 
-    - PowerTransformer, for most powers, reaches no further than a bound. What lies beyond is
-      the image of no row, and `sample` leaves it out.
-    - QuantileTransformer maps to [0, 1], or to ±5.2 where its output is normal, and jumps at
-      repeated values. What lies beyond, and in the jumps, goes back to single values: the
-      smallest and the largest training value, and the repeated ones. `sample` draws them,
-      while the density counts only what lies between. A row beyond the training rows has
-      density 0 and the score −inf.
+    - The image of PowerTransformer is bounded on one side for most powers. Samples beyond the
+      bound have no inverse, and `sample` replaces them.
+    - QuantileTransformer maps to [0, 1], or to ±5.2 for normal output, and jumps at repeated
+      values. Values beyond these limits, and within the jumps, are mapped back to single
+      values: the smallest and the largest training value, and the repeated ones. `sample`
+      returns these, while the density covers only the values in between. A row outside the
+      range of the training data has density 0 and score −inf.
 
-    A row outside the domain of a function, as of the logarithm, has the score −inf as well.
+    A row outside the domain of a function, such as the logarithm, has score −inf, too.
 
     Examples
     --------
@@ -116,34 +117,34 @@ class TransformedDensity(DensityMixin, BaseEstimator):
         self.transformer = transformer
         self.density = density
 
-    @_fit_context(prefer_skip_nested_validation=False)  # the inner ones are not validated yet
+    @_fit_context(prefer_skip_nested_validation=False)  # nested estimators are not validated yet
     def fit(self, X: ArrayLike, y: Any = None, **fit_params: Any) -> Self:
-        """Fit the transformer, and the density on what it makes of X.
+        """Fit the transformer to X, and the density to the transformed X.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows of finite numbers.
+            Training data, finite numbers.
         y : None
-            Ignored; there for the pipeline's sake.
+            Ignored, present for API consistency.
         **fit_params : dict
-            Passed to the density's `fit`, for example ``sample_weight``. With
-            ``sklearn.set_config(enable_metadata_routing=True)``, passed to the transformer's
-            and the density's as they request.
+            Passed to `fit` of the density, for example ``sample_weight``. With
+            ``sklearn.set_config(enable_metadata_routing=True)``, passed to `fit` of the
+            transformer and of the density as each of them requests.
 
         Returns
         -------
         TransformedDensity
-            The estimator itself.
+            The fitted estimator.
 
         Raises
         ------
         TypeError
-            Where no log-determinant is known for the transformer.
+            If no log-determinant is known for the transformer.
         ValueError
-            Where X has NaN or inf, or is outside the domain of the transformer, or where the
-            transformer leaves no density in the original units, see `log_abs_det`; and what
-            the transformer and the density raise.
+            If X contains NaN or inf or is outside the domain of the transformer, or if the
+            transformer admits no density in the original units, see `log_abs_det`. Errors of
+            the transformer and the density are raised as they are.
         """
         X = self._validate(X, reset=True)
         params = self._routed(fit_params)
@@ -151,7 +152,7 @@ class TransformedDensity(DensityMixin, BaseEstimator):
             FunctionTransformer() if isinstance(self.transformer, str) else clone(self.transformer)
         )
         transformer.fit(deepcopy(X), **params.transformer.fit)
-        log_abs_det(transformer, _safe_indexing(X, [0]))  # raises, where there is none
+        log_abs_det(transformer, _safe_indexing(X, [0]))  # raises if there is none
         _check_domain(transformer, X)
         Z = transformer.transform(deepcopy(X))
         check_square(transformer, self.n_features_in_, Z.shape[1])
@@ -160,18 +161,18 @@ class TransformedDensity(DensityMixin, BaseEstimator):
         return self
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
-        """Log-likelihood of each row, in the original units.
+        """Log-likelihood of each sample, in the original units.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows, in the units in which the estimator was fitted.
+            Data, in the units of the training data.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            The values log p(x) in nats, for a density over the columns' own units; −inf where
-            the transformer leaves no density.
+            The values log p(x) in nats, for a density in the units of the columns; −inf
+            outside the domain of the transformer.
         """
         check_is_fitted(self)
         X = self._validate(X, reset=False)
@@ -184,22 +185,22 @@ class TransformedDensity(DensityMixin, BaseEstimator):
         return log_p
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
-        """Mean log-likelihood a row, in nats.
+        """Mean log-likelihood, in nats per sample.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows, in the units in which the estimator was fitted.
+            Data, in the units of the training data.
         y : None
-            Ignored.
+            Ignored, present for API consistency.
         sample_weight : array-like of shape (n_samples,), optional
-            Weights of the rows.
+            Sample weights.
 
         Returns
         -------
         float
-            The (weighted) mean of ``score_samples(X)``, whatever the inner density's `score`
-            is; not the sum, which ``KernelDensity`` returns.
+            The (weighted) mean of ``score_samples(X)``, whatever `score` of the inner density
+            returns; not the sum, as ``KernelDensity.score`` is.
         """
         scores = self.score_samples(X)
         weights = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
@@ -209,42 +210,44 @@ class TransformedDensity(DensityMixin, BaseEstimator):
     def sample(
         self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None
     ) -> np.ndarray:
-        """Draw rows: from the density, and back through the transformer.
+        """Sample from the density and apply the inverse of the transformer.
 
-        There where the density has a `sample`.
+        Available if the density has `sample`.
 
         Parameters
         ----------
         n_samples : int, default=1
-            Number of rows.
+            Number of samples.
         random_state : int, RandomState instance or None, default=None
-            Seed of the draws; None gives fresh rows at every call, whatever `random_state`
-            the density has.
+            Seed of the samples; None gives different samples at every call, whatever
+            `random_state` the density has.
 
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            Rows in the units of X. Draws that are the image of no row are drawn again.
+            Samples in the units of X. Samples of the density outside the image of the
+            transformer are replaced.
 
         Raises
         ------
         TypeError
-            Where the transformer has no `inverse_transform`.
+            If the transformer has no `inverse_transform`.
         ValueError
-            Where next to no draw is the image of a row.
+            If nearly all samples of the density lie outside the image of the transformer.
         """
         check_is_fitted(self)
         n_samples = check_count("n_samples", n_samples)
         rng = check_random_state(random_state)
-        return draw(self.transformer_, self.density_, n_samples, rng)
+        return sample_original_units(self.transformer_, self.density_, n_samples, rng)
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Which parameters `fit` passes to the transformer and to the density.
+        """Metadata routing of this object.
 
         Returns
         -------
         MetadataRouter
-            As scikit-learn's guide to metadata routing describes it.
+            The parameters that `fit` passes to the transformer and to the density; see the
+            metadata routing guide of scikit-learn.
         """
         return (
             MetadataRouter(owner=type(self).__name__)
@@ -265,7 +268,7 @@ class TransformedDensity(DensityMixin, BaseEstimator):
         return Bunch(transformer=Bunch(fit={}), density=Bunch(fit=fit_params))
 
     def _validate(self, X: ArrayLike, reset: bool) -> Any:
-        """X in float64, or X itself where it is a frame whose columns the parts know by name."""
+        """X in float64, or X itself if it is a dataframe with names that were seen in `fit`."""
         with explained_conversion(X):
             rows = validate_data(self, X, reset=reset, dtype=np.float64, ensure_all_finite=False)
         check_finite(rows, getattr(self, "feature_names_in_", None))
@@ -280,5 +283,5 @@ def _check_domain(transformer: Any, X: Any) -> None:
         raise ValueError(
             f"Row {outside[0]} of X, {row}, is outside the domain of "
             f"{type(transformer).__name__} (as are {len(outside) - 1} more): it is not mapped to "
-            "finite numbers. Drop such rows, or take a transformer for all numbers."
+            "finite numbers. Drop such rows, or use a transformer that is defined for all numbers."
         )

@@ -1,4 +1,4 @@
-"""Pictures of densities, in the manner of scikit-learn's displays."""
+"""Plots of densities, with the API of scikit-learn's displays."""
 
 from skflow.plotting.calibration import CalibrationDisplay
 from skflow.plotting.corner import CornerDisplay

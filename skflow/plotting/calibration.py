@@ -1,4 +1,4 @@
-"""CalibrationDisplay: whether a density is right."""
+"""CalibrationDisplay: whether a density or forecasts are calibrated."""
 
 from typing import Any, Literal, Self
 
@@ -9,53 +9,53 @@ from sklearn.utils import check_random_state
 
 from skflow.data.sampling import sample_rows
 from skflow.data.validation import check_count, check_levels
-from skflow.plotting.canvas import BLUE, GREY, INK, Style, axes_or_new, check_matplotlib, styled
-from skflow.plotting.columns import as_fitted
-from skflow.plotting.regions import uniform_band
+from skflow.plotting.confidence_bands import uniform_band
+from skflow.plotting.plot_data import as_fitted_type
+from skflow.plotting.style import BLUE, GREY, INK, Style, check_matplotlib, get_axes, merge_style
 
 Kind = Literal["qq", "histogram"]
 
 
 class CalibrationDisplay:
-    """Whether a density is right, by rows that it has not seen.
+    """Calibration of a density estimator or of probabilistic forecasts, on held-out data.
 
-    Of a regressor: each y is put through the distribution function that was forecast for it,
-    P(Y ≤ y | x). If the forecasts are right, these probabilities are uniform between 0 and 1.
-    Of a density: the log p of rows is compared with the log p of the density's own draws. If
-    the density is right, both are distributed alike.
+    For a regressor, the probability integral transform P(Y ≤ y | x) of each target is computed
+    from its forecast. If the forecasts are calibrated, these probabilities are uniform between
+    0 and 1. For a density, log p of the data is compared with log p of samples from the
+    density. If the density is correct, both have the same distribution.
 
-    Either as quantiles against quantiles, on the diagonal if all is right, or as a histogram
-    of the probabilities, flat if all is right. The band is where a right model would be, the
-    whole of it with the probability `coverage`. Use `from_estimator` to make one.
+    The display is a Q–Q plot, which is the diagonal for a calibrated model, or a histogram of
+    the probabilities, which is flat. The band contains the whole curve of a calibrated model
+    with probability `coverage`. Use `from_estimator` to create a display.
 
     Parameters
     ----------
     values : ndarray of shape (n_samples,)
-        Probabilities P(Y ≤ y | x), or log p of rows.
+        Probabilities P(Y ≤ y | x), or log p of the data.
     draws : ndarray of shape (n_draws,), optional
-        Log p of draws. None where values are probabilities.
+        Log p of samples from the density; None if values are probabilities.
     coverage : float, default=0.95
-        The probability that a right model stays within the band.
+        The probability that a calibrated model stays within the band.
     name : str, optional
-        What stands above the picture.
+        Title of the plot.
 
     Attributes
     ----------
     probabilities_ : ndarray of shape (n_samples,)
-        The values as probabilities, in ascending order: what is uniform if all is right. For
-        log p, the share of draws below that of each row.
+        The values as probabilities in ascending order, uniform for a calibrated model. For
+        log p, the fraction of samples from the density with a lower log p.
     inside_band_ : bool
-        Whether all of the quantiles are within the band.
+        Whether all quantiles are within the band.
     line_ : matplotlib.lines.Line2D or None
-        The quantiles; ``kind="qq"``.
+        The observed quantiles; ``kind="qq"``.
     diagonal_ : matplotlib.lines.Line2D or None
-        Where they should be.
+        The expected quantiles; ``kind="qq"``.
     histogram_ : matplotlib.patches.StepPatch or None
-        How many rows are in each bin; ``kind="histogram"``.
+        The number of rows in each bin; ``kind="histogram"``.
     expected_ : matplotlib.lines.Line2D or None
-        How many should be.
+        The expected number in each bin; ``kind="histogram"``.
     band_ : matplotlib.collections.PolyCollection or matplotlib.patches.Rectangle
-        Where a right model would be.
+        The band of a calibrated model.
     ax_ : matplotlib.axes.Axes
         The axes.
     figure_ : matplotlib.figure.Figure
@@ -63,15 +63,15 @@ class CalibrationDisplay:
 
     See Also
     --------
-    skflow.metrics.neg_crps : The quality of forecasts in one number.
-    CornerDisplay : Draws beside data.
+    skflow.metrics.neg_crps : A score of probabilistic forecasts.
+    CornerDisplay : Samples from a density with data.
 
     Notes
     -----
-    Probabilities heaped at 0 and 1 (a histogram like a U, a line flatter than the diagonal)
-    mean forecasts that are too narrow; heaped in the middle, too wide. Rows whose log p is
-    below the diagonal are less likely than the density's own draws: it is too sure of itself.
-    A model can be calibrated and yet know little; compare log-likelihoods, too.
+    Probabilities concentrated at 0 and 1 (a U-shaped histogram) indicate forecasts that are too
+    narrow; concentrated in the middle, too wide. If log p of the data is below the diagonal,
+    the data are less likely than samples from the density, which is then overconfident. A
+    calibrated model may still be uninformative, so compare log-likelihoods, too.
 
     References
     ----------
@@ -92,6 +92,8 @@ class CalibrationDisplay:
     >>> CalibrationDisplay.from_predictions(norm.cdf(y, scale=0.5)).inside_band_
     False
     """
+
+    __module__ = "skflow.plotting"
 
     def __init__(
         self,
@@ -120,7 +122,7 @@ class CalibrationDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> Self:
-        """Score rows that the estimator has not seen, and plot.
+        """Evaluate an estimator on held-out data, and plot.
 
         Parameters
         ----------
@@ -128,31 +130,31 @@ class CalibrationDisplay:
             A fitted regressor with ``cdf(X, y)``, or a fitted density with
             ``score_samples(X)`` and ``sample(n)``.
         X : array-like of shape (n_samples, n_features)
-            Rows that it was not fitted on.
+            Held-out data.
         y : array-like of shape (n_samples,), optional
             Targets, for a regressor.
         n_samples : int, default=10_000
-            Draws from a density. The band is wider where they are few.
+            Number of samples from a density. The band is wider for fewer samples.
         random_state : int, RandomState instance or None, default=None
-            Seed of the draws.
+            Seed of the samples.
         coverage : float, default=0.95
-            The probability that a right model stays within the band.
+            The probability that a calibrated model stays within the band.
         name : str, optional
-            What stands above the picture; None takes the name of the estimator's class.
+            Title of the plot; None uses the class name of the estimator.
         ax : matplotlib.axes.Axes, optional
-            Axes to draw on; None makes a figure.
+            Axes to plot on; None creates a new figure.
         **kwargs : dict
-            What `plot` takes.
+            Keyword arguments passed to `plot`.
 
         Returns
         -------
         CalibrationDisplay
-            The display, plotted.
+            The display, after `plot`.
 
         Raises
         ------
         TypeError
-            Where the estimator has not the methods named above, or y is missing.
+            If the estimator lacks the methods named above, or y is missing.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
         draws = None
@@ -160,14 +162,12 @@ class CalibrationDisplay:
             values = estimator.cdf(X, y)
         elif hasattr(estimator, "score_samples") and hasattr(estimator, "sample"):
             values = estimator.score_samples(X)
-            rng = check_random_state(random_state)
-            drawn = sample_rows(estimator, check_count("n_samples", n_samples), rng)
-            draws = estimator.score_samples(as_fitted(estimator, X, drawn))
+            draws = _log_p_of_samples(estimator, X, n_samples, random_state)
         else:
             raise TypeError(
-                f"{cls.__name__} needs a regressor with the method cdf, and then y, or a density "
-                f"with score_samples and sample; {type(estimator).__name__} is neither"
-                f"{', for y is None' if hasattr(estimator, 'cdf') else ''}."
+                f"{cls.__name__} requires a regressor with the method cdf, together with y, or a "
+                f"density with score_samples and sample; {type(estimator).__name__} is neither"
+                f"{', because y is None' if hasattr(estimator, 'cdf') else ''}."
             )
         name = type(estimator).__name__ if name is None else name
         return cls.from_predictions(values, draws, coverage=coverage, name=name, ax=ax, **kwargs)
@@ -183,42 +183,43 @@ class CalibrationDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> Self:
-        """Plot probabilities, or log p of rows and of draws, from any source.
+        """Plot probabilities, or log p of data and of samples, from any source.
 
         Parameters
         ----------
         values : array-like of shape (n_samples,)
-            Probabilities P(Y ≤ y | x); or log p of rows, where draws are given.
+            Probabilities P(Y ≤ y | x), or log p of the data if draws are passed.
         draws : array-like of shape (n_draws,), optional
-            Log p of draws from the density.
+            Log p of samples from the density.
         coverage : float, default=0.95
-            The probability that a right model stays within the band.
+            The probability that a calibrated model stays within the band.
         name : str, optional
-            What stands above the picture.
+            Title of the plot.
         ax : matplotlib.axes.Axes, optional
-            Axes to draw on; None makes a figure.
+            Axes to plot on; None creates a new figure.
         **kwargs : dict
-            What `plot` takes.
+            Keyword arguments passed to `plot`.
 
         Returns
         -------
         CalibrationDisplay
-            The display, plotted.
+            The display, after `plot`.
 
         Raises
         ------
         ValueError
-            Where probabilities are not between 0 and 1, or log p is NaN.
+            If probabilities are not between 0 and 1, or log p is NaN.
         """
         check_matplotlib(f"{cls.__name__}.from_predictions")
         check_levels(coverage, "coverage")
-        values = _checked(values, "values")
+        values = _check_values(values, "values")
         if draws is not None:
-            draws = _checked(draws, "draws")
+            draws = _check_values(draws, "draws")
         elif values.min() < 0 or values.max() > 1:
             raise ValueError(
-                f"Without draws, values are probabilities, and {values.min():.3g} to "
-                f"{values.max():.3g} are not. Pass the log p of draws as draws to compare log p."
+                f"Without draws, values must be probabilities between 0 and 1, but they range "
+                f"from {values.min():.3g} to {values.max():.3g}. To compare log-likelihoods, pass "
+                "log p of samples from the density as draws."
             )
         display = cls(values=values, draws=draws, coverage=coverage, name=name)
         return display.plot(ax, **kwargs)
@@ -233,16 +234,16 @@ class CalibrationDisplay:
         histogram_kwargs: Style = None,
         band_kwargs: Style = None,
     ) -> Self:
-        """Draw quantiles against quantiles, or the histogram.
+        """Plot the quantiles or the histogram.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Axes to draw on; None makes a figure.
+            Axes to plot on; None creates a new figure.
         kind : {"qq", "histogram"}, default="qq"
-            Which of the two.
+            Q–Q plot, or histogram of the probabilities.
         bins : int, default=20
-            Bins of the histogram.
+            Number of bins of the histogram.
         line_kwargs : dict, optional
             Passed to ``ax.plot`` for the quantiles.
         histogram_kwargs : dict, optional
@@ -258,7 +259,7 @@ class CalibrationDisplay:
         check_matplotlib(f"{type(self).__name__}.plot")
         if kind not in ("qq", "histogram"):
             raise ValueError(f"kind={kind!r} must be 'qq' or 'histogram'.")
-        self.ax_ = axes_or_new(ax)
+        self.ax_ = get_axes(ax)
         self.figure_ = self.ax_.figure
         self.probabilities_ = self._probabilities()
         self.inside_band_ = self._is_inside_band()
@@ -275,40 +276,36 @@ class CalibrationDisplay:
         from matplotlib.collections import PolyCollection
         from matplotlib.lines import Line2D
 
-        at, lower, upper = map(self._quantile, self._band())
-        style = styled(
-            PolyCollection, band, color=GREY, alpha=0.5, linewidth=0, label=self._says()
-        )
-        self.band_ = self.ax_.fill_between(at, lower, upper, **style)
+        x_band, lower, upper = map(self._quantile, self._band())
+        style = self._band_style(PolyCollection, band)
+        self.band_ = self.ax_.fill_between(x_band, lower, upper, **style)
         n = len(self.values)
         x = self._quantile(np.arange(1, n + 1) / (n + 1))
         ends = [x[0], x[-1]] if self.draws is not None else [0, 1]
         (self.diagonal_,) = self.ax_.plot(ends, ends, color=INK, linestyle=":", linewidth=1)
-        style = styled(Line2D, line, color=BLUE, label=f"{n:,} rows")
+        style = merge_style(Line2D, line, color=BLUE, label=f"{n:,} rows")
         (self.line_,) = self.ax_.plot(x, np.sort(self.values), **style)
         if self.draws is None:
             self.ax_.set(xlabel="expected P(Y ≤ y | x)", ylabel="observed P(Y ≤ y | x)")
             self.ax_.set(aspect="equal", xlim=(0, 1), ylim=(0, 1))
         else:
-            self.ax_.set(xlabel="log p of draws, nats", ylabel="log p of rows, nats")
+            self.ax_.set(xlabel="log p of model samples, nats", ylabel="log p of rows, nats")
 
     def _plot_histogram(self, bins: int, histogram: Style, band: Style) -> None:
         from matplotlib.patches import Rectangle, StepPatch
 
         n = len(self.values)
-        # as many bins as there are chances to be outside
-        chance = (1 - self.coverage) / (2 * bins)
-        lower, upper = binom.ppf([chance, 1 - chance], n, 1 / bins)
-        look = {"color": GREY, "alpha": 0.5, "linewidth": 0, "label": self._says()}
-        style = styled(Rectangle, band, **look)
-        self.band_ = self.ax_.axhspan(lower, upper, **style)
+        tail = (1 - self.coverage) / (2 * bins)  # Bonferroni correction for the number of bins
+        lower, upper = binom.ppf([tail, 1 - tail], n, 1 / bins)
+        self.band_ = self.ax_.axhspan(lower, upper, **self._band_style(Rectangle, band))
         self.expected_ = self.ax_.axhline(n / bins, color=INK, linestyle=":", linewidth=1)
         counts, edges = np.histogram(self.probabilities_, bins, range=(0, 1))
-        style = styled(StepPatch, histogram, color=BLUE, linewidth=1.5, label=f"{n:,} rows")
+        style = merge_style(StepPatch, histogram, color=BLUE, linewidth=1.5, label=f"{n:,} rows")
         self.histogram_ = self.ax_.stairs(counts, edges, **style)
-        what = "P(Y ≤ y | x)" if self.draws is None else "share of draws with a lower p"
-        highest = 1.3 * max(upper, counts.max())  # with room for the legend
-        self.ax_.set(xlabel=what, ylabel="rows", xlim=(0, 1), ylim=(0, highest))
+        of_samples = "fraction of model samples with lower p"
+        xlabel = "P(Y ≤ y | x)" if self.draws is None else of_samples
+        top = 1.3 * max(upper, counts.max())  # leaves room for the legend
+        self.ax_.set(xlabel=xlabel, ylabel="rows", xlim=(0, 1), ylim=(0, top))
 
     def _probabilities(self) -> np.ndarray:
         ordered = np.sort(self.values)
@@ -319,30 +316,38 @@ class CalibrationDisplay:
         return np.mean(below, axis=0) / len(draws)
 
     def _is_inside_band(self) -> bool:
-        at, lower, upper = self._band()
+        expected, lower, upper = self._band()
         n = len(self.values)
-        ours = np.interp(at, np.arange(1, n + 1) / (n + 1), self.probabilities_)
-        return bool(((ours >= lower) & (ours <= upper)).all())
+        observed = np.interp(expected, np.arange(1, n + 1) / (n + 1), self.probabilities_)
+        return bool(((observed >= lower) & (observed <= upper)).all())
 
     def _band(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Probabilities and the band there; draws that are few make it wider."""
+        """Expected probabilities, and the bounds of the band; wider for fewer draws."""
         n = len(self.values)
         if self.draws is not None:
             n = max(1, round(1 / (1 / n + 1 / len(self.draws))))
         return uniform_band(n, self.coverage)
 
     def _quantile(self, probabilities: np.ndarray) -> np.ndarray:
-        """What a right model's values are at probabilities."""
+        """Quantiles of the values of a calibrated model."""
         if self.draws is None:
             return probabilities
         return np.quantile(self.draws, probabilities)
 
-    def _says(self) -> str:
-        return f"a right model, {100 * self.coverage:g} %"
+    def _band_style(self, artist: type, style: Style) -> dict[str, Any]:
+        label = f"calibrated model, {100 * self.coverage:g} %"
+        return merge_style(artist, style, color=GREY, alpha=0.5, linewidth=0, label=label)
 
 
-def _checked(values: ArrayLike, name: str) -> np.ndarray:
+def _log_p_of_samples(estimator: Any, X: Any, n_samples: int, random_state: Any) -> np.ndarray:
+    rng = check_random_state(random_state)
+    samples = sample_rows(estimator, check_count("n_samples", n_samples), rng)
+    log_p: np.ndarray = estimator.score_samples(as_fitted_type(estimator, X, samples))
+    return log_p
+
+
+def _check_values(values: ArrayLike, name: str) -> np.ndarray:
     array = np.asarray(values, dtype=float)
     if array.ndim != 1 or not len(array) or np.isnan(array).any():
-        raise ValueError(f"{name} must be numbers in one dimension, and none of them NaN.")
+        raise ValueError(f"{name} must be a non-empty one-dimensional array without NaN.")
     return array

@@ -1,4 +1,4 @@
-"""CornerDisplay: data against draws from a density, column by column and pair by pair."""
+"""CornerDisplay: data and samples from a density, by columns and pairs of columns."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
@@ -8,47 +8,54 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from skflow.data.sampling import sample_rows
-from skflow.plotting.canvas import BLUE, VERMILION, Style, check_matplotlib, styled
-from skflow.plotting.columns import margins, names_of, rows_of, some_of
+from skflow.plotting.plot_data import (
+    check_has_method,
+    check_rows,
+    padded_range,
+    resolve_feature_names,
+    subsample_rows,
+)
+from skflow.plotting.style import BLUE, VERMILION, Style, check_matplotlib, merge_style
 
 _MAX_COLUMNS = 12
-_PANEL = 2.0  # inches
+_PANEL_SIZE = 2.0  # inches
 
 
 class CornerDisplay:
-    """Every column and every pair of columns: data against draws from a density.
+    """Data and samples from a density, for each column and each pair of columns.
 
-    On the diagonal are histograms of each column, below it scatters of each pair. Where the
-    density is right, the two colours cannot be told apart. Use `from_estimator` to make one.
+    Histograms of each column are on the diagonal, scatter plots of each pair below it. If the
+    density is accurate, data and samples look alike. Use `from_estimator` to create a display.
 
     Parameters
     ----------
     rows : ndarray of shape (n_samples, n_features)
         The data.
     samples : ndarray of shape (n_draws, n_features)
-        Draws from the density.
+        Samples from the density.
     feature_names : sequence of str, optional
         Names of the columns.
     name : str, optional
-        What stands above the picture.
+        Title of the legend.
 
     Attributes
     ----------
     axes_ : ndarray of shape (n_features, n_features)
         The axes; those above the diagonal are turned off.
     row_histograms_, sample_histograms_ : list of matplotlib.patches.StepPatch
-        The histograms of each column, scaled to have the area 1.
+        The histograms of each column, normalized to area 1.
     row_scatters_, sample_scatters_ : dict
-        From pairs (i, j), i > j, to the points with column j across and column i upwards.
+        The scatter plots of pairs (i, j), i > j, with column j on the horizontal and column i
+        on the vertical axis.
     legend_ : matplotlib.legend.Legend
-        Which colour is what, and how many draws are outside the frames.
+        The legend, with the number of samples outside the axis limits.
     figure_ : matplotlib.figure.Figure
         The figure.
 
     See Also
     --------
-    DensityDisplay : One column or two, without draws.
-    CalibrationDisplay : Whether the density is right, in one number for each row.
+    DensityDisplay : The density of one or two columns.
+    CalibrationDisplay : Whether the density is calibrated, by log p of each row.
 
     Examples
     --------
@@ -61,6 +68,8 @@ class CornerDisplay:
     >>> display.axes_.shape, display.axes_[3, 0].get_xlabel()
     ((4, 4), 'sepal length (cm)')
     """
+
+    __module__ = "skflow.plotting"
 
     def __init__(
         self,
@@ -90,59 +99,57 @@ class CornerDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> Self:
-        """Draw from a fitted density and plot the draws beside data.
+        """Sample from a fitted density and plot the samples with data.
 
         Parameters
         ----------
         estimator : object
             A fitted density estimator with ``sample(n)``.
         X : array-like of shape (n_samples, n_features)
-            Rows, best those that the density has not seen.
+            Data, preferably held out from the fit.
         columns : sequence of int or str, optional
-            Which columns to show, by index or by name; None shows all.
+            The columns to plot, by index or by name; None plots all.
         feature_names : sequence of str, optional
-            Names of the columns of X; None takes those of X where it is a frame, or
-            those that the estimator was fitted with.
+            Names of the columns of X; None uses those of X if it is a dataframe, else those
+            seen by the estimator in `fit`.
         subsample : int, optional
-            Rows shown at most; None shows all. 1000 by default.
+            Maximum number of rows of X to plot; None plots all. 1000 by default.
         n_samples : int, optional
-            Draws; None takes as many as there are rows to show.
+            Number of samples; None uses the number of rows that are plotted.
         random_state : int, RandomState instance or None, default=None
-            Seed of the draws, and of the choice of rows.
+            Seed of the samples and of the subsample.
         name : str, optional
-            What stands above the picture; None takes the name of the estimator's class.
+            Title of the legend; None uses the class name of the estimator.
         ax : matplotlib.axes.Axes or ndarray of them, optional
-            Axes whose place is divided, or (n_features, n_features) axes; None makes a figure.
+            Axes to subdivide, or axes of shape (n_features, n_features); None creates a new
+            figure.
         **kwargs : dict
-            What `plot` takes.
+            Keyword arguments passed to `plot`.
 
         Returns
         -------
         CornerDisplay
-            The display, plotted.
+            The display, after `plot`.
 
         Raises
         ------
         TypeError
-            Where the estimator has no `sample`.
+            If the estimator has no `sample`.
         ValueError
-            Where X has NaN or inf, or there are more than 12 columns to show.
+            If X contains NaN or inf, or there are more than 12 columns to plot.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
-        if not hasattr(estimator, "sample"):
-            raise TypeError(
-                f"{type(estimator).__name__} has no method sample, and {cls.__name__} shows draws."
-            )
-        rows = rows_of(X)
-        names = names_of(estimator, X, feature_names, rows.shape[1])
-        shown = _indices(columns, names)
+        check_has_method(estimator, "sample", cls.__name__)
+        rows = check_rows(X)
+        names = resolve_feature_names(estimator, X, feature_names, rows.shape[1])
+        selected = _column_indices(columns, names)
         rng = check_random_state(random_state)
-        rows = some_of(rows, subsample, rng)
+        rows = subsample_rows(rows, subsample, rng)
         samples = sample_rows(estimator, len(rows) if n_samples is None else n_samples, rng)
         display = cls(
-            rows=rows[:, shown],
-            samples=samples[:, shown],
-            feature_names=[names[j] for j in shown],
+            rows=rows[:, selected],
+            samples=samples[:, selected],
+            feature_names=[names[j] for j in selected],
             name=type(estimator).__name__ if name is None else name,
         )
         return display.plot(ax, **kwargs)
@@ -155,18 +162,19 @@ class CornerDisplay:
         rows_kwargs: Style = None,
         samples_kwargs: Style = None,
     ) -> Self:
-        """Draw all panels.
+        """Plot all panels.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes or ndarray of them, optional
-            Axes whose place is divided, or (n_features, n_features) axes; None makes a figure.
+            Axes to subdivide, or axes of shape (n_features, n_features); None creates a new
+            figure.
         bins : int or str, default="auto"
-            Bins of each histogram over the range of the rows, as in ``numpy.histogram``.
+            Bins of each histogram over the range of the data, as in ``numpy.histogram``.
         rows_kwargs : dict, optional
-            Passed to ``ax.scatter`` for the rows.
+            Passed to ``ax.scatter`` for the data.
         samples_kwargs : dict, optional
-            Passed to ``ax.scatter`` for the draws.
+            Passed to ``ax.scatter`` for the samples.
 
         Returns
         -------
@@ -179,40 +187,41 @@ class CornerDisplay:
         d = self.rows.shape[1]
         self.axes_ = _panels(ax, d)
         self.figure_ = self.axes_[0, 0].figure
-        common = {"s": 5, "alpha": 0.5, "linewidths": 0}
-        dots = styled(PathCollection, rows_kwargs, color=VERMILION, **common)
-        draws = styled(PathCollection, samples_kwargs, color=BLUE, **common)
-        self._limits = [margins(column, share=0.1) for column in self.rows.T]
-        self.row_histograms_: list[Any] = []
-        self.sample_histograms_: list[Any] = []
-        self.row_scatters_: dict[tuple[int, int], Any] = {}
-        self.sample_scatters_: dict[tuple[int, int], Any] = {}
-        for j in range(d):
-            self._plot_column(j, bins, dots["color"], draws["color"])
-        for i, j in _pairs(d):
-            panel = self.axes_[i, j]
-            self.row_scatters_[i, j] = panel.scatter(self.rows[:, j], self.rows[:, i], **dots)
-            self.sample_scatters_[i, j] = panel.scatter(
-                self.samples[:, j], self.samples[:, i], **draws
-            )
-            panel.set(xlim=self._limits[j], ylim=self._limits[i])
-        self._label(dots["color"], draws["color"])
+        defaults = {"s": 5, "alpha": 0.5, "linewidths": 0}
+        row_style = merge_style(PathCollection, rows_kwargs, color=VERMILION, **defaults)
+        sample_style = merge_style(PathCollection, samples_kwargs, color=BLUE, **defaults)
+        self._limits = [padded_range(column, fraction=0.1) for column in self.rows.T]
+        self._plot_histograms(bins, row_style["color"], sample_style["color"])
+        self._plot_scatters(row_style, sample_style)
+        self._label_axes()
+        self._add_legend(row_style["color"], sample_style["color"])
         return self
 
-    def _plot_column(self, j: int, bins: Any, of_rows: Any, of_samples: Any) -> None:
-        panel, column, drawn = self.axes_[j, j], self.rows[:, j], self.samples[:, j]
-        heights, edges = np.histogram(column, bins, density=True)
-        style = {"fill": True, "color": of_rows, "alpha": 0.4}
-        self.row_histograms_.append(panel.stairs(heights, edges, **style))
-        edges = _over(edges, *self._limits[j])
-        of_all = len(drawn) * np.diff(edges)  # those outside the frame count, too
-        heights = np.histogram(drawn, edges)[0] / of_all
-        self.sample_histograms_.append(panel.stairs(heights, edges, color=of_samples))
-        panel.set(xlim=self._limits[j], ylim=(0, None), yticks=[])
+    def _plot_histograms(self, bins: Any, row_color: Any, sample_color: Any) -> None:
+        self.row_histograms_: list[Any] = []
+        self.sample_histograms_: list[Any] = []
+        row_style = {"fill": True, "color": row_color, "alpha": 0.4}
+        for j, limits in enumerate(self._limits):
+            panel, samples = self.axes_[j, j], self.samples[:, j]
+            heights, edges = np.histogram(self.rows[:, j], bins, density=True)
+            self.row_histograms_.append(panel.stairs(heights, edges, **row_style))
+            edges = _extend_bins(edges, *limits)
+            # samples outside the axis limits count, too
+            heights = np.histogram(samples, edges)[0] / (len(samples) * np.diff(edges))
+            self.sample_histograms_.append(panel.stairs(heights, edges, color=sample_color))
+            panel.set(xlim=limits, ylim=(0, None), yticks=[])
 
-    def _label(self, of_rows: Any, of_samples: Any) -> None:
-        from matplotlib.lines import Line2D
+    def _plot_scatters(self, row_style: Any, sample_style: Any) -> None:
+        self.row_scatters_: dict[tuple[int, int], Any] = {}
+        self.sample_scatters_: dict[tuple[int, int], Any] = {}
+        rows, samples = self.rows.T, self.samples.T
+        for i, j in _pairs(len(self.axes_)):
+            panel = self.axes_[i, j]
+            self.row_scatters_[i, j] = panel.scatter(rows[j], rows[i], **row_style)
+            self.sample_scatters_[i, j] = panel.scatter(samples[j], samples[i], **sample_style)
+            panel.set(xlim=self._limits[j], ylim=self._limits[i])
 
+    def _label_axes(self) -> None:
         d = len(self.axes_)
         names = self.feature_names or [f"x{j}" for j in range(d)]
         for j in range(d):
@@ -222,28 +231,31 @@ class CornerDisplay:
                 last, first = i == d - 1, j == 0 and i > 0
                 self.axes_[i, j].tick_params(labelbottom=last, labelleft=first or d == 1)
         self.figure_.align_ylabels(self.axes_[:, 0])
+
+    def _add_legend(self, row_color: Any, sample_color: Any) -> None:
+        from matplotlib.lines import Line2D
+
         low, high = np.transpose(self._limits)
         n_outside = int(((self.samples < low) | (self.samples > high)).any(axis=1).sum())
         outside = f", {n_outside:,} outside" if n_outside else ""
-        labels = [f"{len(self.rows):,} rows", f"{len(self.samples):,} draws{outside}"]
+        labels = [f"{len(self.rows):,} rows", f"{len(self.samples):,} samples{outside}"]
         handles = [
             Line2D([], [], color=color, linestyle="", marker="o", markersize=4, label=label)
-            for color, label in zip((of_rows, of_samples), labels, strict=True)
+            for color, label in zip((row_color, sample_color), labels, strict=True)
         ]
-        place = {"loc": "upper right"} if d > 1 else {"loc": "best"}
+        loc = "upper right" if len(self.axes_) > 1 else "best"
         self.legend_ = self.axes_[0, -1].legend(
-            handles=handles, title=self.name, frameon=False, **place
+            handles=handles, title=self.name, frameon=False, loc=loc
         )
 
 
-def _indices(columns: Sequence[int | str] | None, names: list[str]) -> list[int]:
-    """Which columns are meant."""
+def _column_indices(columns: Sequence[int | str] | None, names: list[str]) -> list[int]:
     if columns is None:
         columns = range(len(names))
     if len(columns) > _MAX_COLUMNS:
         raise ValueError(
-            f"{len(columns)} columns make {len(columns)} × {len(columns)} panels, too many to "
-            f"read. Name {_MAX_COLUMNS} at most, as in columns={names[:3]}."
+            f"{len(columns)} columns make {len(columns)} × {len(columns)} panels, which is too "
+            f"many to read. Select at most {_MAX_COLUMNS}, for example columns={names[:3]}."
         )
     unknown = [c for c in columns if isinstance(c, str) and c not in names]
     if unknown:
@@ -251,8 +263,8 @@ def _indices(columns: Sequence[int | str] | None, names: list[str]) -> list[int]
     return [names.index(c) if isinstance(c, str) else range(len(names))[c] for c in columns]
 
 
-def _over(edges: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Bins of one width, and more of them until the whole frame is covered."""
+def _extend_bins(edges: np.ndarray, low: float, high: float) -> np.ndarray:
+    """The edges of bins of equal width, with as many more as cover the axis limits."""
     width = edges[1] - edges[0]
     below = np.arange(edges[0], low - width, -width)[:0:-1]
     above = np.arange(edges[-1], high + width, width)[1:]
@@ -264,15 +276,16 @@ def _pairs(d: int) -> Iterator[tuple[int, int]]:
 
 
 def _panels(ax: Any, d: int) -> np.ndarray:
-    """(d, d) axes, those above the diagonal off."""
+    """Axes of shape (d, d); those above the diagonal are turned off."""
     import matplotlib.pyplot as plt
 
     if ax is None:
-        figure = plt.figure(figsize=(_PANEL * d + 1, _PANEL * d + 1), layout="constrained")
+        width = _PANEL_SIZE * d + 1
+        figure = plt.figure(figsize=(width, width), layout="constrained")
         panels = figure.subplots(d, d, squeeze=False)
     elif isinstance(ax, np.ndarray):
         if ax.shape != (d, d):
-            raise ValueError(f"ax has the shape {ax.shape}, and {d} columns need {(d, d)} axes.")
+            raise ValueError(f"ax has shape {ax.shape}, but {d} columns require {(d, d)} axes.")
         panels = ax
     else:
         ax.set_axis_off()

@@ -7,60 +7,67 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skflow.data.validation import check_count, check_levels
-from skflow.plotting.canvas import (
+from skflow.plotting.highest_density_regions import region_levels
+from skflow.plotting.plot_data import (
+    as_fitted_type,
+    check_has_method,
+    check_rows,
+    padded_range,
+    resolve_feature_names,
+    subsample_rows,
+)
+from skflow.plotting.style import (
     BLUE,
     GREY,
     INK,
     Style,
-    axes_or_new,
     check_matplotlib,
-    per_unit,
-    styled,
+    density_label,
+    get_axes,
+    merge_style,
 )
-from skflow.plotting.columns import as_fitted, margins, names_of, rows_of, some_of
-from skflow.plotting.regions import region_levels
 
 _MASSES = (0.5, 0.9, 0.99)
 
 
 class DensityDisplay:
-    """A density of one column as a curve, of two columns as regions.
+    """A density of one column as a curve, of two columns as highest-density regions.
 
-    The curve stands over a histogram of rows. The regions are those of highest density: the
-    smallest that hold given shares of the probability, 50, 90 and 99 % by default; rows lie
-    over them. Use `from_estimator` to make one.
+    The curve is plotted over a histogram of the data. The highest-density regions are the
+    smallest regions that contain given probability masses, 50, 90 and 99 % by default, with a
+    scatter plot of the data on top. Use `from_estimator` to create a display.
 
     Parameters
     ----------
     grid : sequence of ndarray
-        Evenly spaced values of each column, one array or two.
+        Evenly spaced values of each column, one or two arrays.
     density : ndarray of shape (len(grid[0]),) or (len(grid[1]), len(grid[0]))
-        The density there, per unit of the columns.
+        The density on the grid, per unit of the columns.
     rows : ndarray of shape (n_samples, n_features), optional
-        Rows to show beside it.
+        Data to plot with the density.
     feature_names : sequence of str, optional
         Names of the columns.
     masses : sequence of float, default=(0.5, 0.9, 0.99)
-        Shares of the probability that the regions hold.
+        Probability masses of the regions.
     name : str, optional
-        What stands above the picture.
+        Title of the plot.
 
     Attributes
     ----------
     levels_ : ndarray of shape (n_masses,)
-        The densities at the borders of the regions; two columns.
+        The densities on the boundaries of the regions; two columns.
     curve_ : matplotlib.lines.Line2D or None
         The curve; one column.
     histogram_ : matplotlib.patches.StepPatch or None
-        The rows under it.
+        The histogram of the data; one column.
     regions_ : matplotlib.contour.QuadContourSet or None
         The filled regions; two columns.
     borders_ : matplotlib.contour.QuadContourSet or None
-        Their borders.
+        The boundaries of the regions; two columns.
     scatter_ : matplotlib.collections.PathCollection or None
-        The rows over them.
+        The data; two columns.
     legend_ : matplotlib.legend.Legend
-        Which region holds how much.
+        The legend, with the probability mass of each region.
     ax_ : matplotlib.axes.Axes
         The axes.
     figure_ : matplotlib.figure.Figure
@@ -68,7 +75,7 @@ class DensityDisplay:
 
     See Also
     --------
-    CornerDisplay : More columns, by pairs.
+    CornerDisplay : More columns, pairwise.
 
     References
     ----------
@@ -88,6 +95,8 @@ class DensityDisplay:
     >>> [text.get_text() for text in display.legend_.get_texts()]
     ['50 %', '90 %', '99 %', '150 rows']
     """
+
+    __module__ = "skflow.plotting"
 
     def __init__(
         self,
@@ -122,70 +131,57 @@ class DensityDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> Self:
-        """Score a grid over the range of rows, and plot it.
+        """Evaluate a density on a grid over the range of the data, and plot it.
 
         Parameters
         ----------
         estimator : object
             A fitted density estimator with ``score_samples(X)``, log p in nats.
         X : array-like of shape (n_samples, n_features)
-            Rows to show, of one column or two: data, or draws from the density.
+            Data to plot, of one or two columns: observations, or samples from the density.
         feature_names : sequence of str, optional
-            Names of the columns; None takes those of X where it is a frame, or
-            those that the estimator was fitted with.
+            Names of the columns; None uses those of X if it is a dataframe, else those seen
+            by the estimator in `fit`.
         masses : sequence of float, default=(0.5, 0.9, 0.99)
-            Shares of the probability that the regions of two columns hold.
+            Probability masses of the regions; two columns.
         limits : sequence of (float, float), optional
-            The range of each column; None takes that of X and a fifth more on either side.
+            The range of each column; None extends the range of X by 20 % on either side.
         grid_resolution : int, optional
-            Points an axis; None takes 1000 for one column and 150 for two.
+            Grid points per axis; None uses 1000 for one column and 150 for two.
         subsample : int, optional
-            Rows drawn over two columns at most; None draws all. 1000 by default.
+            Maximum number of rows in the scatter plot of two columns; None plots all. 1000 by
+            default.
         random_state : int, RandomState instance or None, default=None
-            Chooses them.
+            Seed of the subsample.
         name : str, optional
-            What stands above the picture; None takes the name of the estimator's class.
+            Title of the plot; None uses the class name of the estimator.
         ax : matplotlib.axes.Axes, optional
-            Axes to draw on; None makes a figure.
+            Axes to plot on; None creates a new figure.
         **kwargs : dict
-            What `plot` takes.
+            Keyword arguments passed to `plot`.
 
         Returns
         -------
         DensityDisplay
-            The display, plotted.
+            The display, after `plot`.
 
         Raises
         ------
         TypeError
-            Where the estimator has no `score_samples`.
+            If the estimator has no `score_samples`.
         ValueError
-            Where X has more than two columns, or NaN or inf.
+            If X has more than two columns, or contains NaN or inf.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
-        if not hasattr(estimator, "score_samples"):
-            raise TypeError(
-                f"{type(estimator).__name__} has no method score_samples, and {cls.__name__} "
-                "shows log p of a density."
-            )
-        rows = rows_of(X)
+        check_has_method(estimator, "score_samples", cls.__name__)
+        rows = _check_one_or_two_columns(X, cls.__name__)
         n_features = rows.shape[1]
-        if n_features > 2:
-            raise ValueError(
-                f"X has {n_features} columns, and {cls.__name__} shows one or two. Use "
-                "CornerDisplay, which shows more by pairs, or fit a density of two columns."
-            )
-        resolution = {1: 1000, 2: 150}[n_features] if grid_resolution is None else grid_resolution
-        check_count("grid_resolution", resolution)
-        ranges = [margins(column) for column in rows.T] if limits is None else limits
-        grid = [np.linspace(low, high, resolution) for low, high in ranges]
-        points = np.stack(np.meshgrid(*grid), axis=-1)
-        log_p = estimator.score_samples(as_fitted(estimator, X, points.reshape(-1, n_features)))
+        grid = _grid(rows, limits, grid_resolution)
         display = cls(
             grid=grid,
-            density=np.exp(log_p).reshape(points.shape[:-1]),
-            rows=rows if n_features == 1 else some_of(rows, subsample, random_state),
-            feature_names=names_of(estimator, X, feature_names, n_features),
+            density=_density_on_grid(estimator, X, grid),
+            rows=rows if n_features == 1 else subsample_rows(rows, subsample, random_state),
+            feature_names=resolve_feature_names(estimator, X, feature_names, n_features),
             masses=masses,
             name=type(estimator).__name__ if name is None else name,
         )
@@ -202,14 +198,14 @@ class DensityDisplay:
         regions_kwargs: Style = None,
         scatter_kwargs: Style = None,
     ) -> Self:
-        """Draw the density.
+        """Plot the density.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Axes to draw on; None makes a figure.
+            Axes to plot on; None creates a new figure.
         show_rows : bool, default=True
-            Whether to draw the rows, too.
+            Whether to plot the data, too.
         bins : int, sequence or str, default="auto"
             Bins of the histogram, as in ``numpy.histogram``.
         curve_kwargs : dict, optional
@@ -227,7 +223,7 @@ class DensityDisplay:
             The display itself.
         """
         check_matplotlib(f"{type(self).__name__}.plot")
-        self.ax_ = axes_or_new(ax)
+        self.ax_ = get_axes(ax)
         self.figure_ = self.ax_.figure
         self.curve_: Any = None
         self.histogram_: Any = None
@@ -248,48 +244,88 @@ class DensityDisplay:
 
         if rows is not None:
             heights, edges = np.histogram(rows[:, 0], bins, density=True)
-            style = styled(StepPatch, hist, fill=True, facecolor=GREY, label=f"{len(rows):,} rows")
+            defaults = {"fill": True, "facecolor": GREY, "label": f"{len(rows):,} rows"}
+            style = merge_style(StepPatch, hist, **defaults)
             self.histogram_ = self.ax_.stairs(heights, edges, **style)
-        style = styled(Line2D, curve, color=BLUE, label="density")
+        style = merge_style(Line2D, curve, color=BLUE, label="density")
         (self.curve_,) = self.ax_.plot(self.grid[0], self.density, **style)
         (name,) = self.feature_names or ("x0",)
-        self.ax_.set(xlabel=name, ylabel=per_unit(name), ylim=(0, None))
+        self.ax_.set(xlabel=name, ylabel=density_label(name), ylim=(0, None))
         self.ax_.margins(x=0)
         self.legend_ = self.ax_.legend(frameon=False)
 
     def _plot_regions(self, rows: np.ndarray | None, regions: Style, scatter: Style) -> None:
-        from matplotlib.collections import PathCollection
+        handles = self._plot_contours(regions)
+        if rows is not None:
+            self._plot_scatter(rows, scatter)
+            handles.append(self.scatter_)
+        x_name, y_name = self.feature_names or ("x0", "x1")
+        self.ax_.set(xlabel=x_name, ylabel=y_name)
+        # beside the axes, which the regions may fill
+        beside = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
+        self.legend_ = self.ax_.legend(handles=handles, frameon=False, **beside)
+
+    def _plot_contours(self, style: Style) -> list[Any]:
+        """Plot the regions, and return their legend handles by increasing mass."""
         from matplotlib.contour import QuadContourSet
 
         masses = np.sort(check_levels(self.masses, "masses"))
         self.levels_ = region_levels(self.density, masses)
-        borders, which = np.unique(self.levels_, return_index=True)
-        edges = [*borders, max(self.density.max(), borders[-1] * 2)]
-        shades = {} if regions and "cmap" in regions else {"colors": _shades(len(borders))}
-        style = styled(QuadContourSet, regions, **shades)
+        levels, mass_index = np.unique(self.levels_, return_index=True)
+        edges = [*levels, max(self.density.max(), levels[-1] * 2)]
+        colors = {} if style and "cmap" in style else {"colors": _shades(len(levels))}
+        style = merge_style(QuadContourSet, style, **colors)
         self.regions_ = self.ax_.contourf(*self.grid, self.density, edges, **style)
         self.borders_ = self.ax_.contour(
-            *self.grid, self.density, borders, colors="white", linewidths=0.8
+            *self.grid, self.density, levels, colors="white", linewidths=0.8
         )
-        handles, _ = self.regions_.legend_elements()
-        for handle, k in zip(handles, which, strict=True):
+        handles: list[Any] = self.regions_.legend_elements()[0]
+        for handle, k in zip(handles, mass_index, strict=True):
             handle.set_label(f"{100 * masses[k]:.3g} %")
-        handles.reverse()
-        if rows is not None:
-            style = styled(
-                PathCollection, scatter, s=5, color=INK, alpha=0.6, linewidths=0,
-                label=f"{len(rows):,} rows",
-            )  # fmt: skip
-            self.scatter_ = self.ax_.scatter(*rows.T, **style)
-            handles.append(self.scatter_)
-        x_name, y_name = self.feature_names or ("x0", "x1")
-        self.ax_.set(xlabel=x_name, ylabel=y_name)
-        beside = {"loc": "upper left", "bbox_to_anchor": (1, 1)}  # regions may fill the axes
-        self.legend_ = self.ax_.legend(handles=handles, frameon=False, **beside)
+        return handles[::-1]
+
+    def _plot_scatter(self, rows: np.ndarray, style: Style) -> None:
+        from matplotlib.collections import PathCollection
+
+        defaults = {"s": 5, "color": INK, "alpha": 0.6, "linewidths": 0}
+        label = f"{len(rows):,} rows"
+        style = merge_style(PathCollection, style, **defaults, label=label)
+        self.scatter_ = self.ax_.scatter(*rows.T, **style)
+
+
+def _check_one_or_two_columns(X: ArrayLike, display: str) -> np.ndarray:
+    rows = check_rows(X)
+    if rows.shape[1] > 2:
+        raise ValueError(
+            f"X has {rows.shape[1]} columns, but {display} plots one or two. Use CornerDisplay, "
+            "which plots more columns pairwise, or fit a density of two columns."
+        )
+    return rows
+
+
+def _grid(
+    rows: np.ndarray, limits: Sequence[tuple[float, float]] | None, resolution: int | None
+) -> list[np.ndarray]:
+    """Evenly spaced values of each column, by default somewhat beyond the range of the rows."""
+    if resolution is None:
+        resolution = {1: 1000, 2: 150}[rows.shape[1]]
+    check_count("grid_resolution", resolution)
+    if limits is None:
+        limits = [padded_range(column) for column in rows.T]
+    return [np.linspace(low, high, resolution) for low, high in limits]
+
+
+def _density_on_grid(estimator: Any, X: Any, grid: Sequence[np.ndarray]) -> np.ndarray:
+    """The density at all grid points, with the first column along the last axis."""
+    points = np.stack(np.meshgrid(*grid), axis=-1)
+    rows = points.reshape(-1, points.shape[-1])
+    log_p = estimator.score_samples(as_fitted_type(estimator, X, rows))
+    density: np.ndarray = np.exp(log_p).reshape(points.shape[:-1])
+    return density
 
 
 def _shades(n: int) -> list[tuple[float, ...]]:
-    """Blues for regions from the widest to the narrowest, light to dark."""
+    """Blues from light to dark, for regions from the widest to the narrowest."""
     from matplotlib import colormaps
 
     shades: list[tuple[float, ...]] = [colormaps["Blues"](x) for x in np.linspace(0.25, 0.75, n)]

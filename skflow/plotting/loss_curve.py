@@ -1,4 +1,4 @@
-"""LossCurveDisplay: how training went."""
+"""LossCurveDisplay: training loss and validation scores by epoch."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -6,43 +6,43 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skflow.plotting.canvas import (
+from skflow.plotting.style import (
     BLUE,
     INK,
     VERMILION,
     Style,
-    axes_or_new,
     check_matplotlib,
-    styled,
+    get_axes,
+    merge_style,
 )
 
 
 class LossCurveDisplay:
-    """Training loss and validation scores of a flow, epoch by epoch.
+    """Training loss and validation scores of a flow for each epoch.
 
-    Both are drawn as a loss, −log p in nats a row, so that lower is better and the gap between
-    them is what the flow has learned by heart. Rows seen in training are seen through dropout
-    and noise, so their curve may lie above the other. Use `from_estimator` to make one.
+    Both are plotted as a loss, −log p in nats per sample: lower is better, and the gap between
+    the curves shows overfitting. Dropout and noise apply only during training, so the training
+    loss may lie above the validation loss. Use `from_estimator` to create a display.
 
     Parameters
     ----------
     losses : sequence of float
-        Mean training loss, an entry for each epoch.
+        Mean training loss of each epoch.
     validation_scores : sequence of float, optional
-        Mean log-likelihood of left-out rows at checks that are evenly spaced over training.
+        Mean log-likelihood of held-out samples at validations evenly spaced over training.
     best_validation_score : float, optional
-        Mean over the members of each one's best.
+        Mean over the ensemble members of their best validation score.
     name : str, optional
-        What stands above the picture.
+        Title of the plot.
 
     Attributes
     ----------
     loss_line_ : matplotlib.lines.Line2D
         The training loss.
     validation_line_ : matplotlib.lines.Line2D or None
-        The loss on left-out rows, where there were any.
+        The loss of held-out samples, if there are validation scores.
     best_line_ : matplotlib.lines.Line2D or None
-        The loss of the weights that were kept.
+        The loss of the best weights, which are the ones kept.
     ax_ : matplotlib.axes.Axes
         The axes.
     figure_ : matplotlib.figure.Figure
@@ -50,7 +50,7 @@ class LossCurveDisplay:
 
     See Also
     --------
-    CalibrationDisplay : Whether the density is right.
+    CalibrationDisplay : Whether the density is calibrated.
 
     Examples
     --------
@@ -62,6 +62,8 @@ class LossCurveDisplay:
     >>> len(display.loss_line_.get_xdata()) == density.n_iter_
     True
     """
+
+    __module__ = "skflow.plotting"
 
     def __init__(
         self,
@@ -80,35 +82,35 @@ class LossCurveDisplay:
     def from_estimator(
         cls, estimator: Any, *, name: str | None = None, ax: Any = None, **kwargs: Any
     ) -> Self:
-        """Plot what a fitted estimator remembers of its training.
+        """Plot the training history of a fitted estimator.
 
         Parameters
         ----------
         estimator : object
-            A fitted estimator of skflow: it has `loss_curve_` and `validation_scores_`.
+            A fitted estimator of skflow, with `loss_curve_` and `validation_scores_`.
         name : str, optional
-            What stands above the picture; None takes the name of the estimator's class.
+            Title of the plot; None uses the class name of the estimator.
         ax : matplotlib.axes.Axes, optional
-            Axes to draw on; None makes a figure.
+            Axes to plot on; None creates a new figure.
         **kwargs : dict
-            What `plot` takes.
+            Keyword arguments passed to `plot`.
 
         Returns
         -------
         LossCurveDisplay
-            The display, plotted.
+            The display, after `plot`.
 
         Raises
         ------
         TypeError
-            Where the estimator keeps no training loss.
+            If the estimator has no `loss_curve_`.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
         check_is_fitted(estimator)
         if not hasattr(estimator, "loss_curve_"):
             raise TypeError(
-                f"{type(estimator).__name__} has no loss_curve_: it was not trained epoch by "
-                f"epoch. {cls.__name__} is for skflow's estimators."
+                f"{type(estimator).__name__} has no loss_curve_, which {cls.__name__} requires. "
+                "Pass a fitted estimator of skflow."
             )
         display = cls(
             losses=estimator.loss_curve_,
@@ -126,18 +128,18 @@ class LossCurveDisplay:
         validation_kwargs: Style = None,
         best_kwargs: Style = None,
     ) -> Self:
-        """Draw the curves.
+        """Plot the curves.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Axes to draw on; None makes a figure.
+            Axes to plot on; None creates a new figure.
         loss_kwargs : dict, optional
             Passed to ``ax.plot`` for the training loss.
         validation_kwargs : dict, optional
-            Passed to ``ax.plot`` for the left-out rows.
+            Passed to ``ax.plot`` for the validation loss.
         best_kwargs : dict, optional
-            Passed to ``ax.axhline`` for the best.
+            Passed to ``ax.axhline`` for the loss of the best weights.
 
         Returns
         -------
@@ -145,29 +147,38 @@ class LossCurveDisplay:
             The display itself.
         """
         check_matplotlib(f"{type(self).__name__}.plot")
-        from matplotlib.lines import Line2D
-
-        self.ax_ = axes_or_new(ax)
+        self.ax_ = get_axes(ax)
         self.figure_ = self.ax_.figure
-        n_epochs = len(self.losses)
-        style = styled(Line2D, loss_kwargs, color=BLUE, label="training rows")
-        (self.loss_line_,) = self.ax_.plot(np.arange(1, n_epochs + 1), self.losses, **style)
-        self.validation_line_ = self.best_line_ = None
-        if self.validation_scores:
-            epochs = np.linspace(0, n_epochs, len(self.validation_scores) + 1)[1:]
-            style = styled(Line2D, validation_kwargs, color=VERMILION, label="left-out rows")
-            losses = -np.asarray(self.validation_scores)
-            (self.validation_line_,) = self.ax_.plot(epochs, losses, **style)
-        if self.best_validation_score is not None:
-            style = styled(
-                Line2D, best_kwargs, color=INK, linestyle=":", linewidth=1, label="weights kept"
-            )
-            self.best_line_ = self.ax_.axhline(-self.best_validation_score, **style)
-        self.ax_.set(
-            xlabel="epoch",
-            ylabel="−log p, nats a row",
-            title=self.name or "",
-            xlim=(0, None),
-        )
+        self._plot_loss(loss_kwargs)
+        self._plot_validation_loss(validation_kwargs)
+        self._plot_best_loss(best_kwargs)
+        labels = {"xlabel": "epoch", "ylabel": "−log p, nats per sample"}
+        self.ax_.set(**labels, title=self.name or "", xlim=(0, None))
         self.ax_.legend(frameon=False)
         return self
+
+    def _plot_loss(self, style: Style) -> None:
+        from matplotlib.lines import Line2D
+
+        epochs = np.arange(1, len(self.losses) + 1)
+        style = merge_style(Line2D, style, color=BLUE, label="training samples")
+        (self.loss_line_,) = self.ax_.plot(epochs, self.losses, **style)
+
+    def _plot_validation_loss(self, style: Style) -> None:
+        from matplotlib.lines import Line2D
+
+        self.validation_line_: Any = None
+        if self.validation_scores:
+            epochs = np.linspace(0, len(self.losses), len(self.validation_scores) + 1)[1:]
+            losses = -np.asarray(self.validation_scores)
+            style = merge_style(Line2D, style, color=VERMILION, label="held-out samples")
+            (self.validation_line_,) = self.ax_.plot(epochs, losses, **style)
+
+    def _plot_best_loss(self, style: Style) -> None:
+        from matplotlib.lines import Line2D
+
+        self.best_line_: Any = None
+        if self.best_validation_score is not None:
+            defaults = {"color": INK, "linestyle": ":", "linewidth": 1, "label": "best weights"}
+            style = merge_style(Line2D, style, **defaults)
+            self.best_line_ = self.ax_.axhline(-self.best_validation_score, **style)

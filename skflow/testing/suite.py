@@ -7,9 +7,9 @@ from unittest import SkipTest
 
 from numpy.typing import ArrayLike
 
-from skflow.testing.cases import Case, cases
+from skflow.testing.check_cases import Case, cases
 from skflow.testing.checks import DENSITY_CHECKS, FIT_CHECKS
-from skflow.testing.failures import DensityCheckError
+from skflow.testing.errors import DensityCheckError
 
 
 def check_density(
@@ -91,7 +91,7 @@ def check_density(
     >>> check_density(KernelDensity())
     Traceback (most recent call last):
         ...
-    skflow.testing.failures.DensityCheckError: KernelDensity() failed 1 of 47 density checks.
+    skflow.testing.errors.DensityCheckError: KernelDensity() failed 1 of 47 density checks.
     <BLANKLINE>
     check_density_scale_equivariance (2 columns)
       measured: columns multiplied by 1/8 and 32 in turn change log p by 0.683 nats a row ...

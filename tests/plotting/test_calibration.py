@@ -1,4 +1,4 @@
-"""CalibrationDisplay: right models are within the band, wrong ones are not."""
+"""CalibrationDisplay: calibrated models are within the band, others are not."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -35,7 +35,7 @@ def test_the_line_has_sorted_probabilities_against_expected_ones():
     assert display.ax_.get_xlabel() == "expected P(Y ≤ y | x)"
     assert display.ax_.get_title() == "NormalForecasts"
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    assert labels == ["a right model, 95 %", "400 rows"]
+    assert labels == ["calibrated model, 95 %", "400 rows"]
 
 
 @pytest.mark.parametrize("scale", [0.7, 1.5])
@@ -139,14 +139,14 @@ def test_our_regressor():
 
 
 def test_errors_say_what_to_do():
-    with pytest.raises(TypeError, match=r"method cdf, and then y.*for y is None"):
+    with pytest.raises(TypeError, match=r"method cdf, together with y.*, because y is None"):
         CalibrationDisplay.from_estimator(NormalForecasts(1), np.zeros((400, 1)))
     forest = IsolationForest(n_estimators=2).fit(np.zeros((9, 1)))
     with pytest.raises(TypeError, match="IsolationForest is neither"):
         CalibrationDisplay.from_estimator(forest, np.zeros((9, 1)))
-    with pytest.raises(ValueError, match=r"probabilities, and -3 to 0\.5 are not"):
+    with pytest.raises(ValueError, match=r"between 0 and 1, but they range from -3 to 0\.5"):
         CalibrationDisplay.from_predictions([-3, 0.5])
-    with pytest.raises(ValueError, match="none of them NaN"):
+    with pytest.raises(ValueError, match=r"values must be a .* array without NaN"):
         CalibrationDisplay.from_predictions([0.5, np.nan])
     with pytest.raises(ValueError, match="kind='pp' must be 'qq' or 'histogram'"):
         CalibrationDisplay.from_predictions([0.5], kind="pp")

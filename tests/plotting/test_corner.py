@@ -74,9 +74,9 @@ def test_draws_outside_the_frame_are_counted(mixture):
     samples = np.concatenate([ROWS, [[99.0, 0, 0], [0, -9999, 0], [99, 9999, 0]]])
     display = CornerDisplay(rows=ROWS, samples=samples).plot()
     labels = [text.get_text() for text in display.legend_.get_texts()]
-    assert labels == ["300 rows", "303 draws, 3 outside"]
+    assert labels == ["300 rows", "303 samples, 3 outside"]
     assert CornerDisplay(rows=ROWS, samples=ROWS).plot().legend_.get_texts()[1].get_text() == (
-        "300 draws"
+        "300 samples"
     )
 
 
@@ -138,7 +138,7 @@ def test_errors_say_what_to_do(mixture):
         CornerDisplay.from_estimator(KernelDensity().fit(wide), wide)
     with pytest.raises(ValueError, match="no column 'd'; it has a, b"):
         CornerDisplay.from_estimator(mixture, FRAME, columns=["d"])
-    with pytest.raises(ValueError, match=r"shape \(2, 2\), and 3 columns need \(3, 3\)"):
+    with pytest.raises(ValueError, match=r"shape \(2, 2\), but 3 columns require \(3, 3\)"):
         CornerDisplay.from_estimator(mixture, FRAME, ax=plt.subplots(2, 2)[1])
-    with pytest.raises(TypeError, match="IsolationForest has no method sample"):
+    with pytest.raises(TypeError, match="IsolationForest has no method sample, which Corner"):
         CornerDisplay.from_estimator(IsolationForest(n_estimators=2).fit(ROWS), ROWS)

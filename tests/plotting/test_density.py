@@ -158,11 +158,11 @@ def test_any_density_will_do(quick):
 @pytest.mark.parametrize(
     ("X", "params", "message"),
     [
-        (np.ones((5, 3)), {}, "3 columns.*Use CornerDisplay"),
+        (np.ones((5, 3)), {}, "3 columns, but DensityDisplay.*Use CornerDisplay"),
         (np.array([[np.nan, 1.0]]), {}, "contains NaN"),
         (ROWS, {"masses": [50, 90]}, "masses=.*between 0 and 1"),
         (ROWS, {"grid_resolution": 0}, "grid_resolution=0"),
-        (ROWS, {"feature_names": ["one"]}, "1 names, and X has 2 columns"),
+        (ROWS, {"feature_names": ["one"]}, "1 names, but X has 2 columns"),
     ],
 )
 def test_errors_say_what_to_do(X, params, message):

@@ -21,12 +21,12 @@ def test_lines_are_the_estimators(quick, moons):
     np.testing.assert_allclose(epochs, density.n_iter_ * np.arange(1, n_checks + 1) / n_checks)
     np.testing.assert_allclose(display.best_line_.get_ydata(), -density.best_validation_score_)
     assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == [
-        "training rows",
-        "left-out rows",
-        "weights kept",
+        "training samples",
+        "held-out samples",
+        "best weights",
     ]
     assert display.ax_.get_xlabel() == "epoch"
-    assert display.ax_.get_ylabel() == "−log p, nats a row"
+    assert display.ax_.get_ylabel() == "−log p, nats per sample"
     assert display.ax_.get_title() == "NormalizingFlowDensity"
 
 
@@ -46,7 +46,7 @@ def test_styles_of_ones_own():
 
 
 def test_errors_say_what_to_do(quick, moons):
-    with pytest.raises(TypeError, match="GaussianMixture has no loss_curve_"):
+    with pytest.raises(TypeError, match="GaussianMixture has no loss_curve_, which"):
         LossCurveDisplay.from_estimator(GaussianMixture().fit(moons))
     with pytest.raises(NotFittedError):
         LossCurveDisplay.from_estimator(quick())

@@ -8,9 +8,9 @@ from sklearn.neighbors import KernelDensity
 
 from skflow import NormalizingFlowDensity
 from skflow.testing import DensityCheckError, check_density
-from skflow.testing.calling import fitted
 from skflow.testing.checks import DENSITY_CHECKS, FIT_CHECKS
-from skflow.testing.rows import example_rows
+from skflow.testing.estimator_interface import fitted
+from skflow.testing.example_data import example_rows
 
 X = example_rows(2)
 X.setflags(write=False)

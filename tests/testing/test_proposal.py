@@ -5,11 +5,11 @@ import pytest
 from scipy.stats import kstest
 from sklearn.mixture import GaussianMixture
 
-from skflow.testing.frame import frame_of, typical_rows
-from skflow.testing.integral import _integral, check_density_integrates_to_one
-from skflow.testing.proposal import Proposal
-from skflow.testing.rows import example_rows
-from skflow.testing.samples import check_density_samples_follow_scores, p_values
+from skflow.testing.checks.integral import _integral, check_density_integrates_to_one
+from skflow.testing.checks.samples import check_density_samples_follow_scores, p_values
+from skflow.testing.example_data import example_rows
+from skflow.testing.proposal_distribution import Proposal
+from skflow.testing.robust_whitening import frame_of, typical_rows
 
 
 class Covering:

@@ -9,9 +9,9 @@ from sklearn.preprocessing import StandardScaler
 from skflow.compose import TransformedDensity
 from skflow.flows.families import FAMILIES
 from skflow.testing import DensityCheckError, check_density, parametrize_with_density_checks
-from skflow.testing.calling import fitted
 from skflow.testing.checks import DENSITY_CHECKS
-from skflow.testing.rows import example_rows
+from skflow.testing.estimator_interface import fitted
+from skflow.testing.example_data import example_rows
 
 KEYS = {
     "estimator",

@@ -8,8 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from skflow.testing.calling import can_sample, draw, fitted, is_seeded, log_p, needs_sample
-from skflow.testing.comparing import mean_gap, require
+from skflow.testing.assertions import mean_gap, require
+from skflow.testing.estimator_interface import (
+    can_sample,
+    draw,
+    fitted,
+    is_seeded,
+    log_p,
+    needs_sample,
+)
 
 
 def check_density_same_seed_same_fit(estimator: Any, X: np.ndarray, seed: int = 0) -> None:

@@ -1,10 +1,10 @@
-"""Axes to draw on, and how things look unless the user says otherwise."""
+"""Axes, colours and default styles of the displays, with matplotlib imported on demand."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-# of the palette of Okabe & Ito (2008), which the colour-blind can tell apart, too
+# from the colour-blind safe palette of Okabe & Ito (2008)
 BLUE, VERMILION = "#0072B2", "#D55E00"
 GREY, INK = "0.75", "0.15"
 
@@ -12,7 +12,7 @@ Style = Mapping[str, Any] | None
 
 
 def check_matplotlib(caller: str) -> None:
-    """Raise an ImportError that says what to install where there is no matplotlib."""
+    """Raise an ImportError with the installation command if matplotlib is missing."""
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
@@ -21,21 +21,21 @@ def check_matplotlib(caller: str) -> None:
         ) from error
 
 
-def axes_or_new(ax: Any) -> Any:
-    """The axes given, or those of a new figure."""
+def get_axes(ax: Any) -> Any:
+    """The axes passed by the user, or those of a new figure if None."""
     import matplotlib.pyplot as plt
 
     return plt.subplots(layout="constrained")[1] if ax is None else ax
 
 
-def styled(artist: type, style: Style, **defaults: Any) -> dict[str, Any]:
-    """The defaults with the user's style on top, whichever aliases that has."""
+def merge_style(artist: type, style: Style, **defaults: Any) -> dict[str, Any]:
+    """The defaults updated by the user's style, whose aliases are resolved for the artist."""
     from matplotlib.cbook import normalize_kwargs
 
     return {**defaults, **normalize_kwargs(dict(style or {}), artist)}
 
 
-def per_unit(name: str) -> str:
-    """How a density over a column is labelled: per unit, where the name gives one."""
+def density_label(name: str) -> str:
+    """Axis label of the density of a column: per unit if its name ends in a unit, "mass (kg)"."""
     unit = re.search(r"\(([^()]+)\)\s*$", name)
     return f"density per {unit[1]}" if unit else "density"

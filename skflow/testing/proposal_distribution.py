@@ -4,7 +4,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from scipy.special import gammaln
 
-from skflow.testing.frame import frame_of
+from skflow.testing.robust_whitening import frame_of
 
 _WEIGHTS = np.array([0.3, 0.15, 0.1, 0.25, 0.2])  # three widths of kernels, Gaussian, Cauchy
 _KERNELS = 3

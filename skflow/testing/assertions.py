@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skflow.testing.failures import DensityCheckError
+from skflow.testing.errors import DensityCheckError
 
 
 def require(holds: bool | np.bool_, measured: str, expected: str, cause: str) -> None:

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from skflow.testing.calling import log_p
-from skflow.testing.comparing import require
-from skflow.testing.frame import frame_of, typical_rows
+from skflow.testing.assertions import require
+from skflow.testing.estimator_interface import log_p
+from skflow.testing.robust_whitening import frame_of, typical_rows
 
 _FARTHEST = 1e6  # standard deviations
 _STEPS = 12

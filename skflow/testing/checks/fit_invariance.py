@@ -5,8 +5,8 @@ from unittest import SkipTest
 
 import numpy as np
 
-from skflow.testing.calling import fitted, log_p, takes
-from skflow.testing.comparing import mean_gap, require
+from skflow.testing.assertions import mean_gap, require
+from skflow.testing.estimator_interface import fitted, log_p, takes
 
 _UNITS_TOLERANCE = 0.05
 _SAME_FIT = 1e-3

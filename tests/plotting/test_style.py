@@ -1,4 +1,4 @@
-"""What all displays share: matplotlib or an error, labels, styles."""
+"""What all displays share: matplotlib or an error, axes, labels, styles."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import pytest
 from matplotlib.lines import Line2D
 
 from skflow.plotting import CalibrationDisplay, CornerDisplay, DensityDisplay, LossCurveDisplay
-from skflow.plotting.canvas import per_unit, styled
+from skflow.plotting.style import density_label, merge_style
 
 DISPLAYS = [
     CalibrationDisplay(values=np.array([0.5])),
@@ -47,13 +47,13 @@ def test_matplotlib_is_imported_when_a_picture_is_drawn():
     ],
 )
 def test_units_are_taken_from_names(name, label):
-    assert per_unit(name) == label
+    assert density_label(name) == label
 
 
 def test_styles_know_aliases():
-    assert styled(Line2D, {"c": "red"}, color="blue", linewidth=2) == {
+    assert merge_style(Line2D, {"c": "red"}, color="blue", linewidth=2) == {
         "color": "red",
         "linewidth": 2,
     }
     with pytest.raises(TypeError, match="alias"):
-        styled(Line2D, {"c": "red", "color": "blue"})
+        merge_style(Line2D, {"c": "red", "color": "blue"})

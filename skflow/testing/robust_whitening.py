@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skflow.testing.calling import can_sample, draw
+from skflow.testing.estimator_interface import can_sample, draw
 
 
 class Frame(NamedTuple):

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
-from skflow.testing.calling import fitted
 from skflow.testing.checks import DENSITY_CHECKS, FIT_CHECKS, Check
-from skflow.testing.rows import example_rows
+from skflow.testing.estimator_interface import fitted
+from skflow.testing.example_data import example_rows
 
 
 class Case(NamedTuple):

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from skflow.testing.calling import can_sample, draw, fitted, log_p
-from skflow.testing.comparing import require
+from skflow.testing.assertions import require
+from skflow.testing.estimator_interface import can_sample, draw, fitted, log_p
 
 
 def check_density_survives_constant_column(estimator: Any, X: np.ndarray, seed: int = 0) -> None:

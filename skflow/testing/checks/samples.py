@@ -7,10 +7,10 @@ import numpy as np
 from scipy.stats import wilcoxon
 from sklearn.ensemble import RandomForestClassifier
 
-from skflow.testing.calling import draw, log_p, needs_sample
-from skflow.testing.comparing import require, shape
-from skflow.testing.frame import typical_rows
-from skflow.testing.proposal import Proposal
+from skflow.testing.assertions import require, shape
+from skflow.testing.estimator_interface import draw, log_p, needs_sample
+from skflow.testing.proposal_distribution import Proposal
+from skflow.testing.robust_whitening import typical_rows
 
 _DRAWS = 2000
 _STEPS = 20

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from skflow.testing.calling import can_sample, draw, fitted, log_p
-from skflow.testing.comparing import mean_gap, require
+from skflow.testing.assertions import mean_gap, require
+from skflow.testing.estimator_interface import can_sample, draw, fitted, log_p
 
 
 def check_density_leaves_x_alone(estimator: Any, X: np.ndarray, seed: int = 0) -> None:

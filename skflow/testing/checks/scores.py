@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from skflow.testing.calling import log_p
-from skflow.testing.comparing import require, shape
+from skflow.testing.assertions import require, shape
+from skflow.testing.estimator_interface import log_p
 
 _SAME = 1e-9  # nats, times 1 + |log p|: round-off of float64, and no more
 

@@ -5,10 +5,10 @@ from unittest import SkipTest
 
 import numpy as np
 
-from skflow.testing.calling import log_p
-from skflow.testing.comparing import require
-from skflow.testing.frame import Frame, frame_of, typical_rows
-from skflow.testing.proposal import Proposal
+from skflow.testing.assertions import require
+from skflow.testing.estimator_interface import log_p
+from skflow.testing.proposal_distribution import Proposal
+from skflow.testing.robust_whitening import Frame, frame_of, typical_rows
 
 _TOLERANCE = 0.01
 _NODES = {1: (4001, 16001), 2: (241, 481)}  # along each axis, and again where too coarse

@@ -1,0 +1,25 @@
+"""Highest-density regions of a density evaluated on a grid."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def region_levels(density: np.ndarray, masses: ArrayLike) -> np.ndarray:
+    """Density levels that bound the highest-density regions (Hyndman 1996).
+
+    Parameters
+    ----------
+    density : ndarray
+        Values on an evenly spaced grid, of any shape.
+    masses : array-like of shape (n_masses,)
+        Probability masses between 0 and 1, relative to the mass on the grid.
+
+    Returns
+    -------
+    ndarray of shape (n_masses,)
+        The density on the boundary of the smallest region that contains each mass.
+    """
+    descending = np.sort(density, axis=None)[::-1]
+    cumulative = descending.cumsum()
+    last = np.searchsorted(cumulative, np.asarray(masses) * cumulative[-1])
+    return descending[np.minimum(last, len(cumulative) - 1)]
