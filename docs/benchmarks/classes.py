@@ -1,20 +1,17 @@
-"""Accuracy, log-loss and calibration of the classifier, beside GaussianNB and QDA.
+"""Accuracy, log-loss and calibration error of the classifier, compared to GaussianNB and QDA.
 
     OMP_NUM_THREADS=1 python docs/benchmarks/classes.py DATA --out FILE
 
-Thirty splits, 80 to 20; three, of 6,000 rows at most, where there are more than 2,000. QDA gets
-standardised columns, and as little `reg_param` of 0, 1e-4, 1e-3 and 1e-2 as it can do with.
+Thirty random splits, 80 % to fit; three splits of at most 6,000 rows if there are 2,000 or more.
+QDA is fitted to standardized columns, with the smallest `reg_param` of 0, 1e-4, 1e-3 and 1e-2
+that it accepts.
 """
 
-import argparse
 import time
-import warnings
-from pathlib import Path
 
 import numpy as np
 import sklearn.datasets
-import torch
-from quality import append, read
+from records import Records, option_parser, use_one_thread
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.metrics import log_loss
@@ -25,7 +22,8 @@ from sklearn.preprocessing import StandardScaler
 from skflow import NormalizingFlowClassifier
 
 SETS = ("wine", "iris", "breast_cancer", "digits", "ionosphere_rnade", "sdss_photometry")
-MOST_ROWS = 6000
+N_SPLITS, N_SPLITS_OF_MANY_ROWS = 30, 3
+MANY_ROWS, MAX_ROWS = 2000, 6000
 
 
 def qda(X, y):
@@ -35,7 +33,7 @@ def qda(X, y):
             return make_pipeline(StandardScaler(), model).fit(X, y)
         except np.linalg.LinAlgError:
             continue
-    raise ValueError("no reg_param is enough")
+    raise ValueError("QDA fails with every reg_param")
 
 
 MODELS = {
@@ -47,6 +45,7 @@ MODELS = {
 
 
 def load(name, data):
+    """X and y of a data set."""
     if name in ("wine", "iris", "breast_cancer", "digits"):
         X, y = getattr(sklearn.datasets, f"load_{name}")(return_X_y=True)
         return (PCA(16, random_state=0).fit_transform(X) if name == "digits" else X), y
@@ -61,40 +60,40 @@ def calibration_error(probabilities, hit, n_bins=15):
     return sum(abs((hit - confidence)[bins == b].sum()) for b in range(n_bins)) / len(hit)
 
 
-def measure(fit, X, y, T, t):
+def splits(X, y):
+    """Seed, and training and test samples of each split, without constant columns."""
+    for seed in range(N_SPLITS if len(X) < MANY_ROWS else N_SPLITS_OF_MANY_ROWS):
+        order = np.random.default_rng(seed).permutation(len(X))[:MAX_ROWS]
+        train, test = np.split(order, [len(order) * 4 // 5])
+        varies = X[train].std(0) > 0
+        yield seed, (X[train][:, varies], y[train], X[test][:, varies], y[test])
+
+
+def measure(fit, X, y, X_test, y_test):
+    """Fit and score a classifier."""
     start = time.perf_counter()
     model = fit(X, y)
-    probabilities = model.predict_proba(T)
-    hit = model.classes_[probabilities.argmax(1)] == t
+    probabilities = model.predict_proba(X_test)
+    hit = model.classes_[probabilities.argmax(1)] == y_test
     return {
         "n": len(X),
         "d": X.shape[1],
         "accuracy": float(hit.mean()),
-        "log_loss": float(log_loss(t, probabilities, labels=model.classes_)),
+        "log_loss": float(log_loss(y_test, probabilities, labels=model.classes_)),
         "calibration_error": float(calibration_error(probabilities, hit)),
         "seconds": round(time.perf_counter() - start, 1),
     }
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
-    args = parser.parse_args()
-    torch.set_num_threads(1)
-    warnings.filterwarnings("ignore")
-    done = {(r["set"], r["model"], r["seed"]) for r in read(args.out)}
-    for name in SETS:
-        X, y = load(name, args.data)
-        for seed in range(30 if len(X) < 2000 else 3):
-            order = np.random.default_rng(seed).permutation(len(X))[:MOST_ROWS]
-            train, test = np.split(order, [len(order) * 4 // 5])
-            varies = X[train].std(0) > 0
-            rows = X[train][:, varies], y[train], X[test][:, varies], y[test]
-            for which, fit in MODELS.items():
-                if (name, which, seed) not in done:
-                    record = {"set": name, "model": which, "seed": seed}
-                    append(args.out, record | measure(fit, *rows))
+def main(arguments=None):
+    parser = option_parser(__doc__, sets=SETS, models=tuple(MODELS))
+    args = parser.parse_args(arguments)
+    use_one_thread()
+    records = Records(args.out, "set", "model", "seed")
+    for name in args.sets:
+        for seed, rows in splits(*load(name, args.data)):
+            for which in args.models:
+                records.add(measure, MODELS[which], *rows, set=name, model=which, seed=seed)
 
 
 if __name__ == "__main__":

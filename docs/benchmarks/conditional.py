@@ -1,20 +1,16 @@
-"""Held-out log-likelihood of p(y | X), and the coverage of its intervals, beside its peers.
+"""Held-out log-likelihood of p(y | X) and coverage of its intervals, compared to peers.
 
     OMP_NUM_THREADS=1 python docs/benchmarks/conditional.py DATA --out FILE
 
-A set is NAME, whose file has a y, or NAME:J, whose column J is y. Three splits, 80 to 20; the
-peers are a linear and a boosted mean with Gaussian residuals, NGBoost, and for 1,000 rows at
-most a Gaussian process. The last set has a density that is known: `kl` is from the truth.
+A data set is NAME, whose file has a y, or NAME:J, whose column J is y. Three random splits,
+80 % to fit. The peers are a linear and a boosted mean with Gaussian residuals, NGBoost, and for
+at most 1,000 rows a Gaussian process. The last density is known: `kl` is the divergence from it.
 """
 
-import argparse
 import time
-import warnings
-from pathlib import Path
 
 import numpy as np
-import torch
-from quality import append, read
+from records import Records, option_parser, use_one_thread
 from scipy.stats import norm
 from sklearn.datasets import load_diabetes
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -31,52 +27,56 @@ from skflow import NormalizingFlowRegressor
 SETS = """
     diabetes concrete boston_rnade:9 protein gas_sensor_128 sdss_photometry:5 power_head_maf:0
 """.split()  # noqa: SIM905
-MOST_ROWS = 10_000
-MOST_FOR_GP = 1000
+N_SPLITS, MAX_ROWS = 3, 10_000
+MAX_ROWS_OF_GP = 1000
+N_KNOWN = 5000  # samples from the known densities, to fit and to score
+
+# Models are functions of X, y, X_test and y_test that return, for each test sample, its
+# log-likelihood and whether y_test lies in the central interval of 90 %.
 
 
-def skflow(X, y, T, t, effort="full"):
+def skflow(X, y, X_test, y_test, effort="full"):
     model = NormalizingFlowRegressor(effort=effort, random_state=0).fit(X, y)
-    low, high = model.predict_interval(T, coverage=0.9).T
-    return model.log_prob(T, t), (t >= low) & (t <= high)
+    low, high = model.predict_interval(X_test, coverage=0.9).T
+    return model.log_prob(X_test, y_test), (y_test >= low) & (y_test <= high)
 
 
-def fast(X, y, T, t):
-    return skflow(X, y, T, t, effort="fast")
+def fast(X, y, X_test, y_test):
+    return skflow(X, y, X_test, y_test, effort="fast")
 
 
-def normal(t, mean, sd):
-    return norm.logpdf(t, mean, sd), np.abs(t - mean) < norm.ppf(0.95) * sd
+def normal(y_test, mean, sd):
+    return norm.logpdf(y_test, mean, sd), np.abs(y_test - mean) < norm.ppf(0.95) * sd
 
 
 def with_residuals(model):
-    """A mean, and one standard deviation of its cross-validated errors for all rows."""
+    """A mean, and the standard deviation of its cross-validated errors for all samples."""
 
-    def fit(X, y, T, t):
+    def fit(X, y, X_test, y_test):
         sd = np.sqrt(np.mean((y - cross_val_predict(model, X, y, cv=5)) ** 2))
-        return normal(t, model.fit(X, y).predict(T), sd)
+        return normal(y_test, model.fit(X, y).predict(X_test), sd)
 
     return fit
 
 
-def ngboost(X, y, T, t):
+def ngboost(X, y, X_test, y_test):
     from ngboost import NGBRegressor
 
     k = len(X) * 4 // 5
     model = NGBRegressor(n_estimators=2000, learning_rate=0.01, verbose=False, random_state=0)
     model.fit(X[:k], y[:k], X_val=X[k:], Y_val=y[k:], early_stopping_rounds=50)
-    forecast = model.pred_dist(T, max_iter=model.best_val_loss_itr)
-    return normal(t, forecast.loc, forecast.scale)
+    forecast = model.pred_dist(X_test, max_iter=model.best_val_loss_itr)
+    return normal(y_test, forecast.loc, forecast.scale)
 
 
-def gaussian_process(X, y, T, t):
-    if len(X) > MOST_FOR_GP:
-        raise ValueError(f"more than {MOST_FOR_GP} rows")
+def gaussian_process(X, y, X_test, y_test):
+    if len(X) > MAX_ROWS_OF_GP:
+        raise ValueError(f"more than {MAX_ROWS_OF_GP} rows")
     kernel = ConstantKernel() * RBF(np.ones(X.shape[1])) + WhiteKernel()
     scaler = StandardScaler().fit(X)
     model = GaussianProcessRegressor(kernel, normalize_y=True, random_state=0)
     model.fit(scaler.transform(X), y)
-    return normal(t, *model.predict(scaler.transform(T), return_std=True))
+    return normal(y_test, *model.predict(scaler.transform(X_test), return_std=True))
 
 
 MODELS = {
@@ -90,6 +90,7 @@ MODELS = {
 
 
 def load(name, data):
+    """X and y of a data set."""
     if name == "diabetes":
         return load_diabetes(return_X_y=True)
     file, _, column = name.partition(":")
@@ -99,19 +100,20 @@ def load(name, data):
     return arrays["X"], arrays["y"].reshape(len(arrays["X"]), -1)[:, 0]
 
 
-def splits(name, data):
-    X, y = load(name, data)
-    for seed in range(3):
-        order = np.random.default_rng(seed).permutation(len(X))[:MOST_ROWS]
+def splits(X, y):
+    """Seed, and training and test samples of each split."""
+    for seed in range(N_SPLITS):
+        order = np.random.default_rng(seed).permutation(len(X))[:MAX_ROWS]
         k = len(order) * 4 // 5
         yield seed, (X[order[:k]], y[order[:k]], X[order[k:]], y[order[k:]])
 
 
-def measure(fit, rows):
+def measure(fit, *rows):
+    """Fit and score a model; the log-likelihoods are in nats per sample."""
     start = time.perf_counter()
     try:
         scores, covered = fit(*rows)
-    except Exception as error:  # a peer's failure is a result
+    except Exception as error:  # the failure of a peer is a result
         return {"error": f"{type(error).__name__}: {error}"[:200]}
     return {
         "n": len(rows[0]),
@@ -125,36 +127,31 @@ def measure(fit, rows):
 
 
 def known(data):
-    """Conditional densities whose truth is known: name, and rows with the log of their truth."""
+    """Name, density, and training and test samples of each known conditional density."""
     for name, truth in synthetic(data).items():
         if truth.conditional:
-            (x, y), (t, s) = truth.sample(5000, 2), truth.sample(5000, 1)
-            yield name, (y, x, s, t), truth.log_prob(t, s)
+            (y, X), (y_test, X_test) = truth.sample(N_KNOWN, 2), truth.sample(N_KNOWN, 1)
+            yield name, truth, (X, y, X_test, y_test)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--sets", default=",".join(SETS))
-    parser.add_argument("--models", default=",".join(MODELS))
-    args = parser.parse_args()
-    torch.set_num_threads(1)
-    warnings.filterwarnings("ignore")
-    done = {(r["set"], r["model"], r["seed"]) for r in read(args.out)}
-    for name in args.sets.split(","):
-        for seed, rows in splits(name, args.data):
-            for which in args.models.split(","):
-                if (name, which, seed) not in done:
-                    record = {"set": name, "model": which, "seed": seed}
-                    append(args.out, record | measure(MODELS[which], rows))
-    for name, (y, x, s, t), log_p in known(args.data):
-        if (name, "skflow", 0) not in done:
-            model = NormalizingFlowRegressor(random_state=0).fit(y, x)
-            gaps = log_p - model.log_prob(s, t)
-            record = {"set": name, "model": "skflow", "seed": 0, "n": len(x)}
-            error = float(gaps.std() / np.sqrt(len(gaps)))
-            append(args.out, record | {"kl": float(gaps.mean()), "se": error})
+def measure_divergence(truth, X, y, X_test, y_test):
+    """KL(p ‖ q) in nats of a fit from the known density, and its standard error."""
+    model = NormalizingFlowRegressor(random_state=0).fit(X, y)
+    log_ratio = truth.log_prob(y_test, X_test) - model.log_prob(X_test, y_test)
+    error = float(log_ratio.std() / np.sqrt(len(log_ratio)))
+    return {"n": len(X), "kl": float(log_ratio.mean()), "se": error}
+
+
+def main(arguments=None):
+    args = option_parser(__doc__, sets=SETS, models=tuple(MODELS)).parse_args(arguments)
+    use_one_thread()
+    records = Records(args.out, "set", "model", "seed")
+    for name in args.sets:
+        for seed, rows in splits(*load(name, args.data)):
+            for which in args.models:
+                records.add(measure, MODELS[which], *rows, set=name, model=which, seed=seed)
+    for name, truth, rows in known(args.data):
+        records.add(measure_divergence, truth, *rows, set=name, model="skflow", seed=0)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,18 @@
-"""Continuous flows beside splines, zuko's CNF and torchcfm: log-likelihood and fit seconds.
+"""Continuous flows, splines, zuko's CNF and torchcfm: log-likelihood and time of the fit.
 
     OMP_NUM_THREADS=1 taskset -c 0 python docs/benchmarks/continuous.py DATA --out results.jsonl
     python docs/benchmarks/continuous.py --page results.jsonl > docs/benchmarks/continuous.md
 
-Seconds are of processor time, on one core. Goes on where an earlier run stopped.
+Seconds are processor time, on one core. A run continues where an earlier one stopped.
 """
 
-import argparse
+import sys
 import time
-import warnings
 from pathlib import Path
 
 import numpy as np
-import torch
 from peers import TorchCFM, TorchCFMOT, ZukoCNF
-from quality import append, read
+from records import Records, option_parser, read, use_one_thread
 from tables import Split, final_split, synthetic
 
 from skflow import NormalizingFlowDensity
@@ -24,40 +22,31 @@ PEERS = {"zuko CNF": ZukoCNF, "torchcfm": TorchCFM, "torchcfm OT": TorchCFMOT}
 MODELS = (*FAMILIES, *PEERS)
 SYNTHETIC = ("two_moons", "checkerboard", "gmm8")
 REAL = ("faithful", "wine_red_rnade", "power_head_maf", "protein")
-MOST_TRAIN = 2000
+MAX_TRAIN, N_TEST = 2000, 2000
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path, nargs="?")
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--page", type=Path)
-    parser.add_argument("--sets", default=",".join(SYNTHETIC + REAL))
-    args = parser.parse_args()
-    if args.page:
-        print(page(read(args.page)))
-        return
-    torch.set_num_threads(1)
-    warnings.filterwarnings("ignore")
-    done = {(r["set"], r["model"]) for r in read(args.out)}
-    for which in MODELS:
-        for name in args.sets.split(","):
-            if (name, which) not in done:
-                measured = measure(which, split(name, args.data))
-                append(args.out, {"set": name, "model": which} | measured)
+def main(arguments=None):
+    parser = option_parser(__doc__, sets=SYNTHETIC + REAL, models=MODELS)
+    args = parser.parse_args(arguments)
+    use_one_thread()
+    records = Records(args.out, "set", "model")
+    for which in args.models:
+        for name in args.sets:
+            rows = split(name, args.data)
+            records.add(measure, which, rows, set=name, model=which)
 
 
 def split(name, data):
-    """At most 2,000 rows to fit, and others to score."""
+    """At most 2,000 samples to fit, and others to score."""
     if name in SYNTHETIC:
         density = synthetic(data)[name]
-        return Split(density.sample(MOST_TRAIN, 0), density.sample(2000, 1))
+        return Split(density.sample(MAX_TRAIN, 0), density.sample(N_TEST, 1))
     rows = final_split(name, data, seed=0)
-    return Split(rows.train[:MOST_TRAIN], rows.test)
+    return Split(rows.train[:MAX_TRAIN], rows.test)
 
 
 def measure(which, rows):
-    """Fit and score, in nats a row and seconds."""
+    """Fit and score a model; the log-likelihoods are in nats per sample."""
     if which in FAMILIES:
         model = NormalizingFlowDensity(flow=which, effort="fast", safety_net=False, random_state=0)
     else:
@@ -138,4 +127,7 @@ The true densities have −0.82 on two moons, −3.47 on the checkerboard and �
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--page"]:
+        print(page(read(Path(sys.argv[2]))))
+    else:
+        main()

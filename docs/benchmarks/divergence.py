@@ -1,47 +1,44 @@
-"""How far a fit is from the truth, where the truth is known: KL(p ‖ q) in nats.
+"""Divergence of a fit from a known density: KL(p ‖ q) in nats.
 
     OMP_NUM_THREADS=1 python docs/benchmarks/divergence.py DATA --out FILE
 
-The mean of log p − log q over 20,000 fresh rows of p.
+The mean of log p − log q over 20,000 new samples from p.
 """
 
-import argparse
-import warnings
-from pathlib import Path
-
 import numpy as np
-import torch
 from models import model
-from quality import append, read
+from records import Records, option_parser, use_one_thread
 from tables import synthetic
 
+MODELS = ("skflow", "skflow fast", "GMM", "KDE")
 SIZES = (1000, 5000, 20_000)
 N_TEST = 20_000
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--models", default="skflow,skflow fast,GMM,KDE")
-    args = parser.parse_args()
-    torch.set_num_threads(1)
-    warnings.filterwarnings("ignore")
-    done = {(r["set"], r["model"], r["n"]) for r in read(args.out)}
+def main(arguments=None):
+    args = option_parser(__doc__, models=MODELS).parse_args(arguments)
+    use_one_thread()
+    records = Records(args.out, "set", "model", "n")
     for name, truth in synthetic(args.data).items():
         if truth.conditional:
             continue
-        test = np.asarray(truth.sample(N_TEST, 1)).reshape(N_TEST, truth.d)
-        log_p = truth.log_prob(test)
+        test = sample(truth, N_TEST, seed=1)
         for n in SIZES:
-            train = np.asarray(truth.sample(n, 2)).reshape(n, truth.d)
-            for which in args.models.split(","):
-                if (name, which, n) in done:
-                    continue
-                gaps = log_p - model(which).fit(train).score_samples(test)
-                record = {"set": name, "d": truth.d, "model": which, "n": n}
-                error = float(gaps.std() / np.sqrt(N_TEST))
-                append(args.out, record | {"kl": float(gaps.mean()), "se": error})
+            train = sample(truth, n, seed=2)
+            for which in args.models:
+                records.add(measure, which, train, truth, test, set=name, model=which, n=n)
+
+
+def sample(truth, n, seed):
+    """Samples (n, d) from a density."""
+    return np.asarray(truth.sample(n, seed)).reshape(n, truth.d)
+
+
+def measure(name, train, truth, test):
+    """The divergence of a model fitted to `train`, and its standard error over `test`."""
+    log_ratio = truth.log_prob(test) - model(name).fit(train).score_samples(test)
+    error = float(log_ratio.std() / np.sqrt(len(test)))
+    return {"d": truth.d, "kl": float(log_ratio.mean()), "se": error}
 
 
 if __name__ == "__main__":

@@ -8,12 +8,13 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from page import table
-from quality import read
+from records import read
 
 HERE = Path(__file__).parent
 
 
-def main():
+def page():
+    """The page as Markdown."""
     conditional, classes, outliers = (
         read(HERE / "results" / f"{name}.jsonl") for name in ("conditional", "classes", "outliers")
     )
@@ -28,11 +29,11 @@ def main():
         "auc": averages(outliers, "auc", max, with_mean=True),
         "alarms": alarms(outliers),
     }
-    print((HERE / "estimators.md.in").read_text().format(**sections), end="")
+    return (HERE / "estimators.md.in").read_text().format(**sections)
 
 
 def averages(records, key, best=None, with_mean=False):
-    """Means over the seeds: a row for every set, a column for every model."""
+    """Means over the seeds: a row for each data set, a column for each model."""
     values = defaultdict(lambda: defaultdict(list))
     for r in records:
         if key in r:
@@ -49,7 +50,7 @@ def averages(records, key, best=None, with_mean=False):
 
 
 def differences(records, ours, peer):
-    """One model less another, split by split: mean and standard error."""
+    """Paired differences between two models over the splits: mean and standard error."""
     keys = ("accuracy", "log_loss", "calibration_error")
     by_split = defaultdict(lambda: defaultdict(dict))
     for r in records:
@@ -63,6 +64,7 @@ def differences(records, ours, peer):
 
 
 def over_sets(values, model):
+    """Mean over the data sets of the means over the seeds."""
     return mean(mean(row[model]) for row in values.values())
 
 
@@ -84,4 +86,4 @@ def alarms(records):
 
 
 if __name__ == "__main__":
-    main()
+    print(page(), end="")

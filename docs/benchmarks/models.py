@@ -1,4 +1,4 @@
-"""Every model of the benchmarks by name: the presets, the recipe's ablations, and the peers."""
+"""All models of the benchmarks by name: presets, ablations of the defaults, and peers."""
 
 import contextlib
 from collections.abc import Callable
@@ -8,72 +8,81 @@ import numpy as np
 import torch
 from peers import PEERS
 
-import skflow.fitting.components
-import skflow.fitting.defaults
+import skflow.fitting.initial_fit
 from skflow import NormalizingFlowDensity
 
 PRESETS = {"skflow": {}, "skflow fast": {"effort": "fast"}}
 
 
 class Preset:
-    """NormalizingFlowDensity, perhaps with something of its recipe taken away."""
+    """NormalizingFlowDensity with given parameters.
 
-    def __init__(self, change: Callable = contextlib.nullcontext, **params):
-        self.change, self.params = change, params
+    `patch` makes a context manager that replaces a function of skflow during the fit, and enters
+    as the mock in its place.
+    """
+
+    def __init__(self, patch: Callable | None = None, **params):
+        self.patch, self.params = patch, params
 
     def fit(self, X):
-        with self.change():
+        with self.patch() if self.patch else contextlib.nullcontext() as mocked:
             self.model_ = NormalizingFlowDensity(random_state=0, **self.params).fit(X)
+        if mocked is not None and not mocked.called:
+            raise RuntimeError(f"The fit does not call what {self.patch.__name__} replaces.")
         return self
 
     def score_samples(self, X):
         return self.model_.score_samples(X)
 
     def stages(self, X_train, X):
-        """Mean log p of the start, of a member, and of the members together: log p is `net`."""
+        """Mean log p of the initial fit, of an ensemble member and of the ensemble.
+
+        `score_samples` has the last stage, the mixture with the safety net.
+        """
         untrained = {"max_iter": 1, "learning_rate_init": 1e-12, "early_stopping": False}
-        start = NormalizingFlowDensity(random_state=0, n_estimators=1, **untrained).fit(X_train)
+        initial = NormalizingFlowDensity(random_state=0, n_estimators=1, **untrained).fit(X_train)
         members = self._member_scores(X)
-        together = np.logaddexp.reduce(members, axis=0) - np.log(len(members))
+        ensemble = np.logaddexp.reduce(members, axis=0) - np.log(len(members))
         return {
-            "start": float(start.score(X)),
+            "start": float(initial.score(X)),
             "member": float(members.mean()),
-            "flow": float(together.mean()),
-            "flow_se": float(together.std() / np.sqrt(len(X))),
+            "flow": float(ensemble.mean()),
+            "flow_se": float(ensemble.std() / np.sqrt(len(X))),
             "weights": self.model_.weights_,
         }
 
     def _member_scores(self, X):
+        """log p of the samples under each ensemble member, (n_members, n)."""
         model = self.model_
+        components = zip(model.flow_.base.components, model._spec.components, strict=True)
         with torch.no_grad():
             z, log_det = model.flow_.chain(torch.from_numpy(X))
             return np.stack(
                 [
-                    (part.log_prob(z) + log_det).numpy()
-                    for part, record in zip(
-                        model.flow_.base.components, model._spec.components, strict=True
-                    )
-                    if record.learned
+                    (component.log_prob(z) + log_det).numpy()
+                    for component, spec in components
+                    if spec.learned
                 ]
             )
 
 
-def _diagonal_start():
-    """Whitening that only scales: the start's correlations are left to the flow."""
-    fit_student_t = skflow.fitting.components.fit_student_t
+def _without_correlations():
+    """An initial fit that only scales: correlations are left to the flow."""
+    module = skflow.fitting.initial_fit
+    fit_student_t = module.fit_student_t
 
-    def diagonal(rows, weights, shape):
+    def fit_diagonal(rows, weights, shape):
         location, factor = fit_student_t(rows, weights, shape)
         return location, np.diag(np.linalg.norm(factor, axis=1))
 
-    return mock.patch.object(skflow.fitting.components, "fit_student_t", diagonal)
+    return mock.patch.object(module, "fit_student_t", autospec=True, side_effect=fit_diagonal)
 
 
 ABLATIONS = {
     "recipe": Preset(),
     "columns only standardised": Preset(marginals=None),
     "power transforms without kernels": Preset(marginals="yeo-johnson"),
-    "diagonal start": Preset(_diagonal_start),
+    "diagonal start": Preset(_without_correlations),
     "normal start and base": Preset(base="normal"),
     "coupled splines": Preset(flow="nsf"),
     "no noise": Preset(noise=0.0),

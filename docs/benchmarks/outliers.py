@@ -1,20 +1,17 @@
-"""ROC-AUC of outlier scores, fitted on the contaminated rows without labels.
+"""ROC-AUC of outlier scores, fitted to the contaminated data without labels.
 
     OMP_NUM_THREADS=1 python docs/benchmarks/outliers.py DATA --out FILE
 
-Two sets are made from scikit-learn's: the malignant tumours of breast_cancer, thinned to 36, and
-the zeros of digits (16 components), thinned to 20, are the outliers among the others.
-`false_alarms` is the share of 5,000 fresh rows of a clean Gaussian that p < 0.05 calls outliers.
+Two data sets are made from those of scikit-learn: 36 of the malignant tumours of breast_cancer
+are outliers among the benign ones, and 20 of the zeros of digits (16 principal components) among
+the other digits. `false_alarms` is the fraction of 5,000 new samples of a Gaussian without
+outliers for which p < 0.05.
 """
 
-import argparse
 import time
-import warnings
-from pathlib import Path
 
 import numpy as np
-import torch
-from quality import append, read
+from records import Records, option_parser, use_one_thread
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
@@ -26,7 +23,9 @@ from sklearn.preprocessing import StandardScaler
 from skflow import NormalizingFlowDensity, NormalizingFlowOutlierDetector
 
 SETS = "annthyroid_ad cover_ad shuttle_ad ionosphere_rnade breast_cancer digits".split()  # noqa: SIM905
-MOST_ROWS = 20_000
+MAX_ROWS = 20_000
+CLEAN_SIZES, CLEAN_COLUMNS, CLEAN_SEEDS = (200, 1000, 5000), 4, range(5)
+N_TEST = 5000
 
 MODELS = {
     "skflow": lambda X: NormalizingFlowOutlierDetector(random_state=0).fit(X),
@@ -37,59 +36,62 @@ MODELS = {
 }
 
 
-def thinned(X, odd, n_odd):
-    some = np.random.default_rng(0).permutation(np.flatnonzero(odd))[:n_odd]
-    kept = np.concatenate([np.flatnonzero(~odd), some])
-    return X[kept], odd[kept]
+def thinned(X, outlying, n_outliers):
+    """X and its labels, with a random subset of the outliers."""
+    some = np.random.default_rng(0).permutation(np.flatnonzero(outlying))[:n_outliers]
+    kept = np.concatenate([np.flatnonzero(~outlying), some])
+    return X[kept], outlying[kept]
 
 
 def load(name, data):
+    """Standardized X, and which of its rows are outliers."""
     if name == "breast_cancer":
         X, y = load_breast_cancer(return_X_y=True)
-        X, odd = thinned(X, y == 0, 36)
+        X, outlying = thinned(X, y == 0, 36)
     elif name == "digits":
         X, y = load_digits(return_X_y=True)
-        X, odd = thinned(X, y == 0, 20)
+        X, outlying = thinned(X, y == 0, 20)
         X = PCA(16, random_state=0).fit_transform(X)
     else:
         arrays = np.load(data / f"{name}.npz")
-        X, odd = arrays["X"], arrays["is_outlier"].astype(bool)
-    order = np.random.default_rng(0).permutation(len(X))[:MOST_ROWS]
-    X, odd = X[order], odd[order]
-    return StandardScaler().fit_transform(X[:, X.std(0) > 0]), odd
+        X, outlying = arrays["X"], arrays["is_outlier"].astype(bool)
+    order = np.random.default_rng(0).permutation(len(X))[:MAX_ROWS]
+    X, outlying = X[order], outlying[order]
+    return StandardScaler().fit_transform(X[:, X.std(0) > 0]), outlying
+
+
+def measure(fit, X, outlying):
+    """Fit a model and rank the samples."""
+    start = time.perf_counter()
+    auc = float(roc_auc_score(outlying, -fit(X).score_samples(X)))
+    seconds = round(time.perf_counter() - start, 1)
+    return {"n": len(X), "d": X.shape[1], "auc": auc, "seconds": seconds}
 
 
 def false_alarms(n, d, seed):
-    """How often p < 0.05 where nothing is odd."""
+    """The fraction of new samples with p < 0.05 if there are no outliers."""
     rng = np.random.default_rng(seed)
     mixing = rng.normal(size=(d, d))
     detector = NormalizingFlowOutlierDetector(random_state=0).fit(rng.normal(size=(n, d)) @ mixing)
-    return float((detector.p_value(rng.normal(size=(5000, d)) @ mixing) < 0.05).mean())
+    return float((detector.p_value(rng.normal(size=(N_TEST, d)) @ mixing) < 0.05).mean())
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
-    args = parser.parse_args()
-    torch.set_num_threads(1)
-    warnings.filterwarnings("ignore")
-    done = {(r["set"], r["model"]) for r in read(args.out)}
-    for name in SETS:
-        X, odd = load(name, args.data)
-        for which, fit in MODELS.items():
-            if (name, which) not in done:
-                start = time.perf_counter()
-                auc = float(roc_auc_score(odd, -fit(X).score_samples(X)))
-                record = {"set": name, "model": which, "n": len(X), "d": X.shape[1], "auc": auc}
-                append(args.out, record | {"seconds": round(time.perf_counter() - start, 1)})
-    for n in (200, 1000, 5000):
-        name = f"clean, {n} × 4"
-        if (name, "skflow") not in done:
-            rates = [false_alarms(n, 4, seed) for seed in range(5)]
-            append(
-                args.out, {"set": name, "model": "skflow", "false_alarms": float(np.mean(rates))}
-            )
+def mean_false_alarms(n):
+    rates = [false_alarms(n, CLEAN_COLUMNS, seed) for seed in CLEAN_SEEDS]
+    return {"false_alarms": float(np.mean(rates))}
+
+
+def main(arguments=None):
+    args = option_parser(__doc__, sets=SETS, models=tuple(MODELS)).parse_args(arguments)
+    use_one_thread()
+    records = Records(args.out, "set", "model")
+    for name in args.sets:
+        X, outlying = load(name, args.data)
+        for which in args.models:
+            records.add(measure, MODELS[which], X, outlying, set=name, model=which)
+    for n in CLEAN_SIZES:
+        name = f"clean, {n} × {CLEAN_COLUMNS}"
+        records.add(mean_false_alarms, n, set=name, model="skflow")
 
 
 if __name__ == "__main__":

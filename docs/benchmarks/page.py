@@ -8,17 +8,18 @@ from collections import defaultdict
 from pathlib import Path
 from statistics import mean
 
-from quality import read
+from records import read
 from rnade import PUBLISHED
 from tables import SETS
 
 RESULTS = Path(__file__).parent / "results"
 OURS = ("skflow", "skflow fast")
-SHORT = {"KDE": "kernels", "GMM": "GaussianMixture", "Vine": "vine", "NflowsNSF": "nflows"}
+SHORT = {"KDE": "kernels", "GMM": "Gaussians", "Vine": "vine", "NflowsNSF": "nflows"}
 SHORT |= {"ZukoNSF": "zuko", "NormflowsNSF": "normflows", "Flowjax": "flowjax"}
 
 
-def main():
+def page():
+    """The page as Markdown."""
     final = group(read(RESULTS / "quality.jsonl") + read(RESULTS / "peers.jsonl"))
     sections = {
         "scores": scores(final),
@@ -30,30 +31,30 @@ def main():
         "rnade": rnade(read(RESULTS / "rnade.jsonl")),
         "divergence": divergence(read(RESULTS / "divergence.jsonl")),
     }
-    print((Path(__file__).parent / "quality.md.in").read_text().format(**sections))
+    return (Path(__file__).parent / "quality.md.in").read_text().format(**sections)
 
 
 def group(records):
-    """set -> seed -> model -> record, the first record of each."""
-    out = defaultdict(lambda: defaultdict(dict))
+    """data set -> seed -> model -> record, the first record of each."""
+    grouped = defaultdict(lambda: defaultdict(dict))
     for r in records:
-        out[r["set"]][r["seed"]].setdefault(r["model"], r)
-    return {name: out[name] for name in SETS if name in out}
+        grouped[r["set"]][r["seed"]].setdefault(r["model"], r)
+    return {name: grouped[name] for name in SETS if name in grouped}
 
 
 def table(head, rows):
-    """Markdown: the first column to the left, the others to the right."""
+    """A Markdown table: the first column is aligned left, the others right."""
     lines = [head, ["---"] + ["--:"] * (len(head) - 1), *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
 def over_seeds(seeds, model, key):
-    """The values of one model, one a seed."""
+    """The values of one model, one per seed."""
     return [s[model][key] for s in seeds.values() if key in s.get(model, {})]
 
 
 def scores(final):
-    """Mean log-likelihood over the seeds, with its standard error: every set, every model."""
+    """Mean log-likelihood over the seeds, with its standard error, by data set and model."""
     rows = []
     for name, seeds in final.items():
         first = next(iter(seeds.values()))["skflow"]
@@ -69,6 +70,7 @@ def scores(final):
 
 
 def cell(values, best, n_seeds):
+    """Mean and standard error; the best mean is bold, a missing seed is marked."""
     if values is None:
         return "–"
     number = f"{number_of(values[0])} ± {values[1]:.2f}"
@@ -77,9 +79,8 @@ def cell(values, best, n_seeds):
 
 
 def number_of(value):
-    return (
-        f"{value:.2f}".replace("-", "−") if abs(value) < 1000 else f"{value:.0f}".replace("-", "−")
-    )
+    n_decimals = 2 if abs(value) < 1000 else 0
+    return f"{value:.{n_decimals}f}".replace("-", "−")
 
 
 def best_peer(models, names=tuple(SHORT)):
@@ -87,7 +88,7 @@ def best_peer(models, names=tuple(SHORT)):
 
 
 def verdicts(final):
-    """Against the best peer of each split."""
+    """Comparison with the best peer of each split."""
     rows = []
     for name, seeds in final.items():
         for seed, models in seeds.items():
@@ -105,12 +106,12 @@ def verdicts(final):
 
 
 def seconds(final):
-    """Fit seconds of the models timed in one run, and their sums over the sets."""
+    """Fit times of the models of one run, and their sums over the data sets."""
     timed = [*OURS, "NormflowsNSF", "ZukoNSF"]
     rows, sums = [], defaultdict(float)
     for name, seeds in final.items():
         values = {m: over_seeds(seeds, m, "fit_s") for m in timed}
-        if all(values.values()):  # a peer that cannot fit the set is not counted for anybody
+        if all(values.values()):  # sums are over the data sets that all of them can fit
             for m in timed:
                 sums[m] += sum(values[m]) / len(values[m])
         shown = [f"{mean(v):.1f}" if v else "–" for v in values.values()]
@@ -123,7 +124,7 @@ def seconds(final):
 
 
 def worst(final):
-    """The lowest log p of any test row of any seed."""
+    """The lowest log p of any test sample of any seed."""
     models = [*OURS, *SHORT]
     rows = []
     for name, seeds in final.items():
@@ -133,7 +134,7 @@ def worst(final):
 
 
 def stages(final):
-    """What each step of the recipe reaches, and the parts' weights."""
+    """Log-likelihood after each stage of a fit, and the weights of the components."""
     rows = []
     for name, seeds in final.items():
         for seed, models in seeds.items():
@@ -145,7 +146,7 @@ def stages(final):
 
 
 def changes(records, reference):
-    """Each variant against the reference on the same splits: flow, net, seconds."""
+    """Gain of each variant over the reference on the same splits, and ratio of the fit times."""
     by_variant = defaultdict(dict)
     for r in records:
         by_variant[r["model"]][r["set"], r["seed"]] = r
@@ -160,13 +161,14 @@ def changes(records, reference):
         common = [k for k in base if k in splits]
         flow = mean(splits[k]["flow"] - base[k]["flow"] for k in common)
         net = mean(splits[k]["ll"] - base[k]["ll"] for k in common)
-        time = sum(splits[k]["fit_s"] for k in common) / sum(base[k]["fit_s"] for k in common)
+        ratio = sum(splits[k]["fit_s"] for k in common) / sum(base[k]["fit_s"] for k in common)
         means = [f"{net:+.2f}".replace("-", "−"), f"{flow:+.2f}".replace("-", "−")]
-        rows.append([*row, *means, f"{time:.2f}"])
+        rows.append([*row, *means, f"{ratio:.2f}"])
     return table(["without", *names, "mean", "mean of the flow", "time"], rows)
 
 
 def rnade(records):
+    """Mean over the folds, beside the published results."""
     rows = []
     for name, published in PUBLISHED.items():
         row = [name]
@@ -182,6 +184,7 @@ HEAD = ("RNADE-MoG", "deep ensemble")
 
 
 def divergence(records):
+    """Divergence from the known densities; the lowest is bold."""
     by_case = {(r["set"], r["n"], r["model"]): r for r in records}
     models = list(dict.fromkeys(r["model"] for r in records))
     rows = []
@@ -189,12 +192,13 @@ def divergence(records):
         cases = [by_case.get((name, n, m)) for m in models]
         best = min(c["kl"] for c in cases if c)
         cells = [f"{c['kl']:.3f} ± {c['se']:.3f}" if c else "–" for c in cases]
-        bold = [
-            f"**{t}**" if c and c["kl"] == best else t for c, t in zip(cases, cells, strict=True)
+        cells = [
+            f"**{text}**" if c and c["kl"] == best else text
+            for c, text in zip(cases, cells, strict=True)
         ]
-        rows.append([f"{name}, {n:,} × {cases[0]['d']}", *bold])
+        rows.append([f"{name}, {n:,} × {cases[0]['d']}", *cells])
     return table(["density", *(SHORT.get(m, m) for m in models)], rows)
 
 
 if __name__ == "__main__":
-    main()
+    print(page())

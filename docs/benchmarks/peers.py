@@ -1,4 +1,4 @@
-"""What a user would pick instead, each behind fit and score_samples, in the data's own units."""
+"""Peers with `fit` and `score_samples`, whose log-likelihoods are in the units of the data."""
 
 import copy
 import time
@@ -7,7 +7,7 @@ import numpy as np
 
 
 class Standardized:
-    """Standardise, delegate, and count the change of variables."""
+    """Standardize, delegate to `_fit` and `_score`, and add the log-determinant."""
 
     def fit(self, X):
         self.mean_, self.scale_ = X.mean(0), X.std(0)
@@ -22,16 +22,16 @@ class Standardized:
 
 
 class KDE(Standardized):
-    """scikit-learn's KernelDensity, its bandwidth by a five-fold search."""
+    """scikit-learn's KernelDensity with a bandwidth from a five-fold search."""
 
     def _fit(self, Z):
         from sklearn.model_selection import GridSearchCV
         from sklearn.neighbors import KernelDensity
 
-        some = Z[np.random.default_rng(0).permutation(len(Z))[:2000]]
+        subset = Z[np.random.default_rng(0).permutation(len(Z))[:2000]]
         grid = {"bandwidth": np.logspace(-2, 0.3, 20)}
-        bandwidth = GridSearchCV(KernelDensity(), grid, cv=5).fit(some).best_params_["bandwidth"]
-        bandwidth *= (len(some) / len(Z)) ** (1 / (Z.shape[1] + 4))
+        bandwidth = GridSearchCV(KernelDensity(), grid, cv=5).fit(subset).best_params_["bandwidth"]
+        bandwidth *= (len(subset) / len(Z)) ** (1 / (Z.shape[1] + 4))  # Scott's rate
         self.model_ = KernelDensity(bandwidth=bandwidth).fit(Z)
 
     def _score(self, Z):
@@ -44,13 +44,13 @@ class GMM(Standardized):
     def _fit(self, Z):
         from sklearn.mixture import GaussianMixture
 
-        best, worse = np.inf, 0
+        best, n_worse = np.inf, 0
         for k in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32):
-            if k * (Z.shape[1] + 1) > len(Z) or worse == 2:
+            if k * (Z.shape[1] + 1) > len(Z) or n_worse == 2:
                 break
             model = GaussianMixture(k, reg_covar=1e-4, random_state=0, max_iter=200).fit(Z)
             bic = model.bic(Z)
-            worse = 0 if bic < best else worse + 1
+            n_worse = 0 if bic < best else n_worse + 1
             if bic < best:
                 best, self.model_ = bic, model
 
@@ -59,7 +59,7 @@ class GMM(Standardized):
 
 
 class Vine:
-    """pyvinecopulib's nonparametric vine copula on kernel margins."""
+    """pyvinecopulib's nonparametric vine copula with kernel margins."""
 
     def fit(self, X):
         import pyvinecopulib as pv
@@ -86,13 +86,13 @@ class Vine:
 
 
 class TorchLoop(Standardized):
-    """The loop that a careful user writes around a torch flow.
+    """A usual training loop for the torch flow that `build` makes.
 
-    Adam, minibatches, a tenth of the rows to validate on, early stopping, best weights kept.
+    Adam, minibatches, early stopping on a tenth of the samples, and the best weights restored.
     """
 
     learning_rate, batch_size, patience, epochs = 1e-3, 256, 20, 500
-    seconds = np.inf  # of processor time, after which training stops at the end of an epoch
+    seconds = np.inf  # limit of processor time, checked after each epoch
 
     def log_prob(self, z):
         return self.flow_.log_prob(z)
@@ -103,28 +103,35 @@ class TorchLoop(Standardized):
         start = time.process_time()
         torch.manual_seed(0)
         rows = torch.as_tensor(Z, dtype=torch.float32)
-        rows = rows[torch.randperm(len(rows))]
-        held_out, seen = rows[: max(1, len(rows) // 10)], rows[max(1, len(rows) // 10) :]
+        n_held_out = max(1, len(rows) // 10)
+        held_out, train = rows[torch.randperm(len(rows))].split(
+            [n_held_out, len(rows) - n_held_out]
+        )
         self.flow_ = self.build(Z.shape[1])
         optimizer = torch.optim.Adam(self.flow_.parameters(), lr=self.learning_rate)
-        best, waited, state = np.inf, 0, self.flow_.state_dict()
+        best, n_no_change, state = np.inf, 0, self.flow_.state_dict()
         for _ in range(self.epochs):
-            self.flow_.train()
-            for batch in seen[torch.randperm(len(seen))].split(self.batch_size):
-                loss = -self.log_prob(batch).mean()
-                if len(batch) > 1 and torch.isfinite(loss):
-                    optimizer.zero_grad()
-                    loss.backward()
-                    optimizer.step()
-            self.flow_.eval()
+            self._train_one_epoch(train, optimizer)
             with torch.no_grad():
-                score = -torch.cat([self.log_prob(c) for c in held_out.split(4096)]).mean().item()
-            waited = 0 if score < best - 1e-4 else waited + 1
-            if waited == 0:
-                best, state = score, copy.deepcopy(self.flow_.state_dict())
-            if waited == self.patience or time.process_time() - start > self.seconds:
+                loss = -torch.cat([self.log_prob(c) for c in held_out.split(4096)]).mean().item()
+            n_no_change = 0 if loss < best - 1e-4 else n_no_change + 1
+            if n_no_change == 0:
+                best, state = loss, copy.deepcopy(self.flow_.state_dict())
+            if n_no_change == self.patience or time.process_time() - start > self.seconds:
                 break
         self.flow_.load_state_dict(state)
+        self.flow_.eval()
+
+    def _train_one_epoch(self, train, optimizer):
+        import torch
+
+        self.flow_.train()
+        for batch in train[torch.randperm(len(train))].split(self.batch_size):
+            loss = -self.log_prob(batch).mean()
+            if len(batch) > 1 and torch.isfinite(loss):
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
         self.flow_.eval()
 
     def _score(self, Z):
@@ -148,7 +155,7 @@ class ZukoNSF(TorchLoop):
 
 
 class ZukoCNF(TorchLoop):
-    """zuko's continuous flow, through an adaptive solver with an exact trace."""
+    """zuko's continuous flow, by an adaptive solver with the exact trace."""
 
     seconds = 100
 
@@ -162,10 +169,11 @@ class ZukoCNF(TorchLoop):
 
 
 class TorchCFM(TorchLoop):
-    """torchcfm's flow matching, two layers of 64 units, and our own steps of Runge and Kutta.
+    """torchcfm's flow matching, with two layers of 64 units.
 
-    All epochs are trained; the best loss on left-out rows, with the same noise at every check,
-    says which weights are kept. Scored with the exact trace.
+    It trains for all epochs, and restores the weights with the lowest loss on held-out samples,
+    for which the noise is the same after every epoch. Scored by our own Runge-Kutta steps, with
+    the exact trace.
     """
 
     seconds, patience, steps = 100, 500, 50
@@ -186,63 +194,64 @@ class TorchCFM(TorchLoop):
         return ConditionalFlowMatcher(sigma=0.0)
 
     def log_prob(self, z):
-        """In its loop, minus the squared error: from noise at time 0 to rows at time 1."""
+        """Minus the squared error of the velocity, which the training loop maximizes."""
         import torch
 
         if not self.flow_.training:
             with torch.random.fork_rng():
                 torch.manual_seed(1)
-                return self._minus_error(z)
-        return self._minus_error(z)
+                return self._minus_squared_error(z)
+        return self._minus_squared_error(z)
 
-    def _minus_error(self, z):
+    def _minus_squared_error(self, z):
         import torch
 
-        t, here, towards = self.matcher_.sample_location_and_conditional_flow(
+        # from noise at time 0 to samples at time 1
+        t, location, target = self.matcher_.sample_location_and_conditional_flow(
             torch.randn_like(z), z
         )
-        return -(self.velocity_(here, t[:, None]) - towards).square().sum(1)
+        return -(self.velocity_(location, t[:, None]) - target).square().sum(1)
 
     def _score(self, Z):
         import torch
 
         rows = torch.as_tensor(Z, dtype=torch.float32)
-        return torch.cat([self._likelihood(c) for c in rows.split(4096)]).double().numpy()
+        return torch.cat([self._log_likelihood(c) for c in rows.split(4096)]).double().numpy()
 
-    def _likelihood(self, z):
-        """Back to the noise, by the classical method of fourth order."""
+    def _log_likelihood(self, z):
+        """From time 1 back to the noise, by the classical Runge-Kutta method of fourth order."""
         import torch
 
-        total, step = torch.zeros(len(z)), -1 / self.steps
+        log_det, step = torch.zeros(len(z)), -1 / self.steps
         for k in range(self.steps):
-            time, moves, traces = torch.tensor(1 + k * step), [], []
-            for share in (0, 0.5, 0.5, 1):
-                at = z + step * share * moves[-1] if moves else z
-                move, trace = self._with_trace(at, time + share * step)
-                moves.append(move)
+            t, velocities, traces = torch.tensor(1 + k * step), [], []
+            for fraction in (0, 0.5, 0.5, 1):
+                at = z + step * fraction * velocities[-1] if velocities else z
+                velocity, trace = self._velocity_and_trace(at, t + fraction * step)
+                velocities.append(velocity)
                 traces.append(trace)
-            z, total = (
+            z, log_det = (
                 start + step / 6 * (a + 2 * b + 2 * c + d)
-                for start, (a, b, c, d) in ((z, moves), (total, traces))
+                for start, (a, b, c, d) in ((z, velocities), (log_det, traces))
             )
         base = torch.distributions.Normal(0, 1)
-        return base.log_prob(z).sum(1) + total
+        return base.log_prob(z).sum(1) + log_det
 
-    def _with_trace(self, z, time):
+    def _velocity_and_trace(self, z, t):
         import torch
 
         with torch.enable_grad():
             z = z.detach().requires_grad_()
-            move = self.velocity_(z, time)
+            velocity = self.velocity_(z, t)
             trace = sum(
-                torch.autograd.grad(move[:, j].sum(), z, retain_graph=True)[0][:, j]
+                torch.autograd.grad(velocity[:, j].sum(), z, retain_graph=True)[0][:, j]
                 for j in range(z.shape[1])
             )
-        return move.detach(), trace.detach()
+        return velocity.detach(), trace.detach()
 
 
 class TorchCFMOT(TorchCFM):
-    """torchcfm's flow matching with minibatches coupled by optimal transport."""
+    """torchcfm's flow matching, whose minibatches are coupled by optimal transport."""
 
     def matcher(self):
         from torchcfm.conditional_flow_matching import ExactOptimalTransportConditionalFlowMatcher
@@ -251,7 +260,7 @@ class TorchCFMOT(TorchCFM):
 
 
 class NormflowsNSF(TorchLoop):
-    """normflows' coupled splines with LU layers, as in its README."""
+    """normflows' spline couplings with LU layers, as in its README."""
 
     def build(self, d):
         import normflows as nf

@@ -1,48 +1,40 @@
-"""Held-out log-likelihood and fit seconds of skflow and its peers on the same splits.
+"""Held-out log-likelihood and fit time of skflow and its peers on the same splits.
 
     OMP_NUM_THREADS=1 taskset -c 0 python docs/benchmarks/quality.py DATA --out results.jsonl
 
-DATA is the folder of the sets. `--development` scores a fifth of the training rows instead of
-the test rows: that is what every choice was made on. The test rows are for the final table.
-`--models ablations` takes the recipe apart. Goes on where an earlier run stopped.
+DATA is the folder of the data sets. `--development` scores a fifth of the training samples
+instead of the test samples: all decisions were based on it, and the test samples are used for
+the final table only. `--models ablations` removes the elements of the default configuration
+one at a time. A run continues where an earlier one stopped.
 """
 
-import argparse
-import json
 import time
-import warnings
-from pathlib import Path
 
 import numpy as np
-import torch
 from models import ABLATIONS, model
+from records import Records, option_parser, use_one_thread
 from tables import SETS, development_split, final_split
 
+MODELS = ("skflow", "skflow fast", "NormflowsNSF", "ZukoNSF", "KDE", "GMM", "Vine")
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--sets", default=",".join(SETS))
-    parser.add_argument("--models", default="skflow,skflow fast,NormflowsNSF,ZukoNSF,KDE,GMM,Vine")
-    parser.add_argument("--seeds", default="0,1")
+
+def main(arguments=None):
+    parser = option_parser(__doc__, sets=SETS, models=MODELS, seeds=(0, 1))
     parser.add_argument("--development", action="store_true")
-    args = parser.parse_args()
-    torch.set_num_threads(1)
-    warnings.filterwarnings("ignore")
+    args = parser.parse_args(arguments)
+    use_one_thread()
     split = development_split if args.development else final_split
-    done = {(r["set"], r["model"], r["seed"]) for r in read(args.out)}
-    for name in args.sets.split(","):
-        for seed in map(int, args.seeds.split(",")):
+    models = list(ABLATIONS) if args.models == ["ablations"] else args.models
+    records = Records(args.out, "set", "model", "seed")
+    for name in args.sets:
+        for seed in args.seeds:
             rows = split(name, args.data, seed)
-            for which in ABLATIONS if args.models == "ablations" else args.models.split(","):
-                if (name, which, seed) not in done:
-                    record = {"set": name, "model": which, "seed": seed} | measure(which, rows)
-                    append(args.out, record)
+            for which in models:
+                records.add(measure, which, rows, set=name, model=which, seed=seed)
 
 
 def measure(name, rows):
-    """Fit, score, and describe."""
+    """Fit and score a model; the log-likelihoods are in nats per sample."""
     record = {"n": len(rows.train), "d": rows.train.shape[1]}
     try:
         start = time.perf_counter()
@@ -51,7 +43,7 @@ def measure(name, rows):
         start = time.perf_counter()
         scores = np.asarray(fitted.score_samples(rows.test))
         record["score_s"] = round(time.perf_counter() - start, 4)
-    except Exception as error:  # a peer's failure is a result
+    except Exception as error:  # the failure of a peer is a result
         return record | {"error": f"{type(error).__name__}: {error}"[:200]}
     record |= {
         "ll": float(scores.mean()),
@@ -62,18 +54,6 @@ def measure(name, rows):
     if hasattr(fitted, "stages"):
         record |= fitted.stages(rows.train, rows.test)
     return record
-
-
-def read(path):
-    """The records of a file, none where there is no file yet."""
-    return [json.loads(line) for line in path.open()] if path.exists() else []
-
-
-def append(path, record):
-    """One more record."""
-    print(json.dumps(record), flush=True)
-    with path.open("a") as file:
-        file.write(json.dumps(record) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,25 +1,27 @@
-"""Speed and memory beside the peers, in one run on one core: ratios, not seconds.
+"""Speed and memory compared to peers, in one run on one core: ratios rather than seconds.
 
     OMP_NUM_THREADS=1 python docs/benchmarks/speed.py --out FILE [--only train score ...]
 
-A ratio is the peer's time over skflow's: above 1, skflow is faster. Times are medians. Flows
-are bare where nothing else is said: four spline couplings, 64 hidden units, 8 bins, one
-member, no marginals, no safety net. Hold JAX to one core by
+A ratio is the time of the peer over that of skflow: above 1, skflow is faster. Times are medians.
+Unless stated otherwise, flows are bare: four spline couplings, 64 hidden units, 8 bins, a single
+ensemble member, no marginals, no safety net. To restrict JAX to one core, use
 XLA_FLAGS="--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1" and taskset.
+
+A section is a generator of records, whose arguments are the sizes of its data.
 """
 
 import argparse
+import itertools
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
-from quality import append
+from records import append, use_one_thread
 from speed_peers import flowjax_times, torch_peers, zuko_autoregressive
 
 from skflow import NormalizingFlowDensity
@@ -36,7 +38,7 @@ BARE = {
     "device": "cpu",
     "tol": 0.0,
 }
-SMALL = {  # where memory is measured, not time
+SMALL = {  # for measurements of memory
     "effort": "fast",
     "n_transforms": 1,
     "hidden_layer_sizes": 16,
@@ -45,19 +47,20 @@ SMALL = {  # where memory is measured, not time
     "random_state": 0,
 }
 ROWS = 100_000
-BLOCK = 4096  # rows that peers score at a time
+BLOCK = 4096  # samples that peers score at a time
 ROUNDS = 3
+N_BATCHES, N_FITS, FEW_EPOCHS, MANY_EPOCHS = 16, 3, 2, 12  # of the fits that step_seconds times
 
 
 def data(n, d, seed=None):
-    """Heavy-tailed, correlated columns: more rows of the same distribution for a larger n."""
+    """Samples (n, d) with heavy-tailed, correlated columns; the distribution depends on d only."""
     rng = np.random.default_rng(0)
     mixing = rng.normal(size=(d, d)) / np.sqrt(d)
     rng = rng if seed is None else np.random.default_rng((0, seed))
     return np.sinh(0.5 * rng.normal(size=(n, d))) @ mixing
 
 
-def bare(X, **params):
+def fit_bare(X, **params):
     return NormalizingFlowDensity(**{**BARE, **params}).fit(X)
 
 
@@ -76,40 +79,36 @@ def in_blocks(peer, x):
         peer.log_prob(block)
 
 
-def fit_members(X, n_members):
-    bare(X, n_estimators=n_members, max_iter=30, batch_size=256)
-
-
 def step_seconds(d, batch, **params):
-    """A training step: the difference of two fits of 12 and 2 epochs of 16 batches."""
-    X, times = data(16 * batch, d), {2: [], 12: []}
-    for _ in range(3):
-        for epochs, taken in times.items():
+    """Time of a training step: the difference between fits of many and of few epochs."""
+    X, times = data(N_BATCHES * batch, d), {FEW_EPOCHS: [], MANY_EPOCHS: []}
+    for _ in range(N_FITS):
+        for n_epochs, seconds_of_fits in times.items():
             start = time.perf_counter()
-            bare(X, max_iter=epochs, batch_size=batch, **params)
-            taken.append(time.perf_counter() - start)
-    return (min(times[12]) - min(times[2])) / 160
+            fit_bare(X, max_iter=n_epochs, batch_size=batch, **params)
+            seconds_of_fits.append(time.perf_counter() - start)
+    difference = min(times[MANY_EPOCHS]) - min(times[FEW_EPOCHS])
+    return difference / (N_BATCHES * (MANY_EPOCHS - FEW_EPOCHS))
 
 
 def peer_step_seconds(peer, d, batch):
-    X = torch.as_tensor(data(16 * batch, d), dtype=torch.float32)
+    X = torch.as_tensor(data(N_BATCHES * batch, d), dtype=torch.float32)
+    batches = itertools.cycle(X.split(batch))
     optimizer = torch.optim.Adam(peer.parameters, lr=1e-3)
-    at = 0
 
     def step():
-        nonlocal at
         optimizer.zero_grad()
-        (-peer.log_prob(X[at * batch : (at + 1) * batch]).mean()).backward()
+        (-peer.log_prob(next(batches)).mean()).backward()
         optimizer.step()
-        at = (at + 1) % 16
 
     return seconds(step, n=40, warm_up=8)
 
 
 def in_rounds(times):
-    """Medians of our seconds and of ratios, each within one of several rounds.
+    """Medians over several rounds of the times of skflow, and of their ratios to those of peers.
 
-    `times` gives seconds by name, ours first. A machine's speed changes within minutes.
+    `times` returns seconds by name, skflow first. Ratios are taken within a round, since the
+    speed of a machine changes within minutes.
     """
     rounds = [times() for _ in range(ROUNDS)]
     ours, *peers = rounds[0]
@@ -117,9 +116,9 @@ def in_rounds(times):
     return {"seconds": float(np.median([r[ours] for r in rounds])), "ratios": ratios}
 
 
-def train():
-    """A training step."""
-    for d, batch in ((2, 256), (8, 256), (8, 1024), (32, 1024)):
+def train(shapes=((2, 256), (8, 256), (8, 1024), (32, 1024))):
+    """A training step, by number of columns and batch size."""
+    for d, batch in shapes:
 
         def times(d=d, batch=batch):
             peers = {p: peer_step_seconds(flow, d, batch) for p, flow in torch_peers(d).items()}
@@ -129,12 +128,12 @@ def train():
         yield {"what": f"{d} × {batch:,}"} | in_rounds(times)
 
 
-def compiled():
-    """A training step with compile=True, over one without, and what compiling takes."""
-    for d, batch in ((2, 256), (8, 1024), (32, 1024)):
-        X = data(16 * batch, d)
+def compiled(shapes=((2, 256), (8, 1024), (32, 1024))):
+    """A training step with compile=True and without, and the time of the compilation."""
+    for d, batch in shapes:
+        X = data(N_BATCHES * batch, d)
         start = time.perf_counter()
-        bare(X, max_iter=1, batch_size=batch, compile=True)
+        fit_bare(X, max_iter=1, batch_size=batch, compile=True)
         compiling = time.perf_counter() - start
 
         def times(d=d, batch=batch):
@@ -147,185 +146,178 @@ def compiled():
         yield {"what": f"{d} × {batch:,}", "compiling": compiling} | in_rounds(times)
 
 
-def floor():
-    """A step at 32 × 1,024 over the time of its matrix products at this core's rate."""
-    weight, units = torch.randn(1, 368, 64), torch.randn(1, 64, 1024)
-    rate = 2 * 368 * 64 * 1024 / seconds(torch.bmm, weight, units, n=300, warm_up=20)
-    flow = bare(data(2000, 32), max_iter=1).flow_
+def floor(d=32, batch=1024):
+    """A training step over the time of its matrix products at the rate of this core."""
+    weight, units = torch.randn(1, 368, 64), torch.randn(1, 64, batch)
+    rate = 2 * 368 * 64 * batch / seconds(torch.bmm, weight, units, n=300, warm_up=20)
+    flow = fit_bare(data(2000, d), max_iter=1).flow_
     n_weights = sum(p.numel() for name, p in flow.named_parameters() if p.dim() == 2)
-    ratio = step_seconds(32, 1024) / (6 * n_weights * 1024 / rate)
-    yield {"what": "32 × 1,024", "gflops": rate / 1e9, "ratios": {"floor": ratio}}
+    ratio = step_seconds(d, batch) / (6 * n_weights * batch / rate)
+    yield {"what": f"{d} × {batch:,}", "gflops": rate / 1e9, "ratios": {"floor": ratio}}
 
 
-def score():
-    """Scoring: ours with float64 and with float32 arithmetic, peers with float32."""
-    for d in (2, 8, 32):
-        X = data(ROWS, d)
+def score(n=ROWS, widths=(2, 8, 32)):
+    """Scores of n samples: skflow in float64 and in float32, peers in float32."""
+    for d in widths:
+        X = data(n, d)
         x = torch.as_tensor(X, dtype=torch.float32)
-        model = bare(X[:2000], max_iter=2)
+        model = fit_bare(X[:2000], max_iter=2)
         with torch.no_grad():
             peers = {name: seconds(in_blocks, p, x, n=3) for name, p in torch_peers(d).items()}
-        peers["flowjax"] = flowjax_times(data(BLOCK, d))[1] * ROWS / BLOCK
-        for dtype in ("float64", "float32"):
-            model.set_params(dtype=dtype)
-            ours = seconds(model.score_samples, X, n=3)
-            ratios = {name: t / ours for name, t in peers.items()}
-            yield {"what": f"{d} columns, {dtype}", "seconds": ours, "ratios": ratios}
+        peers["flowjax"] = flowjax_times(data(BLOCK, d))[1] * n / BLOCK
+        yield from _by_dtype(model, lambda model=model, X=X: model.score_samples(X), d, peers)
 
 
-def sample():
-    """Draws of 100,000 rows."""
-    for d in (8, 32):
-        model = bare(data(2000, d), max_iter=2)
+def sample(n=ROWS, widths=(8, 32)):
+    """n samples from a flow."""
+    for d in widths:
+        model = fit_bare(data(2000, d), max_iter=2)
         with torch.no_grad():
             peers = {
-                name: seconds(p.sample, BLOCK, n=7) * ROWS / BLOCK
+                name: seconds(p.sample, BLOCK, n=7) * n / BLOCK
                 for name, p in torch_peers(d).items()
             }
-        for dtype in ("float64", "float32"):
-            model.set_params(dtype=dtype)
-            ours = seconds(model.sample, ROWS, n=3)
-            ratios = {name: t / ours for name, t in peers.items()}
-            yield {"what": f"{d} columns, {dtype}", "seconds": ours, "ratios": ratios}
+        yield from _by_dtype(model, lambda model=model: model.sample(n), d, peers)
 
 
-def inverse():
-    """Draws over scores for the families whose inverse is work, 100,000 × 32."""
-    X = data(ROWS, 32)
-    peer = zuko_autoregressive(32)
+def _by_dtype(model, call, d, peers):
+    for dtype in ("float64", "float32"):
+        model.set_params(dtype=dtype)
+        ours = seconds(call, n=3)
+        ratios = {name: theirs / ours for name, theirs in peers.items()}
+        yield {"what": f"{d} columns, {dtype}", "seconds": ours, "ratios": ratios}
+
+
+def inverse(n=ROWS, d=32):
+    """Samples over scores for the families whose inverse is expensive."""
+    X = data(n, d)
+    peer = zuko_autoregressive(d)
     with torch.no_grad():
-        zuko = seconds(peer.sample, BLOCK, n=1, warm_up=0) * ROWS / BLOCK
+        zuko = seconds(peer.sample, BLOCK, n=1, warm_up=0) * n / BLOCK
     for family in ("maf", "nsf_ar", "planar", "radial"):
-        model = bare(X[:2000], max_iter=2, flow=family, n_transforms=3)
-        drawing = seconds(model.sample, ROWS, n=3)
-        ratios = {"draws over scores": drawing / seconds(model.score_samples, X, n=3)}
+        model = fit_bare(X[:2000], max_iter=2, flow=family, n_transforms=3)
+        sampling = seconds(model.sample, n, n=3)
+        ratios = {"draws over scores": sampling / seconds(model.score_samples, X, n=3)}
         if family == "nsf_ar":
-            ratios["zuko's NSF"] = zuko / drawing
-        yield {"what": family, "seconds": drawing, "ratios": ratios}
+            ratios["zuko's NSF"] = zuko / sampling
+        yield {"what": family, "seconds": sampling, "ratios": ratios}
 
 
-def members():
-    """Five members over one, the same steps, 8 columns."""
-    for n in (300, 1000, 5000):
+def members(sizes=(300, 1000, 5000), max_iter=30):
+    """Five ensemble members over one, for the same number of steps, 8 columns."""
+    settings = {"max_iter": max_iter, "batch_size": 256}
+    for n in sizes:
         X = data(n, 8)
-        five, one = (seconds(fit_members, X, k, n=3) for k in (5, 1))
+        five, one = (
+            seconds(lambda k=k, X=X: fit_bare(X, n_estimators=k, **settings), n=3) for k in (5, 1)
+        )
         yield {"what": f"{n:,} rows", "seconds": five, "ratios": {"five over one": five / one}}
 
 
-def defaults():
-    """Scores of a fit with default parameters, against zuko's bare flow and kernels."""
+def defaults(n=ROWS, n_fit=5000, n_kernel_scores=1000):
+    """Scores of a fit with default parameters, zuko's bare flow and a kernel density."""
     from sklearn.neighbors import KernelDensity
 
-    X = data(ROWS, 8)
+    X = data(n, 8)
     zuko = torch_peers(8)["zuko"]
     x = torch.as_tensor(X, dtype=torch.float32)
     with torch.no_grad():
         peer = seconds(in_blocks, zuko, x, n=3)
     kernels = KernelDensity(bandwidth=0.3).fit(X)
-    some = data(ROWS + 1000, 8)[-1000:]
-    kernel_seconds = seconds(kernels.score_samples, some, n=1) * ROWS / 1000
+    others = data(n + n_kernel_scores, 8)[n:]
+    kernel_seconds = seconds(kernels.score_samples, others, n=1) * n / n_kernel_scores
     for what, model in (
-        ("default", NormalizingFlowDensity(random_state=0).fit(X[:5000])),
-        ("bare", bare(X[:5000], max_iter=2)),
+        ("default", NormalizingFlowDensity(random_state=0).fit(X[:n_fit])),
+        ("bare", fit_bare(X[:n_fit], max_iter=2)),
     ):
         ours = seconds(model.score_samples, X, n=3)
         ratios = {"zuko": peer / ours, "KernelDensity": kernel_seconds / ours}
         yield {"what": what, "seconds": ours, "ratios": ratios}
 
 
-def growth():
-    """Slope of log time over log rows, from 10,000 to 1,000,000 rows of 8 columns."""
-    sizes = (10_000, 100_000, 1_000_000)
+def growth(sizes=(10_000, 100_000, 1_000_000)):
+    """Slope of log time over the log of the number of rows, 8 columns."""
     X = data(sizes[-1], 8)
-    model = bare(X[:2000], max_iter=2)
-    ways = {
-        "fit, one epoch": lambda n: bare(X[:n], max_iter=1),
+    model = fit_bare(X[:2000], max_iter=2)
+    calls = {
+        "fit, one epoch": lambda n: fit_bare(X[:n], max_iter=1),
         "score": lambda n: model.score_samples(X[:n]),
         "sample": lambda n: model.sample(n),
     }
-    for what, way in ways.items():
-        times = [seconds(way, n, n=1) for n in sizes]
+    for what, call in calls.items():
+        times = [seconds(call, n, n=1) for n in sizes]
         slope = np.polyfit(np.log(sizes), np.log(times), 1)[0]
         yield {"what": what, "times": times, "sizes": sizes, "ratios": {"slope": float(slope)}}
 
 
-def large():
-    """Default fits of many rows on two threads: time, memory, and what the rows were worth."""
-    X, test = data(1_000_000, 8), data(1_050_000, 8)[-50_000:]
+def large(sizes=(20_000, 100_000, 1_000_000), n_test=50_000):
+    """Default fits to many rows on two threads: time, memory, and held-out log-likelihood."""
+    X, test = data(sizes[-1], 8), data(sizes[-1] + n_test, 8)[-n_test:]
     torch.set_num_threads(2)
-    for n in (20_000, 100_000, 1_000_000):
-        with AnonymousMemory() as ema_decay:
+    for n in sizes:
+        with AnonymousMemory() as memory:
             start = time.perf_counter()
             model = NormalizingFlowDensity(random_state=0).fit(X[:n])
-            taken = time.perf_counter() - start
+            fit_seconds = time.perf_counter() - start
         yield {
             "what": f"{n:,} × 8",
-            "seconds": taken,
-            "peak_gb": ema_decay.peak,
+            "seconds": fit_seconds,
+            "peak_gb": memory.peak,
             "log_likelihood": float(model.score(test)),
         }
     torch.set_num_threads(1)
 
 
-def memmap():
-    """Fit and scores of a 4 GB memory map and of one half as long: peak anonymous memory."""
+def memmap(n_blocks=(31, 62), block=1_000_000):
+    """Peak memory of a fit to a memory map of 4 GB and to half of it, and of their scores."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "X.npy"
-        table = np.lib.format.open_memmap(path, "w+", np.float64, (62_000_000, 8))
-        for start in range(0, len(table), 1_000_000):
-            table[start : start + 1_000_000] = data(1_000_000, 8)
+        table = np.lib.format.open_memmap(path, "w+", np.float64, (n_blocks[-1] * block, 8))
+        for start in range(0, len(table), block):
+            table[start : start + block] = data(block, 8)
         table.flush()
-        for n in (31_000_000, 62_000_000):
-            X = np.load(path, mmap_mode="r")[:n]
-            with AnonymousMemory() as fitting:
-                model = NormalizingFlowDensity(**SMALL).fit(X)
-            with AnonymousMemory() as scoring:
-                result = model.score_samples(X)
-            yield {
-                "what": f"{n:,} × 8",
-                "fit_gb": fitting.peak,
-                "score_gb": scoring.peak - result.nbytes / 1e9,
-            }
+        for n in n_blocks:
+            X = np.load(path, mmap_mode="r")[: n * block]
+            yield {"what": f"{n * block:,} × 8"} | _memory_of_fit_and_scores(X)
 
 
-def parquet():
-    """Fit and scores of a Parquet set of 31 million rows and of one twice as long.
-
-    Peak anonymous memory, of all that is read, and without the scores themselves.
-    """
+def parquet(n_blocks=(31, 62), block=1_000_000):
+    """Peak memory of a fit to a Parquet folder of 31 million rows and to one twice as long."""
     import pyarrow
     from pyarrow.parquet import write_table
 
     names = [f"x{j}" for j in range(8)]
-    table = pyarrow.table(dict(zip(names, data(1_000_000, 8).T, strict=True)))
+    table = pyarrow.table(dict(zip(names, data(block, 8).T, strict=True)))
     with tempfile.TemporaryDirectory() as folder:
-        for n in (31, 62):
-            for k in range(n - 31, n):
+        for previous, n in itertools.pairwise((0, *n_blocks)):
+            for k in range(previous, n):
                 write_table(table, Path(folder) / f"{k:03}.parquet")
-            with AnonymousMemory() as fitting:
-                model = NormalizingFlowDensity(**SMALL).fit(folder)
-            with AnonymousMemory() as scoring:
-                result = model.score_samples(folder)
-            yield {
-                "what": f"{n},000,000 × 8",
-                "fit_gb": fitting.peak,
-                "score_gb": scoring.peak - result.nbytes / 1e9,
-            }
+            yield {"what": f"{n * block:,} × 8"} | _memory_of_fit_and_scores(folder)
 
 
-def startup():
-    """Importing skflow over importing what it stands on."""
+def _memory_of_fit_and_scores(X):
+    """Peak anonymous memory in GB; the scores themselves are not counted."""
+    with AnonymousMemory() as fit:
+        model = NormalizingFlowDensity(**SMALL).fit(X)
+    with AnonymousMemory() as scoring:
+        scores = model.score_samples(X)
+    return {"fit_gb": fit.peak, "score_gb": scoring.peak - scores.nbytes / 1e9}
 
-    def importing(what):
-        return seconds(subprocess.check_call, [sys.executable, "-c", f"import {what}"])
 
-    ours = importing("skflow")
-    ratio = ours / importing("torch, sklearn")
+def startup(n=5):
+    """Time of an import of skflow, over that of its dependencies."""
+
+    def import_seconds(modules):
+        command = [sys.executable, "-c", f"import {modules}"]
+        return seconds(subprocess.check_call, command, n=n)
+
+    ours = import_seconds("skflow")
+    ratio = ours / import_seconds("torch, sklearn")
     yield {"what": "import skflow", "seconds": ours, "ratios": {"over torch and sklearn": ratio}}
 
 
 class AnonymousMemory:
-    """Peak anonymous memory in a block above that at its start, in GB (Linux)."""
+    """Peak anonymous memory of a `with` block above that at its start, in GB (Linux)."""
 
     def __enter__(self):
         self.peak, self._base, self._done = 0.0, self._now(), threading.Event()
@@ -355,13 +347,12 @@ SECTIONS = [
 ]  # fmt: skip
 
 
-def main():
+def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--only", nargs="+", selected=[s.__name__ for s in SECTIONS])
-    args = parser.parse_args()
-    torch.set_num_threads(1)
-    warnings.filterwarnings("ignore")
+    parser.add_argument("--only", nargs="+", choices=[s.__name__ for s in SECTIONS])
+    args = parser.parse_args(arguments)
+    use_one_thread()
     for section in SECTIONS:
         if args.only is None or section.__name__ in args.only:
             for record in section():

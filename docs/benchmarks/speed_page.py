@@ -6,7 +6,7 @@ python docs/benchmarks/speed_page.py
 from pathlib import Path
 
 from page import table
-from quality import read
+from records import read
 
 HERE = Path(__file__).parent
 NAMES = {"seconds": "seconds", "compiling": "compiling", "peak_gb": "peak GB"}
@@ -14,19 +14,17 @@ NAMES |= {"fit_gb": "fit, peak GB", "score_gb": "scores, peak GB"}
 NAMES |= {"log_likelihood": "log-likelihood"}
 
 
-def main():
-    records = read(HERE / "results" / "speed.jsonl")
+def page(records):
+    """The page as Markdown."""
     sections = list(dict.fromkeys(r["section"] for r in records))
     tables = {s: section_table([r for r in records if r["section"] == s]) for s in sections}
     tables["fits"] = fits_table(read(HERE / "results" / "fits.jsonl"))
     rate = next(r["gflops"] for r in records if "gflops" in r)
-    page = (HERE / "speed.md.in").read_text().format(gflops=f"{rate:.0f}", **tables)
-    (HERE / "speed.md").write_text(page)
-    draw(records)
+    return (HERE / "speed.md.in").read_text().format(gflops=f"{rate:.0f}", **tables)
 
 
 def section_table(records):
-    """A row for every record, a column for everything that was measured."""
+    """A row for each record, a column for each quantity that was measured."""
     measured = [key for key in NAMES if any(key in r for r in records)]
     ratios = list(dict.fromkeys(name for r in records for name in r.get("ratios", {})))
     rows = [
@@ -41,7 +39,7 @@ def section_table(records):
 
 
 def fits_table(records):
-    """Seconds and log-likelihoods of default fits, and what they add up to."""
+    """Times and log-likelihoods of default fits, and the sums of the times."""
     models = ("skflow", "skflow fast", "NormflowsNSF")
     fits = {(r["set"], r["model"]): r for r in records}
     sets = [name for name, model in fits if model == models[-1] and "ll" in fits[name, model]]
@@ -64,29 +62,41 @@ def cell(value):
 
 
 def draw(records):
-    """Time against rows, and against columns."""
+    """A figure of the times over the number of rows and of columns."""
     import matplotlib.pyplot as plt
 
-    figure, (rows, columns) = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
+    figure, (over_rows, over_columns) = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
+    _draw_growth(over_rows, [r for r in records if r["section"] == "growth"])
+    _draw_scores(over_columns, [r for r in records if r["section"] == "score"])
+    return figure
+
+
+def _draw_growth(axes, records):
     for record in records:
-        if record["section"] == "growth":
-            rows.loglog(record["sizes"], record["times"], "o-", label=record["what"])
-    rows.set(xlabel="rows of 8 columns", ylabel="seconds", title="Linear in the rows")
-    rows.legend()
-    scores = [r for r in records if r["section"] == "score"]
+        axes.loglog(record["sizes"], record["times"], "o-", label=record["what"])
+    axes.set(xlabel="rows of 8 columns", ylabel="seconds", title="Linear in the rows")
+    axes.legend()
+
+
+def _draw_scores(axes, records):
     for dtype in ("float64", "float32"):
-        ours = [r for r in scores if r["what"].endswith(dtype)]
-        at = [int(r["what"].split()[0]) for r in ours]
-        columns.loglog(at, [r["seconds"] for r in ours], "o-", label=f"skflow, {dtype}")
+        ours = [r for r in records if r["what"].endswith(dtype)]
+        n_columns = [int(r["what"].split()[0]) for r in ours]
+        axes.loglog(n_columns, [r["seconds"] for r in ours], "o-", label=f"skflow, {dtype}")
     for peer in ("normflows", "zuko", "flowjax"):
-        taken = [r["seconds"] * r["ratios"][peer] for r in ours]
-        columns.loglog(at, taken, "o--", label=f"{peer}, float32")
-    columns.set(xlabel="columns", ylabel="seconds", title="Scores of 100,000 rows")
-    columns.minorticks_off()
-    columns.set_xticks(at, [str(d) for d in at])
-    columns.set_yticks([0.2, 0.5, 1, 2, 5], ["0.2", "0.5", "1", "2", "5"])
-    columns.legend(fontsize="small", loc="upper left")
-    figure.savefig(HERE.parent / "images" / "speed.png", dpi=120)
+        seconds = [r["seconds"] * r["ratios"][peer] for r in ours]
+        axes.loglog(n_columns, seconds, "o--", label=f"{peer}, float32")
+    axes.set(xlabel="columns", ylabel="seconds", title="Scores of 100,000 rows")
+    axes.minorticks_off()
+    axes.set_xticks(n_columns, [str(d) for d in n_columns])
+    axes.set_yticks([0.2, 0.5, 1, 2, 5], ["0.2", "0.5", "1", "2", "5"])
+    axes.legend(fontsize="small", loc="upper left")
+
+
+def main():
+    records = read(HERE / "results" / "speed.jsonl")
+    (HERE / "speed.md").write_text(page(records))
+    draw(records).savefig(HERE.parent / "images" / "speed.png", dpi=120)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The peers' flows of the size that speed.py gives ours."""
+"""Flows of the peers, of the size that speed.py uses for skflow."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Peer(NamedTuple):
-    """What is timed of a torch flow."""
+    """The parameters of a torch flow, and the functions that are timed."""
 
     parameters: list
     log_prob: Callable
@@ -35,7 +35,7 @@ def torch_peers(d):
 
 
 def zuko_autoregressive(d):
-    """zuko's NSF as it comes: autoregressive, three transforms."""
+    """zuko's NSF with its defaults: autoregressive, three transforms."""
     import zuko
 
     return _zuko(zuko.flows.NSF(d, transforms=3, hidden_features=(64, 64)))
@@ -48,7 +48,7 @@ def _zuko(flow):
 
 
 def flowjax_times(X):
-    """Seconds of a training step and of scoring, on all rows of X, after compilation."""
+    """Seconds of a training step and of scoring all rows of X, without the compilation."""
     import equinox as eqx
     import jax.numpy as jnp
     import jax.random as jr

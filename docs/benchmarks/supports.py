@@ -1,22 +1,20 @@
-"""What declaring supports is worth: whole numbers and angles, held-out log-likelihoods.
+"""The gain in held-out log-likelihood if integer columns and angles are declared.
 
     OMP_NUM_THREADS=1 python docs/benchmarks/supports.py DATA --out FILE
     python docs/benchmarks/supports.py --page FILE > docs/benchmarks/supports.md
 
-Whole numbers are scored by the log-probability of their cells: without the declaration that is
-the mean density over the places in the cell at which a declared density is looked at, too.
+Integers are scored by the log-probability of their unit intervals. Without the declaration this
+is the mean density over the points of the interval at which a declared density is evaluated.
 """
 
-import argparse
+import sys
 import time
-import warnings
 from pathlib import Path
 
 import numpy as np
-import torch
 from page import table
-from quality import append, read
-from tables import final_split
+from records import append, option_parser, read, use_one_thread
+from tables import Split, final_split
 
 from skflow import NormalizingFlowDensity
 from skflow.preprocessing.dequantization import places_in_cells
@@ -27,60 +25,51 @@ TABLES = {
     "wine_red_raw": None,
     "wine_red_raw, quality": [11],
 }
-HERE = Path(__file__).parent
 ANGLES = {"cover_ad, aspect": ([1], ("circular", 360)), "cover_ad": (None, {1: ("circular", 360)})}
+HERE = Path(__file__).parent
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path, nargs="?")
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--page", type=Path)
-    args = parser.parse_args()
-    if args.page:
-        print(page(read(args.page)))
-        return
-    torch.set_num_threads(1)
-    warnings.filterwarnings("ignore")
-    for seed in (0, 1):
+def main(arguments=None):
+    args = option_parser(__doc__, seeds=(0, 1)).parse_args(arguments)
+    use_one_thread()
+    for seed in args.seeds:
         for name, columns in TABLES.items():
-            train, test = split(name, args.data, seed, columns)
-            whole = np.array([(column == np.round(column)).all() for column in train.T])
-            declared = ["integer" if w else None for w in whole]
-            compare(args.out, name, seed, train, test, declared, whole)
+            rows = split(name, args.data, seed, columns)
+            integer = (rows.train == np.round(rows.train)).all(0)
+            declared = ["integer" if whole else None for whole in integer]
+            append(args.out, {"set": name, "seed": seed} | compare(rows, declared, integer))
         for name, (columns, declared) in ANGLES.items():
-            train, test = split(name, args.data, seed, columns)
-            compare(args.out, name, seed, train, test, declared, np.zeros(train.shape[1], bool))
+            rows = split(name, args.data, seed, columns)
+            integer = np.zeros(rows.train.shape[1], bool)
+            append(args.out, {"set": name, "seed": seed} | compare(rows, declared, integer))
 
 
 def split(name, data, seed, columns):
-    """Training and test rows of a set, or of some of its columns."""
-    name = name.split(",")[0]
-    rows = final_split(name, data, seed)
+    """Training and test samples of a data set, or of some of its columns."""
+    rows = final_split(name.split(",")[0], data, seed)
     kept = slice(None) if columns is None else columns
-    return rows.train[:, kept], rows.test[:, kept]
+    return Split(rows.train[:, kept], rows.test[:, kept])
 
 
-def compare(out, name, seed, train, test, declared, whole):
-    """With and without the declaration, and the difference row by row."""
+def compare(rows, declared, integer):
+    """Scores with and without the declaration, and their paired difference."""
     scores = {}
     for which, support in (("undeclared", None), ("declared", declared)):
         start = time.perf_counter()
-        model = NormalizingFlowDensity(random_state=0, support=support).fit(train)
-        taken = time.perf_counter() - start
-        places = [0.0] if support else places_in_cells(whole)
-        each = np.array([model.score_samples(test + place) for place in places])
-        scores[which] = np.logaddexp.reduce(each) - np.log(len(places)), taken
+        model = NormalizingFlowDensity(random_state=0, support=support).fit(rows.train)
+        seconds = time.perf_counter() - start
+        offsets = [0.0] if support else places_in_cells(integer)
+        each = np.array([model.score_samples(rows.test + offset) for offset in offsets])
+        scores[which] = np.logaddexp.reduce(each) - np.log(len(offsets)), seconds
     gain = scores["declared"][0] - scores["undeclared"][0]
-    record = {"set": name, "seed": seed, "n": len(train), "d": train.shape[1]}
-    record |= {w: float(s.mean()) for w, (s, _) in scores.items()}
-    record |= {f"{w}_s": round(t, 1) for w, (_, t) in scores.items()}
-    record |= {"gain": float(gain.mean()), "se": float(gain.std() / np.sqrt(len(gain)))}
-    append(out, record)
+    record = {"n": len(rows.train), "d": rows.train.shape[1]}
+    record |= {which: float(score.mean()) for which, (score, _) in scores.items()}
+    record |= {f"{which}_s": round(seconds, 1) for which, (_, seconds) in scores.items()}
+    return record | {"gain": float(gain.mean()), "se": float(gain.std() / np.sqrt(len(gain)))}
 
 
 def page(records):
-    """The page of a file of records."""
+    """The page as Markdown."""
     rows = []
     for r in records:
         gain = f"{r['gain']:+.2f} ± {r['se']:.2f}".replace("-", "−")
@@ -92,4 +81,7 @@ def page(records):
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--page"]:
+        print(page(read(Path(sys.argv[2]))))
+    else:
+        main()
