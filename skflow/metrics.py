@@ -1,4 +1,4 @@
-"""Log-likelihoods and forecasts on one scale, whatever the estimator."""
+"""Scorers for density estimators and probabilistic forecasts."""
 
 from typing import Any
 
@@ -13,32 +13,33 @@ def mean_log_likelihood(
     sample_weight: ArrayLike | None = None,
     floor: float = -np.inf,
 ) -> float:
-    """Mean log-likelihood a row of any fitted density estimator.
+    """Mean log-likelihood of any fitted density estimator, in nats per sample.
 
-    ``KernelDensity.score`` is a sum over the rows, while that of ``GaussianMixture`` and of
+    ``KernelDensity.score`` is a sum over the samples, while that of ``GaussianMixture`` and of
     skflow's estimators is a mean. This function is the mean for all of them, and a valid
-    ``scoring=`` of ``GridSearchCV`` and ``cross_val_score``, so that one search can choose
-    between estimators of different kinds.
+    ``scoring`` of ``GridSearchCV`` and ``cross_val_score``, so that one search can compare
+    different types of estimators.
 
     Parameters
     ----------
     estimator : object
         A fitted estimator with ``score_samples(X)``: log p(x) of each row, in nats.
     X : array-like of shape (n_samples, n_features)
-        Rows, in the units in which the estimator was fitted.
+        Data, in the units of the training data.
     y : None
-        Ignored; there for the signature of a scorer.
+        Ignored, present for the signature of a scorer.
     sample_weight : array-like of shape (n_samples,), optional
-        Weights of the rows.
+        Sample weights.
     floor : float, default=-inf
-        The least that a row counts, in nats. A single row outside the support of a density
-        has −∞ and would end a search: ``functools.partial(mean_log_likelihood, floor=-100)``.
+        Lower bound of the log-likelihood of each sample, in nats. A single sample outside the
+        support of a density scores −∞ and would decide a search; use
+        ``functools.partial(mean_log_likelihood, floor=-100)``.
 
     Returns
     -------
     float
-        Nats a row. Higher is better. It depends on the units of X: compare estimators on
-        the same columns only.
+        Nats per sample. Higher is better. The score depends on the units of X: compare
+        estimators on the same columns only.
 
     Examples
     --------
@@ -47,8 +48,8 @@ def mean_log_likelihood(
     >>> from skflow.metrics import mean_log_likelihood
     >>> X = load_iris().data
     >>> density = KernelDensity(bandwidth=0.5).fit(X)
-    >>> print(f"{density.score(X):.1f} in all, {mean_log_likelihood(density, X):.3f} a row")
-    -465.2 in all, -3.101 a row
+    >>> print(f"{density.score(X):.1f} in total, {mean_log_likelihood(density, X):.3f} per sample")
+    -465.2 in total, -3.101 per sample
     """
     weights = None if sample_weight is None else np.asarray(sample_weight, dtype=float)
     return float(np.average(np.maximum(estimator.score_samples(X), floor), weights=weights))
@@ -57,7 +58,7 @@ def mean_log_likelihood(
 def conditional_log_likelihood(
     estimator: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
 ) -> float:
-    """Mean log-likelihood a row of a fitted conditional density; a scorer for searches.
+    """Mean log-likelihood of a fitted conditional density, in nats per sample.
 
     Parameters
     ----------
@@ -65,16 +66,16 @@ def conditional_log_likelihood(
         A fitted estimator with ``log_prob(X, y)``: log p(y | x) of a
         `NormalizingFlowRegressor`, log p(x | y) of a `NormalizingFlowClassifier`.
     X : array-like of shape (n_samples, n_features)
-        Rows.
+        Data.
     y : array-like of shape (n_samples,) or (n_samples, n_targets)
         Targets or labels.
     sample_weight : array-like of shape (n_samples,), optional
-        Weights of the rows.
+        Sample weights.
 
     Returns
     -------
     float
-        Nats a row. Higher is better.
+        Nats per sample. Higher is better.
 
     Examples
     --------
@@ -97,11 +98,11 @@ def neg_crps(
     sample_weight: ArrayLike | None = None,
     n_samples: int = 200,
 ) -> float:
-    """Negative mean continuous ranked probability score; a scorer for searches.
+    """Negative mean continuous ranked probability score (CRPS).
 
-    CRPS = E|Y − y| − ½ E|Y − Y'| for independent draws Y, Y' of the forecast: the mean absolute
-    error, for forecasts that are distributions (Gneiting & Raftery 2007). Estimated without
-    bias from draws with a fixed seed.
+    CRPS = E|Y − y| − ½ E|Y − Y'| for independent samples Y, Y' of the forecast; it generalizes
+    the mean absolute error to probabilistic forecasts (Gneiting & Raftery 2007). It is
+    estimated without bias from samples with a fixed seed.
 
     Parameters
     ----------
@@ -109,13 +110,13 @@ def neg_crps(
         A fitted estimator with ``sample_y(X, n_samples, random_state)``, such as
         `NormalizingFlowRegressor` or `sklearn.gaussian_process.GaussianProcessRegressor`.
     X : array-like of shape (n_samples, n_features)
-        Rows.
+        Data.
     y : array-like of shape (n_samples,)
-        Targets; with several, the mean over them is returned.
+        Targets; the mean over them is returned if there are several.
     sample_weight : array-like of shape (n_samples,), optional
-        Weights of the rows.
+        Sample weights.
     n_samples : int, default=200
-        Draws for each row.
+        Number of samples of each forecast.
 
     Returns
     -------
@@ -132,11 +133,12 @@ def neg_crps(
     >>> -35 < neg_crps(regressor, X, y) < -20
     True
     """
-    draws = np.asarray(estimator.sample_y(X, n_samples, random_state=0), dtype=float)
-    targets = np.asarray(y, dtype=float).reshape(*draws.shape[:-1], 1)
-    error = np.abs(draws - targets).mean(-1)
-    ranks = np.arange(n_samples) * 2 - (n_samples - 1)
-    spread = np.sort(draws, axis=-1) @ ranks / (n_samples * (n_samples - 1))
-    scores = (error - spread).reshape(len(draws), -1).mean(1)
+    samples = np.asarray(estimator.sample_y(X, n_samples, random_state=0), dtype=float)
+    targets = np.asarray(y, dtype=float).reshape(*samples.shape[:-1], 1)
+    error = np.abs(samples - targets).mean(-1)
+    # half the mean difference of all pairs of samples, from their order statistics
+    coefficients = np.arange(n_samples) * 2 - (n_samples - 1)
+    spread = np.sort(samples, axis=-1) @ coefficients / (n_samples * (n_samples - 1))
+    crps = (error - spread).reshape(len(samples), -1).mean(1)
     weights = None if sample_weight is None else np.asarray(sample_weight, dtype=float)
-    return -float(np.average(scores, weights=weights))
+    return -float(np.average(crps, weights=weights))

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from scipy.stats import norm
+from sklearn.neighbors import KernelDensity
 
-from skflow.metrics import conditional_log_likelihood, neg_crps
+from skflow.metrics import conditional_log_likelihood, mean_log_likelihood, neg_crps
 
 
 class Normal:
@@ -41,3 +42,15 @@ def test_weights():
     assert neg_crps(Normal(), X, Y, weights) == pytest.approx(-crps(Y[Y > 1]).mean(), abs=0.02)
     expected = norm.logpdf(Y[Y > 1]).mean()
     assert conditional_log_likelihood(Normal(), X, Y, weights) == pytest.approx(expected)
+
+
+def test_mean_log_likelihood_is_a_mean_with_weights_and_a_floor():
+    rows, weights = Y[:50, None], np.arange(50)
+    kernels = KernelDensity(kernel="tophat", bandwidth=0.2).fit(Y[50:100, None])
+    scores = kernels.score_samples(rows)
+    assert np.isinf(scores).any()
+    assert mean_log_likelihood(kernels, rows) == -np.inf
+    floored = np.where(np.isinf(scores), -9, scores)
+    assert mean_log_likelihood(kernels, rows, floor=-9) == pytest.approx(floored.mean())
+    expected = weights @ floored / weights.sum()
+    assert mean_log_likelihood(kernels, rows, None, weights, floor=-9) == pytest.approx(expected)

@@ -1,4 +1,4 @@
-"""Checks that anybody's density estimator is sound."""
+"""Checks for any density estimator, in addition to scikit-learn's `check_estimator`."""
 
 from skflow.testing.errors import DensityCheckError
 from skflow.testing.suite import check_density, parametrize_with_density_checks

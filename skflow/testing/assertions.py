@@ -1,25 +1,25 @@
-"""What a failed check says: what was measured, what was expected, what usually causes it."""
+"""Assertions of the checks, with messages that state the usual cause of a failure."""
 
 import numpy as np
 
 from skflow.testing.errors import DensityCheckError
 
 
-def require(holds: bool | np.bool_, measured: str, expected: str, cause: str) -> None:
-    """Raise where a check does not hold."""
-    if not holds:
+def require(condition: bool | np.bool_, measured: str, expected: str, cause: str) -> None:
+    """Raise a DensityCheckError unless the condition holds."""
+    if not condition:
         raise DensityCheckError(
             f"measured: {measured}\nexpected: {expected}\nusual cause: {cause}"
         )
 
 
-def mean_gap(first: np.ndarray, second: np.ndarray) -> float:
-    """Mean absolute difference in nats; equal infinities do not differ, NaN is infinitely far."""
+def mean_abs_difference(first: np.ndarray, second: np.ndarray) -> float:
+    """Mean absolute difference; 0 between equal infinities, and inf if there is a NaN."""
     with np.errstate(invalid="ignore"):
-        gaps = np.where(first == second, 0, np.abs(first - second))
-    return float(np.nan_to_num(gaps, nan=np.inf).mean())
+        differences = np.where(first == second, 0, np.abs(first - second))
+    return float(np.nan_to_num(differences, nan=np.inf).mean())
 
 
-def shape(rows: np.ndarray) -> str:
-    """How a shape reads in a message: 200 × 3."""
-    return " × ".join(map(str, np.shape(rows))) or "a single number"
+def format_shape(array: np.ndarray) -> str:
+    """The shape of an array as in 200 × 3."""
+    return " × ".join(map(str, np.shape(array))) or "a scalar"

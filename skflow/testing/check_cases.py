@@ -1,4 +1,4 @@
-"""Which check runs on which rows."""
+"""Pairs of a check and the data it runs on."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -9,35 +9,38 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
 from skflow.testing.checks import DENSITY_CHECKS, FIT_CHECKS, Check
-from skflow.testing.estimator_interface import fitted
+from skflow.testing.estimator_interface import fit_clone
 from skflow.testing.example_data import example_rows
 
 
-class Case(NamedTuple):
-    """One check on one set of rows."""
+class CheckCase(NamedTuple):
+    """One check on one data set."""
 
     name: str
     n_columns: int
-    run: Callable[[Any], None]  # given the estimator
+    run: Callable[[Any], None]  # takes the estimator
 
 
-def cases(estimator: Any, X: ArrayLike | None, seed: int) -> Iterator[Case]:
-    """All checks of an estimator: of one table, or of the suite's own three."""
-    _check_estimator(estimator)
+def check_cases(estimator: Any, X: ArrayLike | None, seed: int) -> Iterator[CheckCase]:
+    """All checks of an estimator, on X or on the three data sets of the suite.
+
+    Checks that fit the estimator themselves run on the first data set only.
+    """
+    _check_interface(estimator)
     if X is not None:
-        tables = [check_array(X, dtype=np.float64, ensure_min_samples=20)]
+        data_sets = [check_array(X, dtype=np.float64, ensure_min_samples=20)]
     else:
-        tables = [example_rows(d) for d in (2, 1, 3)]
-    for i, rows in enumerate(tables):
-        fit = _Fit(rows, seed)
+        data_sets = [example_rows(d) for d in (2, 1, 3)]
+    for i, rows in enumerate(data_sets):
+        shared_fit = _SharedFit(rows, seed)
         for check in DENSITY_CHECKS:
-            yield _case(check, rows, seed, fit)
+            yield _case(check, rows, seed, shared_fit)
         for check in FIT_CHECKS if i == 0 else ():
             yield _case(check, rows, seed)
 
 
-class _Fit:
-    """One fit for all checks that only look at it."""
+class _SharedFit:
+    """One fit for all checks that only read the fitted density."""
 
     def __init__(self, rows: np.ndarray, seed: int) -> None:
         self.rows, self.seed = rows, seed
@@ -45,27 +48,29 @@ class _Fit:
 
     def __call__(self, estimator: Any) -> Any:
         if self.estimator is not estimator:
-            self.density = fitted(estimator, self.rows, self.seed)
+            self.density = fit_clone(estimator, self.rows, self.seed)
             self.estimator = estimator
         return self.density
 
 
-def _case(check: Check, rows: np.ndarray, seed: int, fit: _Fit | None = None) -> Case:
+def _case(
+    check: Check, rows: np.ndarray, seed: int, shared_fit: _SharedFit | None = None
+) -> CheckCase:
     def run(estimator: Any) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            check(estimator if fit is None else fit(estimator), rows, seed)
+            check(estimator if shared_fit is None else shared_fit(estimator), rows, seed)
 
     run.__name__ = check.__name__
-    return Case(check.__name__, rows.shape[1], run)
+    return CheckCase(check.__name__, rows.shape[1], run)
 
 
-def _check_estimator(estimator: Any) -> None:
+def _check_interface(estimator: Any) -> None:
     if isinstance(estimator, type):
         raise TypeError(f"{estimator.__name__} is a class: pass an instance of it.")
     for method in ("fit", "score_samples"):
         if not hasattr(estimator, method):
             raise TypeError(
-                f"{estimator!r} has no {method}, and a density estimator is checked by "
-                "fit(X) and score_samples(X), log p of each row."
+                f"{estimator!r} has no {method}. A density estimator has fit(X) and "
+                "score_samples(X), which returns log p of each row."
             )

@@ -1,48 +1,48 @@
-"""Where a density lies: its centre and spread, however long its tails are."""
+"""Whitened coordinates of a density, estimated robustly against heavy tails."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from skflow.testing.estimator_interface import can_sample, draw
+from skflow.testing.estimator_interface import can_sample, draw_samples
 
 
-class Frame(NamedTuple):
-    """Coordinates in which a density has about centre 0 and covariance 1."""
+class Whitening(NamedTuple):
+    """Affine map x = location + scale_tril @ z to about zero mean and unit covariance of z."""
 
-    centre: np.ndarray
-    axes: np.ndarray  # lower triangular: x = centre + axes @ z
+    location: np.ndarray  # (d,)
+    scale_tril: np.ndarray  # (d, d), lower triangular
 
     def to_x(self, z: np.ndarray) -> np.ndarray:
-        return self.centre + z @ self.axes.T
+        return self.location + z @ self.scale_tril.T
 
     def to_z(self, x: np.ndarray) -> np.ndarray:
-        return np.linalg.solve(self.axes, (x - self.centre).T).T
+        return np.linalg.solve(self.scale_tril, (x - self.location).T).T
 
     @property
-    def log_volume(self) -> float:
+    def log_det(self) -> float:
         """log |det ∂x/∂z|."""
-        return float(np.log(np.diag(self.axes)).sum())
+        return float(np.log(np.diag(self.scale_tril)).sum())
 
 
-def frame_of(rows: np.ndarray) -> Frame:
-    """From the central nine tenths of the rows: a mean and a covariance that tails do not move."""
-    centre = np.median(rows, axis=0)
-    spread = np.median(np.abs(rows - centre), axis=0)
-    spread = np.where(spread > 0, spread, np.maximum(rows.std(axis=0), 1e-9 + 1e-9 * abs(centre)))
-    z = (rows - centre) / spread
+def robust_whitening(rows: np.ndarray) -> Whitening:
+    """Whitening by the mean and covariance of the central 90 % of the rows."""
+    median = np.median(rows, axis=0)
+    scale = np.median(np.abs(rows - median), axis=0)
+    scale = np.where(scale > 0, scale, np.maximum(rows.std(axis=0), 1e-9 + 1e-9 * abs(median)))
+    z = (rows - median) / scale
     distance = np.abs(z).max(axis=1)
     z = z[distance <= np.quantile(distance, 0.9)]
     covariance = np.atleast_2d(np.cov(z.T)) + 1e-6 * np.eye(z.shape[1])
-    axes = spread[:, None] * np.linalg.cholesky(covariance)
-    return Frame(centre + spread * z.mean(axis=0), axes)
+    scale_tril = scale[:, None] * np.linalg.cholesky(covariance)
+    return Whitening(median + scale * z.mean(axis=0), scale_tril)
 
 
 def typical_rows(density: Any, X: np.ndarray, seed: int, n_rows: int = 150) -> np.ndarray:
-    """Rows where the density is likely to be: of X, and draws where it can sample."""
+    """Rows of X, and samples if the density has `sample`, to cover most of its mass."""
     rng = np.random.default_rng([seed, 1])
     rows = X[rng.permutation(len(X))[:n_rows]]
     if can_sample(density):
-        drawn = draw(density, n_rows, seed + 1)
-        rows = np.vstack([rows, drawn[np.isfinite(drawn).all(axis=1)]])
+        samples = draw_samples(density, n_rows, seed + 1)
+        rows = np.vstack([rows, samples[np.isfinite(samples).all(axis=1)]])
     return rows

@@ -1,4 +1,4 @@
-"""All checks, one after the other or one pytest test each."""
+"""All checks in one function, or as one pytest test each."""
 
 import warnings
 from collections.abc import Callable, Iterable
@@ -7,7 +7,7 @@ from unittest import SkipTest
 
 from numpy.typing import ArrayLike
 
-from skflow.testing.check_cases import Case, cases
+from skflow.testing.check_cases import CheckCase, check_cases
 from skflow.testing.checks import DENSITY_CHECKS, FIT_CHECKS
 from skflow.testing.errors import DensityCheckError
 
@@ -20,62 +20,63 @@ def check_density(
     on_fail: Literal["raise", "warn"] | None = "raise",
     random_state: int = 0,
 ) -> list[dict[str, Any]]:
-    """Check that an estimator is a density estimator, and a sound one.
+    """Check that an estimator is a correct density estimator.
 
-    What `sklearn.utils.estimator_checks.check_estimator` does for an estimator's manners, this
-    does for its density: it integrates to 1, draws agree with scores, units of the columns and
-    the order of rows do not matter, weights are repetitions, tails fall, and nothing is left
-    behind in X, in the estimator or in global generators. All checks run before any failure is
-    raised, each on clones of the estimator.
+    `sklearn.utils.estimator_checks.check_estimator` checks the API of an estimator; this
+    function checks its density: that it integrates to 1, samples follow scores, units of the
+    columns and the order of rows do not matter, weights are equivalent to repetition, tails
+    decrease, and neither X, nor earlier fits, nor global generators are affected. All checks
+    run on clones of the estimator before any failure is raised.
 
     Parameters
     ----------
     estimator : object
-        An estimator with ``fit(X)`` and ``score_samples(X)``, log p of each row in nats; where
-        it has ``sample(n_samples)`` or ``fit(X, sample_weight=...)``, they are checked, too.
+        An estimator with ``fit(X)`` and ``score_samples(X)``, log p of each row in nats. If it
+        has ``sample(n_samples)`` or ``fit(X, sample_weight=...)``, these are checked, too.
     X : array-like of shape (n_samples, n_features), optional
-        Rows to fit. By default 200 rows of the suite's own: checks that look at a fitted
-        density take one, two and three columns, the others two.
+        Data to fit. By default, the suite generates 200 rows: of one, two and three columns
+        for checks that read a fitted density, of two columns for all others.
     expected_failed_checks : dict, optional
-        Names of checks that may fail, and why: their status is then "xfail", and nothing is
-        raised.
+        Names of checks that may fail, with the reason. Their failures have the status "xfail"
+        and are not raised.
     on_fail : {"raise", "warn"} or None, default="raise"
-        What to do about failures once all checks have run.
+        What to do about failures after all checks have run.
     random_state : int, default=0
-        Seed of all that is drawn: verdicts are the same at every call. The estimator's own
-        ``random_state`` is set to it, too.
+        Seed of the checks, so that the results are reproducible. Every ``random_state`` of the
+        estimator is set to it, too.
 
     Returns
     -------
     list of dict
-        One for each check, with the keys of scikit-learn's ``check_estimator`` and the number
-        of columns: "estimator", "check_name", "n_columns", "exception", "status" ("passed",
-        "failed", "xfail" or "skipped"), "expected_to_fail", "expected_to_fail_reason".
+        The result of each check, with the keys of scikit-learn's ``check_estimator`` and the
+        number of columns: "estimator", "check_name", "n_columns", "exception", "status"
+        ("passed", "failed", "xfail" or "skipped"), "expected_to_fail",
+        "expected_to_fail_reason".
 
     Raises
     ------
     DensityCheckError
         An AssertionError that lists every failed check: what was measured, what was expected,
-        and what usually causes the difference.
+        and the usual cause of the difference.
     TypeError
-        Where the estimator is a class, or has no ``fit`` or ``score_samples``.
+        If the estimator is a class, or has no ``fit`` or ``score_samples``.
     ValueError
-        Where `expected_failed_checks` has a name that is no check's.
+        If `expected_failed_checks` contains a name that is not a check.
 
     Warns
     -----
     UserWarning
-        With the same list, where ``on_fail="warn"``.
+        With the same list, if ``on_fail="warn"``.
 
     See Also
     --------
     skflow.testing.parametrize_with_density_checks : One pytest test for each check.
-    sklearn.utils.estimator_checks.check_estimator : Whether it is an estimator at all.
+    sklearn.utils.estimator_checks.check_estimator : Checks of the estimator API.
 
     Notes
     -----
-    An estimator is fitted about 20 times. Statistical checks have a false-alarm rate under
-    1e-4 each, which their docstrings state; the others compare numbers that should be equal.
+    An estimator is fitted about 20 times. Each statistical check has a false-alarm rate below
+    1e-4, as its docstring states; the other checks compare numbers that should be equal.
 
     Examples
     --------
@@ -85,22 +86,24 @@ def check_density(
     >>> sorted({result["status"] for result in results})
     ['passed', 'skipped']
 
-    One bandwidth for all columns depends on their units:
+    A single bandwidth for all columns depends on their units:
 
     >>> from sklearn.neighbors import KernelDensity
     >>> check_density(KernelDensity())
     Traceback (most recent call last):
         ...
-    skflow.testing.errors.DensityCheckError: KernelDensity() failed 1 of 47 density checks.
+    skflow.testing.DensityCheckError: KernelDensity() failed 1 of 47 density checks.
     <BLANKLINE>
     check_density_scale_equivariance (2 columns)
-      measured: columns multiplied by 1/8 and 32 in turn change log p by 0.683 nats a row ...
+      measured: scaling the columns by 1/8 and 32 in turn changes log p by 0.683 nats per ...
     """
     if on_fail not in ("raise", "warn", None):
         raise ValueError(f"on_fail={on_fail!r} must be 'raise', 'warn' or None.")
     expected = expected_failed_checks or {}
     _check_names(expected)
-    results = [_result(estimator, case, expected) for case in cases(estimator, X, random_state)]
+    results = [
+        _result(estimator, case, expected) for case in check_cases(estimator, X, random_state)
+    ]
     failed = [result for result in results if result["status"] == "failed"]
     if failed and on_fail is not None:
         message = _report(estimator, failed, len(results))
@@ -117,28 +120,28 @@ def parametrize_with_density_checks(
     expected_failed_checks: Callable[[Any], dict[str, str]] | None = None,
     random_state: int = 0,
 ) -> Any:
-    """Decorate a pytest test with ``estimator`` and ``check``, one test for each check.
+    """Parametrize a pytest test over ``estimator`` and ``check``, one test for each check.
 
     Parameters
     ----------
     estimators : iterable of objects
-        Estimators, as `check_density` takes them.
+        Estimators, as in `check_density`.
     X : array-like of shape (n_samples, n_features), optional
-        Rows to fit, as in `check_density`.
+        Data to fit, as in `check_density`.
     expected_failed_checks : callable, optional
-        Given an estimator, returns a dict of the checks that may fail, and why: they are
-        marked as xfail.
+        Takes an estimator and returns a dict of the checks that may fail, with the reason.
+        They are marked as xfail.
     random_state : int, default=0
-        Seed of all that is drawn.
+        Seed of the checks.
 
     Returns
     -------
     pytest.MarkDecorator
-        A parametrisation of ``estimator`` and ``check``.
+        A parametrization of ``estimator`` and ``check``.
 
     See Also
     --------
-    skflow.testing.check_density : All checks at once, without pytest.
+    skflow.testing.check_density : Runs all checks at once, without pytest.
 
     Examples
     --------
@@ -155,7 +158,7 @@ def parametrize_with_density_checks(
         expected = expected_failed_checks(estimator) if expected_failed_checks else {}
         _check_names(expected)
         name = "".join(repr(estimator).split())
-        for case in cases(estimator, X, random_state):
+        for case in check_cases(estimator, X, random_state):
             reason = expected.get(case.name)
             marks = [] if reason is None else [pytest.mark.xfail(reason=reason, strict=False)]
             id_ = f"{name}-{case.name}-{case.n_columns}"
@@ -168,12 +171,12 @@ def _check_names(expected_failed_checks: dict[str, str]) -> None:
     unknown = sorted(set(expected_failed_checks) - set(names))
     if unknown:
         raise ValueError(
-            f"expected_failed_checks names {', '.join(unknown)}, and the checks are "
+            f"expected_failed_checks contains {', '.join(unknown)}, but the checks are "
             f"{', '.join(names)}."
         )
 
 
-def _result(estimator: Any, case: Case, expected: dict[str, str]) -> dict[str, Any]:
+def _result(estimator: Any, case: CheckCase, expected: dict[str, str]) -> dict[str, Any]:
     exception: Exception | None = None
     status = "passed"
     try:
@@ -194,12 +197,12 @@ def _result(estimator: Any, case: Case, expected: dict[str, str]) -> dict[str, A
 
 
 def _report(estimator: Any, failed: list[dict[str, Any]], n_checks: int) -> str:
-    parts = [f"{estimator!r} failed {len(failed)} of {n_checks} density checks."]
+    paragraphs = [f"{estimator!r} failed {len(failed)} of {n_checks} density checks."]
     for result in failed:
         columns = "1 column" if result["n_columns"] == 1 else f"{result['n_columns']} columns"
         error = result["exception"]
         text = str(error)
         if not isinstance(error, DensityCheckError):
             text = f"raised: {type(error).__name__}: {text}"
-        parts.append("\n  ".join([f"{result['check_name']} ({columns})", *text.splitlines()]))
-    return "\n\n".join(parts)
+        paragraphs.append("\n  ".join([f"{result['check_name']} ({columns})", *text.splitlines()]))
+    return "\n\n".join(paragraphs)

@@ -9,7 +9,7 @@ from sklearn.neighbors import KernelDensity
 from skflow import NormalizingFlowDensity
 from skflow.testing import DensityCheckError, check_density
 from skflow.testing.checks import DENSITY_CHECKS, FIT_CHECKS
-from skflow.testing.estimator_interface import fitted
+from skflow.testing.estimator_interface import fit_clone
 from skflow.testing.example_data import example_rows
 
 X = example_rows(2)
@@ -311,7 +311,7 @@ CHECKS = {check.__name__: check for check in (*DENSITY_CHECKS, *FIT_CHECKS)}
 @pytest.mark.parametrize(("estimator", "name"), FAULTS, ids=lambda p: type(p).__name__)
 def test_each_fault_is_found(estimator, name):
     check = CHECKS[f"check_density_{name}"]
-    subject = fitted(estimator, X) if check in DENSITY_CHECKS else estimator
+    subject = fit_clone(estimator, X) if check in DENSITY_CHECKS else estimator
     with pytest.raises((DensityCheckError, ValueError)):
         check(subject, X)
 

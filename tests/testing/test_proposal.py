@@ -5,18 +5,18 @@ import pytest
 from scipy.stats import kstest
 from sklearn.mixture import GaussianMixture
 
-from skflow.testing.checks.integral import _integral, check_density_integrates_to_one
+from skflow.testing.checks.integral import check_density_integrates_to_one, integrate
 from skflow.testing.checks.samples import check_density_samples_follow_scores, p_values
 from skflow.testing.example_data import example_rows
-from skflow.testing.proposal_distribution import Proposal
-from skflow.testing.robust_whitening import frame_of, typical_rows
+from skflow.testing.proposal_distribution import ProposalDistribution
+from skflow.testing.robust_whitening import robust_whitening, typical_rows
 
 
 class Covering:
     """A proposal as a density."""
 
     def __init__(self, X):
-        self.proposal = Proposal(X)
+        self.proposal = ProposalDistribution(X)
 
     def score_samples(self, X):
         return self.proposal.log_density(X)
@@ -47,7 +47,7 @@ def test_a_proposal_is_a_density(d):
 def test_integrals_are_right_within_their_error(d, tolerance, factor):
     X = example_rows(d)
     density = Scaled(X, factor)
-    found = _integral(density, typical_rows(density, X, seed=0), seed=0)
+    found = integrate(density, typical_rows(density, X, seed=0), seed=0)
     assert found.value == pytest.approx(factor, abs=found.error + 1e-9 * factor)
     assert found.error < tolerance * factor
 
@@ -56,9 +56,9 @@ def test_a_frame_is_not_moved_by_tails():
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(2000, 2)) @ np.array([[3, 1], [0, 0.1]]) + [5, -2]
     rows[:20] *= 1e6
-    frame = frame_of(rows)
-    z = frame.to_z(rows[20:])
-    np.testing.assert_allclose(frame.to_x(z), rows[20:])
+    whitening = robust_whitening(rows)
+    z = whitening.to_z(rows[20:])
+    np.testing.assert_allclose(whitening.to_x(z), rows[20:])
     np.testing.assert_allclose(z.mean(axis=0), 0, atol=0.1)
     np.testing.assert_allclose(z.std(axis=0), 1.1, atol=0.15)  # a tenth of the rows is cut off
 

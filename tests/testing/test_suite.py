@@ -10,7 +10,7 @@ from skflow.compose import TransformedDensity
 from skflow.flows.families import FAMILIES
 from skflow.testing import DensityCheckError, check_density, parametrize_with_density_checks
 from skflow.testing.checks import DENSITY_CHECKS
-from skflow.testing.estimator_interface import fitted
+from skflow.testing.estimator_interface import fit_clone
 from skflow.testing.example_data import example_rows
 
 KEYS = {
@@ -141,7 +141,7 @@ def test_expected_failures_are_marked():
             (KernelDensity(),),
             {"expected_failed_checks": {"check_density_units": ""}},
             ValueError,
-            "names check_density_units, and the checks are check_density_scores_shape",
+            "contains check_density_units, but the checks are check_density_scores_shape",
         ),
         ((KernelDensity(), np.ones((3, 1))), {}, ValueError, "minimum of 20 is required"),
     ],
@@ -154,7 +154,7 @@ def test_misuse_is_explained(arguments, options, error, message):
 
 def test_a_flow_of_any_family_is_a_density(quick, family):
     X = example_rows(2)
-    density = fitted(quick(flow=family), X)
+    density = fit_clone(quick(flow=family), X)
     for check in DENSITY_CHECKS:
         check(density, X)
 

@@ -1,4 +1,4 @@
-"""All checks there are."""
+"""All checks, grouped by what they take: a fitted density, or an estimator to fit."""
 
 from collections.abc import Callable
 from typing import Any
@@ -42,7 +42,7 @@ from skflow.testing.checks.tails import check_density_finite_far_away, check_den
 
 Check = Callable[[Any, np.ndarray, int], None]  # estimator or fitted density, rows, seed
 
-# They look at a density that was fitted to X,
+# Checks that read a density fitted to X.
 DENSITY_CHECKS: tuple[Check, ...] = (
     check_density_scores_shape,
     check_density_scores_are_float64,
@@ -57,7 +57,7 @@ DENSITY_CHECKS: tuple[Check, ...] = (
     check_density_same_seed_same_samples,
     check_density_survives_pickle,
 )
-# and these fit clones of an estimator themselves.
+# Checks that fit clones of an estimator themselves.
 FIT_CHECKS: tuple[Check, ...] = (
     check_density_leaves_x_alone,
     check_density_same_seed_same_fit,

@@ -1,39 +1,39 @@
-"""Rows that have no density: fits to them stay finite."""
+"""Fits to degenerate data, which have no density, must stay finite."""
 
 from typing import Any
 
 import numpy as np
 
 from skflow.testing.assertions import require
-from skflow.testing.estimator_interface import can_sample, draw, fitted, log_p
+from skflow.testing.estimator_interface import can_sample, draw_samples, fit_clone, log_p
 
 
 def check_density_survives_constant_column(estimator: Any, X: np.ndarray, seed: int = 0) -> None:
-    """A column that is constant is fitted, and scores and draws are finite."""
+    """With a constant column, fit succeeds, and scores and samples are finite."""
     rows = np.column_stack([X, np.full(len(X), 7.0)])
     _require_finite(estimator, rows, seed)
 
 
 def check_density_survives_equal_columns(estimator: Any, X: np.ndarray, seed: int = 0) -> None:
-    """A column that is there twice is fitted, and scores and draws are finite."""
+    """With a duplicated column, fit succeeds, and scores and samples are finite."""
     _require_finite(estimator, np.column_stack([X, X[:, 0]]), seed)
 
 
 def check_density_survives_equal_rows(estimator: Any, X: np.ndarray, seed: int = 0) -> None:
-    """A row that is most of X is fitted, and scores and draws are finite."""
+    """With two thirds of the rows equal, fit succeeds, and scores and samples are finite."""
     rows = X.copy()
     rows[: 2 * len(X) // 3] = X[0]
     _require_finite(estimator, rows, seed)
 
 
 def _require_finite(estimator: Any, rows: np.ndarray, seed: int) -> None:
-    density = fitted(estimator, rows, seed)
+    density = fit_clone(estimator, rows, seed)
     scores = log_p(density, rows)
-    draws = draw(density, 20, seed) if can_sample(density) else np.empty(0)
+    samples = draw_samples(density, 20, seed) if can_sample(density) else np.empty(0)
     require(
-        np.isfinite(scores).all() and np.isfinite(draws).all(),
-        f"{np.isfinite(scores).sum()} of {len(rows)} scores and {np.isfinite(draws).sum()} of "
-        f"{draws.size} values drawn are finite",
+        np.isfinite(scores).all() and np.isfinite(samples).all(),
+        f"{np.isfinite(scores).sum()} of {len(rows)} scores and {np.isfinite(samples).sum()} of "
+        f"{samples.size} sampled values are finite",
         "all",
-        "a division by a variance that is 0, or the inverse of a singular covariance",
+        "division by a variance of 0, or the inverse of a singular covariance matrix",
     )

@@ -1,61 +1,62 @@
-"""What must not change a fit: units, the order of rows, repetition in place of weights."""
+"""A fit must not depend on units, on the order of rows, or on how weights are expressed."""
 
 from typing import Any
 from unittest import SkipTest
 
 import numpy as np
 
-from skflow.testing.assertions import mean_gap, require
-from skflow.testing.estimator_interface import fitted, log_p, takes
+from skflow.testing.assertions import mean_abs_difference, require
+from skflow.testing.estimator_interface import fit_clone, has_parameter, log_p
 
-_UNITS_TOLERANCE = 0.05
-_SAME_FIT = 1e-3
+_UNITS_TOLERANCE = 0.05  # nats
+_SAME_FIT_TOLERANCE = 1e-3  # nats
 
 
 def check_density_scale_equivariance(estimator: Any, X: np.ndarray, seed: int = 0) -> None:
-    """A fit to a X + b has log p lower by Σ log a: the units of the columns do not matter."""
+    """Fitted to a X + b, log p is lower by Σ log a: units of the columns do not matter."""
     a = np.where(np.arange(X.shape[1]) % 2, 32.0, 1 / 8)
     b = 10 * a
-    original = log_p(fitted(estimator, X, seed), X)
-    scaled = log_p(fitted(estimator, a * X + b, seed), a * X + b) + np.log(a).sum()
-    gap = mean_gap(scaled, original)
+    original = log_p(fit_clone(estimator, X, seed), X)
+    scaled = log_p(fit_clone(estimator, a * X + b, seed), a * X + b) + np.log(a).sum()
+    difference = mean_abs_difference(scaled, original)
     require(
-        gap <= _UNITS_TOLERANCE,
-        f"columns multiplied by 1/8 and 32 in turn change log p by {gap:.3g} nats a row beyond "
-        f"the change of units (mean absolute difference; {np.mean(scaled - original):+.3g} on "
-        "average)",
+        difference <= _UNITS_TOLERANCE,
+        f"scaling the columns by 1/8 and 32 in turn changes log p by {difference:.3g} nats per "
+        "sample in addition to the change of units (mean absolute difference; the mean is "
+        f"{np.mean(scaled - original):+.3g})",
         f"at most {_UNITS_TOLERANCE} nats",
-        "a bandwidth or a regulariser in fixed units (scale the columns, and count the scaling), "
-        "or a scaling whose log-determinant is missing",
+        "a bandwidth or regularization in fixed units (scale the columns, and include the "
+        "log-determinant), or a scaling without its log-determinant",
     )
 
 
 def check_density_fit_order(estimator: Any, X: np.ndarray, seed: int = 0) -> None:
-    """A fit to the rows in another order is the same fit."""
+    """The order of the rows does not change the fit."""
     order = np.random.default_rng([seed, 6]).permutation(len(X))
-    gap = mean_gap(
-        log_p(fitted(estimator, X[order], seed), X), log_p(fitted(estimator, X, seed), X)
+    difference = mean_abs_difference(
+        log_p(fit_clone(estimator, X[order], seed), X), log_p(fit_clone(estimator, X, seed), X)
     )
     require(
-        gap <= _SAME_FIT,
-        f"shuffling the rows changes log p by {gap:.3g} nats a row",
-        f"at most {_SAME_FIT} nats",
-        "folds, batches or starting points chosen by the rows' positions",
+        difference <= _SAME_FIT_TOLERANCE,
+        f"shuffling the rows changes log p by {difference:.3g} nats per sample",
+        f"at most {_SAME_FIT_TOLERANCE} nats",
+        "folds, batches or initial values that depend on the position of rows",
     )
 
 
 def check_density_weights_repeat(estimator: Any, X: np.ndarray, seed: int = 0) -> None:
-    """A weight of 3 is the row three times, and a weight of 0 is no row."""
-    if not takes(estimator.fit, "sample_weight"):
-        raise SkipTest(f"{type(estimator).__name__}.fit takes no sample_weight.")
+    """A weight of 3 is equivalent to repeating a row three times, and 0 to removing it."""
+    if not has_parameter(estimator.fit, "sample_weight"):
+        raise SkipTest(f"{type(estimator).__name__}.fit has no parameter sample_weight.")
     weights = np.random.default_rng([seed, 7]).integers(0, 4, len(X))
-    weighted = fitted(estimator, X, seed, sample_weight=weights.astype(float))
-    repeated = fitted(estimator, np.repeat(X, weights, axis=0), seed)
-    gap = mean_gap(log_p(weighted, X), log_p(repeated, X))
+    weighted = fit_clone(estimator, X, seed, sample_weight=weights.astype(float))
+    repeated = fit_clone(estimator, np.repeat(X, weights, axis=0), seed)
+    difference = mean_abs_difference(log_p(weighted, X), log_p(repeated, X))
     require(
-        gap <= _SAME_FIT,
-        f"log p of a weighted fit differs from that of repeated rows by {gap:.3g} nats a row",
-        f"at most {_SAME_FIT} nats",
-        "sample_weight ignored in part of the fit (scaling, folds, starting points), or random "
-        "numbers dealt by the rows' positions",
+        difference <= _SAME_FIT_TOLERANCE,
+        f"log p of a weighted fit differs from that of a fit to repeated rows by "
+        f"{difference:.3g} nats per sample",
+        f"at most {_SAME_FIT_TOLERANCE} nats",
+        "sample_weight ignored in a part of the fit (scaling, folds, initial values), or random "
+        "numbers assigned by the position of rows",
     )

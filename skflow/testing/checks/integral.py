@@ -1,4 +1,4 @@
-"""Does p integrate to one?"""
+"""The density must integrate to 1."""
 
 from typing import Any, NamedTuple
 from unittest import SkipTest
@@ -7,19 +7,19 @@ import numpy as np
 
 from skflow.testing.assertions import require
 from skflow.testing.estimator_interface import log_p
-from skflow.testing.proposal_distribution import Proposal
-from skflow.testing.robust_whitening import Frame, frame_of, typical_rows
+from skflow.testing.proposal_distribution import ProposalDistribution
+from skflow.testing.robust_whitening import Whitening, robust_whitening, typical_rows
 
 _TOLERANCE = 0.01
-_NODES = {1: (4001, 16001), 2: (241, 481)}  # along each axis, and again where too coarse
-_REACH = {1: 1e6, 2: 1e3}  # how far the grid goes, in standard deviations
-_FINE = 0.5  # standard deviations from the centre within which nodes are evenly spaced
-_POINTS = (10_000, 80_000)
-_FALSE_ALARMS = 1e-4
+_N_NODES = {1: (4001, 16001), 2: (241, 481)}  # per axis; the second if the first is too coarse
+_GRID_LIMIT = {1: 1e6, 2: 1e3}  # in standard deviations
+_LINEAR_RANGE = 0.5  # in standard deviations; nodes are evenly spaced up to about here
+_N_POINTS = (10_000, 80_000)  # of importance sampling; the second if the first is too uncertain
+_FALSE_ALARM_RATE = 1e-4
 
 
 class Integral(NamedTuple):
-    """A numerical integral of p: its value, what it may be off by, and how it was found."""
+    """A numerical integral of p."""
 
     value: float
     error: float
@@ -27,46 +27,47 @@ class Integral(NamedTuple):
 
 
 def check_density_integrates_to_one(density: Any, X: np.ndarray, seed: int = 0) -> None:
-    """exp(score_samples) has integral 1 over all of space.
+    """The integral of exp(score_samples) is 1.
 
-    One and two columns: the trapezoidal rule on a grid that is fine in the middle and reaches
-    10⁶ and 10³ standard deviations; its error is how much it moves when only every other node
-    along each axis is kept. More columns, or a density too spiky for the grid: importance
-    sampling from wide-tailed kernels on X and on the density's draws, its error five standard
-    errors. Where that is too uncertain to judge, the check is skipped, unless ∫ p is over 10⁴:
-    by Markov's inequality, that has a probability under 1e-4. False alarms: none from a grid
-    that resolves p, under 1e-4 from importance sampling.
+    One and two columns: the trapezoidal rule on a grid that is fine at the center and extends
+    to 10⁶ or 10³ standard deviations; its error is the change if only every other node along
+    each axis is used. More columns, or a density too peaked for the grid: importance sampling
+    from heavy-tailed kernels at X and at samples from the density, with an error of five
+    standard errors. If the result is too uncertain, the check is skipped, unless ∫ p is above
+    10⁴, which by Markov's inequality has a probability below 1e-4. False alarms: none from a
+    grid that resolves p, with probability below 1e-4 from importance sampling.
     """
-    found = _integral(density, typical_rows(density, X, seed), seed)
+    integral = integrate(density, typical_rows(density, X, seed), seed)
     require(
-        abs(found.value - 1) <= _TOLERANCE + found.error,
-        f"∫ p = {found.value:.4g} ± {found.error:.1g} ({found.method})",
+        abs(integral.value - 1) <= _TOLERANCE + integral.error,
+        f"∫ p = {integral.value:.4g} ± {integral.error:.1g} ({integral.method})",
         f"1, within {_TOLERANCE} and that error",
-        "a log-determinant left out or with its sign turned (was X scaled before the density "
-        "was fitted?), or a normalising constant left out",
+        "a log-determinant that is missing or has the wrong sign (was X scaled before the "
+        "density was fitted?), or a missing normalizing constant",
     )
 
 
-def _integral(density: Any, rows: np.ndarray, seed: int) -> Integral:
-    if rows.shape[1] in _NODES:
-        frame = frame_of(rows)
-        for nodes in _NODES[rows.shape[1]]:
-            found = _on_grid(density, frame, nodes)
-            if not found.error > _TOLERANCE / 2:
-                return found
-    return _by_importance(density, Proposal(rows), seed)
+def integrate(density: Any, rows: np.ndarray, seed: int) -> Integral:
+    """Integral of p, whose mass is mostly near the given rows."""
+    if rows.shape[1] in _N_NODES:
+        whitening = robust_whitening(rows)
+        for n_nodes in _N_NODES[rows.shape[1]]:
+            integral = _by_grid(density, whitening, n_nodes)
+            if not integral.error > _TOLERANCE / 2:
+                return integral
+    return _by_importance_sampling(density, ProposalDistribution(rows), seed)
 
 
-def _on_grid(density: Any, frame: Frame, nodes: int) -> Integral:
-    d = len(frame.centre)
-    end = np.arcsinh(_REACH[d] / _FINE)
-    u, step = np.linspace(-end, end, nodes, retstep=True)
-    axis, weight = _FINE * np.sinh(u), _FINE * np.cosh(u) * step
+def _by_grid(density: Any, whitening: Whitening, n_nodes: int) -> Integral:
+    d = len(whitening.location)
+    end = np.arcsinh(_GRID_LIMIT[d] / _LINEAR_RANGE)
+    u, step = np.linspace(-end, end, n_nodes, retstep=True)
+    axis, weight = _LINEAR_RANGE * np.sinh(u), _LINEAR_RANGE * np.cosh(u) * step
     z = np.stack(np.meshgrid(*[axis] * d, indexing="ij"), axis=-1).reshape(-1, d)
     weights = np.prod(np.meshgrid(*[weight] * d, indexing="ij"), axis=0)
     with np.errstate(over="ignore"):
-        terms = np.exp(log_p(density, frame.to_x(z)) + frame.log_volume).reshape(weights.shape)
-    terms = terms * weights
+        terms = np.exp(log_p(density, whitening.to_x(z)) + whitening.log_det)
+    terms = terms.reshape(weights.shape) * weights
     value = float(terms.sum())
     coarser = [
         2**d * float(terms[tuple(slice(start, None, 2) for start in starts)].sum())
@@ -76,18 +77,18 @@ def _on_grid(density: Any, frame: Frame, nodes: int) -> Integral:
     return Integral(value, error, f"grid of {len(z):,} nodes")
 
 
-def _by_importance(density: Any, proposal: Proposal, seed: int) -> Integral:
+def _by_importance_sampling(density: Any, proposal: ProposalDistribution, seed: int) -> Integral:
     rng = np.random.default_rng([seed, 2])
-    for n in _POINTS:
+    for n in _N_POINTS:
         rows = proposal.sample(n, rng)
         with np.errstate(over="ignore", invalid="ignore"):
             ratios = np.exp(log_p(density, rows) - proposal.log_density(rows))
             value, error = float(ratios.mean()), float(ratios.std() / np.sqrt(n))
         if not error > _TOLERANCE / 2 * value:
             break
-    if error > 0.05 * value and value < 1 / _FALSE_ALARMS:
+    if error > 0.05 * value and value < 1 / _FALSE_ALARM_RATE:
         raise SkipTest(
-            f"∫ p = {value:.3g} ± {error:.1g} by importance sampling: too uncertain to judge. "
-            "The density may be very spiky; try rows of fewer columns."
+            f"∫ p = {value:.3g} ± {error:.1g} by importance sampling, which is too uncertain. "
+            "The density may have sharp peaks; try data with fewer columns."
         )
     return Integral(value, min(5 * error, value / 2), f"importance sampling, {n:,} points")

@@ -1,4 +1,4 @@
-"""Seeds: the same numbers for the same one, and nobody else's generator."""
+"""Results must be reproducible by a seed, and independent of global random state."""
 
 import random
 import sys
@@ -8,48 +8,50 @@ from typing import Any
 
 import numpy as np
 
-from skflow.testing.assertions import mean_gap, require
+from skflow.testing.assertions import mean_abs_difference, require
 from skflow.testing.estimator_interface import (
+    accepts_random_state,
     can_sample,
-    draw,
-    fitted,
-    is_seeded,
+    draw_samples,
+    fit_clone,
     log_p,
-    needs_sample,
+    skip_without_sample,
 )
 
 
 def check_density_same_seed_same_fit(estimator: Any, X: np.ndarray, seed: int = 0) -> None:
     """Two fits with the same random_state are equal."""
-    gap = mean_gap(log_p(fitted(estimator, X, seed), X), log_p(fitted(estimator, X, seed), X))
+    difference = mean_abs_difference(
+        log_p(fit_clone(estimator, X, seed), X), log_p(fit_clone(estimator, X, seed), X)
+    )
     require(
-        gap == 0,
-        f"two fits with the same random_state differ by {gap:.3g} nats a row",
+        difference == 0,
+        f"two fits with the same random_state differ by {difference:.3g} nats per sample",
         "the same log p",
-        "a generator that random_state does not seed; or no random_state in a fit by chance",
+        "a generator that random_state does not seed, or a random fit without random_state",
     )
 
 
 def check_density_same_seed_same_samples(density: Any, X: np.ndarray, seed: int = 0) -> None:
-    """The same random_state gives the same draws, another gives others."""
-    needs_sample(density)
+    """The same random_state gives the same samples, and another one different samples."""
+    skip_without_sample(density)
     require(
-        is_seeded(density),
-        "neither sample nor the estimator takes a random_state",
-        "a random_state, so that draws can be repeated",
-        "draws from a generator that nobody can seed",
+        accepts_random_state(density),
+        "neither sample nor the estimator has a parameter random_state",
+        "a random_state, so that samples are reproducible",
+        "samples from a generator that cannot be seeded",
     )
-    first, again, other = (draw(density, 20, s) for s in (seed, seed, seed + 1))
+    first, again, other = (draw_samples(density, 20, s) for s in (seed, seed, seed + 1))
     require(
         np.array_equal(first, again),
-        f"{(first != again).any(axis=1).sum()} of 20 draws with the same random_state differ",
-        "the same draws",
-        "random_state ignored, or a generator that goes on from call to call",
+        f"{(first != again).any(axis=1).sum()} of 20 samples with the same random_state differ",
+        "the same samples",
+        "random_state ignored, or a generator whose state persists between calls",
     )
     require(
         not (first == other).all(axis=1).any(),
-        f"{(first == other).all(axis=1).sum()} of 20 draws are the same for another random_state",
-        "other draws",
+        f"{(first == other).all(axis=1).sum()} of 20 samples are equal for another random_state",
+        "different samples",
         "random_state ignored in favour of a fixed seed",
     )
 
@@ -58,44 +60,44 @@ def check_density_leaves_global_state_alone(estimator: Any, X: np.ndarray, seed:
     """fit, score_samples and sample change no global generator or setting."""
     before = _global_state()
     with _restored(before):
-        _fit_score_and_draw(estimator, X, seed)
+        _fit_score_sample(estimator, X, seed)
         after = _global_state()
     changed = [name for name in before if not _equal(before[name], after.get(name))]
     require(
         not changed,
         f"fit, score_samples or sample changed {' and '.join(changed)}",
-        "nothing global changed",
-        "np.random.* or torch.manual_seed in place of a generator of one's own",
+        "unchanged global state",
+        "np.random.* or torch.manual_seed instead of a local generator",
     )
 
 
 def check_density_ignores_global_state(estimator: Any, X: np.ndarray, seed: int = 0) -> None:
-    """With random_state set, global generators do not change fits and draws."""
+    """With random_state set, fits and samples do not depend on global generators."""
     results = []
     with _restored(_global_state()):
         for global_seed in (1, 2):
-            _seed_globally(global_seed)
-            results.append(_fit_score_and_draw(estimator, X, seed))
-    (scores, draws), (other_scores, other_draws) = results
-    gap = mean_gap(scores, other_scores)
-    same = np.array_equal(draws, other_draws)
+            _seed_global_generators(global_seed)
+            results.append(_fit_score_sample(estimator, X, seed))
+    (scores, samples), (other_scores, other_samples) = results
+    difference = mean_abs_difference(scores, other_scores)
+    same = np.array_equal(samples, other_samples)
     require(
-        gap == 0 and same,
-        f"after another np.random.seed, log p differs by {gap:.3g} nats a row, and draws with a "
-        f"set random_state {'do not' if same else 'do'}",
-        "the same log p, and the same draws",
-        "np.random.* or torch's global generator in place of a generator of one's own",
+        difference == 0 and same,
+        f"with another np.random.seed, log p differs by {difference:.3g} nats per sample, and "
+        f"samples with random_state set {'do not' if same else 'do'}",
+        "the same log p, and the same samples",
+        "np.random.* or the global generator of torch instead of a local generator",
     )
 
 
-def _fit_score_and_draw(estimator: Any, X: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    density = fitted(estimator, X, seed)
-    draws = draw(density, 5, seed) if can_sample(density) else np.empty(0)
-    return log_p(density, X), draws
+def _fit_score_sample(estimator: Any, X: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    density = fit_clone(estimator, X, seed)
+    samples = draw_samples(density, 5, seed) if can_sample(density) else np.empty(0)
+    return log_p(density, X), samples
 
 
 def _global_state() -> dict[str, Any]:
-    """Generators and settings; those of torch where somebody has imported it."""
+    """Generators and settings; those of torch only if it has been imported."""
     state = {
         "NumPy's global generator": np.random.get_state(),  # noqa: NPY002
         "Python's global generator": random.getstate(),
@@ -124,7 +126,7 @@ def _restored(state: dict[str, Any]) -> Iterator[None]:
             torch.set_num_threads(state["torch's number of threads"])
 
 
-def _seed_globally(seed: int) -> None:
+def _seed_global_generators(seed: int) -> None:
     np.random.seed(seed)  # noqa: NPY002
     random.seed(seed)
     torch = sys.modules.get("torch")

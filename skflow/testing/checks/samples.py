@@ -1,4 +1,4 @@
-"""Do sample and score_samples speak of the same density?"""
+"""Samples must be well-formed, and follow the density of score_samples."""
 
 from typing import Any
 from unittest import SkipTest
@@ -7,112 +7,114 @@ import numpy as np
 from scipy.stats import wilcoxon
 from sklearn.ensemble import RandomForestClassifier
 
-from skflow.testing.assertions import require, shape
-from skflow.testing.estimator_interface import draw, log_p, needs_sample
-from skflow.testing.proposal_distribution import Proposal
+from skflow.testing.assertions import format_shape, require
+from skflow.testing.estimator_interface import draw_samples, log_p, skip_without_sample
+from skflow.testing.proposal_distribution import ProposalDistribution
 from skflow.testing.robust_whitening import typical_rows
 
-_DRAWS = 2000
-_STEPS = 20
-_FALSE_ALARMS = 1e-4
+_N_SAMPLES = 2000
+_N_STEPS = 20
+_FALSE_ALARM_RATE = 1e-4
 
 
 def check_density_samples_shape(density: Any, X: np.ndarray, seed: int = 0) -> None:
-    """Samples are rows as wide as X, finite, as many as asked for."""
-    needs_sample(density)
+    """sample(n) returns n finite rows with as many columns as X."""
+    skip_without_sample(density)
     for n in (1, 7):
-        rows = draw(density, n, seed)
+        rows = draw_samples(density, n, seed)
         require(
             rows.shape == (n, X.shape[1]) and np.isfinite(rows).all(),
-            f"sample({n}) is {shape(rows)}, {np.isfinite(rows).sum()} values of it finite",
+            f"sample({n}) has shape {format_shape(rows)}, with {np.isfinite(rows).sum()} finite "
+            "values",
             f"{n} × {X.shape[1]}, all finite",
-            "a map back from the latent space that overflows, or rows returned flat",
+            "overflow in the inverse map from the latent space, or a flattened array",
         )
 
 
 def check_density_samples_never_repeat(density: Any, X: np.ndarray, seed: int = 0) -> None:
-    """No two draws are equal, for a density draws the same row twice with probability 0."""
-    needs_sample(density)
-    rows = draw(density, _DRAWS, seed)
-    distinct = len(np.unique(rows, axis=0))
+    """No two samples are equal, which has probability 0 for a density."""
+    skip_without_sample(density)
+    rows = draw_samples(density, _N_SAMPLES, seed)
+    n_distinct = len(np.unique(rows, axis=0))
     require(
-        distinct == _DRAWS,
-        f"{distinct} distinct rows in {_DRAWS} draws",
-        f"{_DRAWS}",
-        "rows of X drawn again without noise, rounding, or float32 draws",
+        n_distinct == _N_SAMPLES,
+        f"{n_distinct} distinct rows in {_N_SAMPLES} samples",
+        f"{_N_SAMPLES}",
+        "rows of X resampled without noise, rounding, or sampling in float32",
     )
 
 
 def check_density_samples_follow_scores(density: Any, X: np.ndarray, seed: int = 0) -> None:
-    """Draws have the density that score_samples gives, up to a constant factor.
+    """Samples follow the density of score_samples, up to a constant factor.
 
-    Steps of Metropolis–Hastings on exp(score_samples) leave its distribution as it is, and are
-    reversible. So where draws have that distribution, a draw and where 20 steps take it are
-    exchangeable, and any difference f(after) − f(before) is symmetric about 0. Wilcoxon's
-    signed-rank test asks that for log p, for each column, and for a classifier that was trained
-    on half of the pairs to tell before from after. It needs no normalising constant and no
-    approximation: 2,000 draws find a spread 10 % too narrow, and the false-alarm rate is 1e-4
-    for all tests together, whatever the density (Gandy & Scott 2020, Unit testing for MCMC).
+    Metropolis–Hastings steps with exp(score_samples) as target leave its distribution invariant
+    and are reversible. If samples follow this distribution, a sample and its state after 20
+    steps are therefore exchangeable, and any difference f(after) − f(before) is symmetric about
+    0. Wilcoxon's signed-rank test tests this for log p, for each column, and for a classifier
+    trained on half of the pairs to tell before from after. The test needs no normalizing
+    constant and no approximation: 2,000 samples detect a standard deviation that is 10 % too
+    small, and the false-alarm rate is 1e-4 for all tests together, whatever the density (Gandy
+    & Scott 2020, Unit testing for MCMC).
     """
-    needs_sample(density)
+    skip_without_sample(density)
     found = p_values(density, X, seed)
-    worst = min(found, key=lambda name: found[name])
-    least = _FALSE_ALARMS / len(found)
+    smallest = min(found, key=lambda name: found[name])
+    threshold = _FALSE_ALARM_RATE / len(found)
     require(
-        found[worst] >= least,
-        f"draws do not follow score_samples in {worst}: p-value {found[worst]:.1g}",
-        f"a p-value of at least {least:.1g}",
-        "a scaling undone in one of the two methods only, a spread mistaken for a variance, "
-        "weights of a mixture left out in one of them, or a log-determinant that depends on x "
-        "with its sign turned",
+        found[smallest] >= threshold,
+        f"samples do not follow score_samples in {smallest}: p-value {found[smallest]:.1g}",
+        f"a p-value of at least {threshold:.1g}",
+        "a scaling that only one of the two methods inverts, a standard deviation mistaken for "
+        "a variance, mixture weights missing in one of them, or a log-determinant that depends "
+        "on x with the wrong sign",
     )
 
 
 def p_values(density: Any, X: np.ndarray, seed: int) -> dict[str, float]:
-    """Of the hypothesis that draws follow scores, by what was looked at."""
+    """P-value of each test statistic if samples follow score_samples."""
     rng = np.random.default_rng([seed, 3])
-    before = rng.permutation(np.asarray(draw(density, _DRAWS, seed + 2), dtype=float))
+    before = rng.permutation(np.asarray(draw_samples(density, _N_SAMPLES, seed + 2), dtype=float))
     before_log_p = log_p(density, before)
     require(
         np.isfinite(before_log_p).all(),
-        f"log p of {(~np.isfinite(before_log_p)).sum()} of {_DRAWS} draws is not finite",
-        "finite where rows are drawn",
-        "draws from another density than that of score_samples",
+        f"log p of {(~np.isfinite(before_log_p)).sum()} of {_N_SAMPLES} samples is not finite",
+        "finite log p of all samples",
+        "samples from another density than that of score_samples",
     )
-    proposal = Proposal(typical_rows(density, X, seed))
-    after, after_log_p = _metropolis(density, before, before_log_p, proposal, rng)
+    proposal = ProposalDistribution(typical_rows(density, X, seed))
+    after, after_log_p = _metropolis_hastings(density, before, before_log_p, proposal, rng)
     moved = float((after != before).any(axis=1).mean())
     if moved < 0.1:
-        raise SkipTest(f"Only {moved:.1%} of the draws moved: too few to judge.")
+        raise SkipTest(f"Only {moved:.1%} of the Metropolis–Hastings chains moved, too few.")
     return {
-        "log p": _symmetry(after_log_p - before_log_p),
-        "a classifier": _symmetry(_told_apart(before, after, seed)),
-        **{f"column {j}": _symmetry(d) for j, d in enumerate((after - before).T)},
+        "log p": _symmetry_p_value(after_log_p - before_log_p),
+        "a classifier": _symmetry_p_value(_classifier_difference(before, after, seed)),
+        **{f"column {j}": _symmetry_p_value(d) for j, d in enumerate((after - before).T)},
     }
 
 
-def _metropolis(
+def _metropolis_hastings(
     density: Any,
     rows: np.ndarray,
     row_log_p: np.ndarray,
-    proposal: Proposal,
+    proposal: ProposalDistribution,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Steps that start afresh anywhere, so that rows change their mode, too."""
-    log_q = proposal.log_density(rows)
-    for _ in range(_STEPS):
+    """Rows and their log p after some steps; independent proposals allow changes of mode."""
+    row_log_q = proposal.log_density(rows)
+    for _ in range(_N_STEPS):
         new = proposal.sample(len(rows), rng)
         new_log_p, new_log_q = log_p(density, new), proposal.log_density(new)
-        log_ratio = new_log_p - row_log_p + log_q - new_log_q
-        taken = np.log(rng.random(len(rows))) < log_ratio
-        rows = np.where(taken[:, None], new, rows)
-        row_log_p = np.where(taken, new_log_p, row_log_p)
-        log_q = np.where(taken, new_log_q, log_q)
+        log_ratio = new_log_p - row_log_p + row_log_q - new_log_q
+        accepted = np.log(rng.random(len(rows))) < log_ratio
+        rows = np.where(accepted[:, None], new, rows)
+        row_log_p = np.where(accepted, new_log_p, row_log_p)
+        row_log_q = np.where(accepted, new_log_q, row_log_q)
     return rows, row_log_p
 
 
-def _told_apart(before: np.ndarray, after: np.ndarray, seed: int) -> np.ndarray:
-    """How much likelier a classifier finds "after" after than before, on rows it has not seen."""
+def _classifier_difference(before: np.ndarray, after: np.ndarray, seed: int) -> np.ndarray:
+    """Difference of the predicted probability of "after" on held-out pairs, after − before."""
     half = len(before) // 2
     forest = RandomForestClassifier(50, min_samples_leaf=10, random_state=seed)
     forest.fit(np.vstack([before[:half], after[:half]]), np.repeat([0, 1], half))
@@ -120,8 +122,8 @@ def _told_apart(before: np.ndarray, after: np.ndarray, seed: int) -> np.ndarray:
     return np.asarray(difference[:, 1])
 
 
-def _symmetry(difference: np.ndarray) -> float:
-    """The p-value of a distribution symmetric about 0."""
+def _symmetry_p_value(difference: np.ndarray) -> float:
+    """P-value of the hypothesis that the distribution is symmetric about 0."""
     difference = difference[difference != 0]
     if len(difference) < 50:
         return 1.0
