@@ -1,4 +1,4 @@
-"""Scores of forecasts against closed forms."""
+"""Scores of conditional densities against closed forms."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from skflow.metrics import conditional_log_likelihood, neg_crps
 
 
 class Normal:
-    """Forecasts N(x, 1) for a row x."""
+    """The conditional density N(x, 1) of a sample x."""
 
     def sample_y(self, X, n_samples, random_state):
         rng = np.random.default_rng(random_state)
@@ -31,7 +31,7 @@ def test_crps_of_a_normal():
     assert neg_crps(Normal(), X, Y) == pytest.approx(-crps(Y).mean(), abs=0.003)
 
 
-def test_crps_does_not_depend_on_the_number_of_draws():
+def test_crps_does_not_depend_on_the_number_of_samples():
     few = neg_crps(Normal(), X, Y, n_samples=2)
     assert few == pytest.approx(-crps(Y).mean(), abs=0.03)
 

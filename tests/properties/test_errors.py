@@ -220,17 +220,17 @@ def test_degenerate_columns_get_one_warning(quick, moons):
     assert np.isfinite(estimator.sample(100, random_state=0)).all()
 
 
-def test_degenerate_columns_without_names_go_by_index(quick, moons):
+def test_degenerate_columns_without_names_are_given_by_index(quick, moons):
     with pytest.warns(DegenerateColumnWarning, match="column 2"):
         quick().fit(degenerate_frame(moons).to_numpy())
 
 
-def test_ties_below_a_fifth_are_not_warned_of(quick, moons):
+def test_ties_below_a_fifth_raise_no_warning(quick, moons):
     X = np.column_stack([moons, np.where(np.arange(300) < 55, 0.25, moons[::-1, 0])])
     assert np.isfinite(quick().fit(X).score_samples(X)).all()
 
 
-def test_ties_count_distinct_rows_only(quick, moons):
+def test_ties_are_counted_among_distinct_rows(quick, moons):
     X = np.vstack([moons, np.repeat(moons[:1], 200, axis=0)])
     assert np.isfinite(quick().fit(X).score_samples(X)).all()
 

@@ -1,4 +1,4 @@
-"""What scikit-learn asks of an estimator."""
+"""The estimator API of scikit-learn."""
 
 import warnings
 from unittest import SkipTest
@@ -56,7 +56,7 @@ DEFAULTS = {
     "verbose": 0,
 }
 
-# Some checks feed columns of one or two values, where the warning is right.
+# Some checks use columns of one or two distinct values, for which the warning is correct.
 degenerate_data = pytest.mark.filterwarnings("ignore::skflow.DegenerateColumnWarning")
 
 
@@ -114,7 +114,7 @@ def test_estimator_checks_of_the_defaults(estimator, check):
     never_skipped(check, estimator)
 
 
-def test_the_checks_cover_every_family_that_was_promised():
+def test_the_checks_cover_all_documented_families():
     layered = {"planar", "radial", "nice", "realnvp", "maf", "nsf", "nsf_ar"}
     continuous = {"flow_matching", "flow_matching_ot", "diffusion", "cnf"}
     assert set(FAMILIES) >= layered | continuous
@@ -175,7 +175,7 @@ def test_every_parameter_is_documented(estimator):
         (NormalizingFlowOutlierDetector, "p_value", []),
     ],
 )
-def test_methods_of_our_own_say_that_fit_comes_first(estimator, method, others):
+def test_other_methods_raise_if_not_fitted(estimator, method, others):
     with pytest.raises(NotFittedError):
         getattr(estimator(), method)([[0.0], [1.0]], *others)
 

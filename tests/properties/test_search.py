@@ -1,4 +1,4 @@
-"""Searches, pipelines and cross-validation, beside scikit-learn's own estimators."""
+"""Searches, pipelines and cross-validation, also together with estimators of scikit-learn."""
 
 import os
 import pickle
@@ -103,7 +103,7 @@ def kinds_of_density(quick):
     }
 
 
-def test_one_search_chooses_between_kinds_fairly(kinds_of_density, moons):
+def test_one_search_compares_kinds_of_density_on_one_scale(kinds_of_density, moons):
     search = GridSearchCV(
         Pipeline([("density", KernelDensity())]),
         {"density": list(kinds_of_density.values())},
@@ -160,7 +160,7 @@ def test_fits_in_threads_do_not_disturb_each_other(quick, moons):
 
 
 def test_fits_in_worker_processes_share_the_cores():
-    """torch's threads of all joblib workers together are no more than there are cores."""
+    """All joblib workers together have no more torch threads than there are cores."""
     script = """
 import joblib, numpy as np, torch
 from skflow import NormalizingFlowDensity
@@ -177,5 +177,5 @@ print(sum(threads), max(2, joblib.cpu_count()))
     out = subprocess.run(
         [sys.executable, "-c", script], env=free, capture_output=True, text=True, check=True
     )
-    in_all, cores = map(int, out.stdout.split())
-    assert in_all <= cores
+    n_threads, n_cores = map(int, out.stdout.split())
+    assert n_threads <= n_cores
