@@ -1,10 +1,11 @@
-"""Scores of conditional densities against closed forms."""
+"""Scores of densities and of conditional densities, compared to closed forms."""
 
 import numpy as np
 import pytest
 from scipy.stats import norm
+from sklearn.neighbors import KernelDensity
 
-from skflow.metrics import conditional_log_likelihood, neg_crps
+from skflow.metrics import conditional_log_likelihood, mean_log_likelihood, neg_crps
 
 
 class Normal:
@@ -41,3 +42,13 @@ def test_weights():
     assert neg_crps(Normal(), X, Y, weights) == pytest.approx(-crps(Y[Y > 1]).mean(), abs=0.02)
     expected = norm.logpdf(Y[Y > 1]).mean()
     assert conditional_log_likelihood(Normal(), X, Y, weights) == pytest.approx(expected)
+
+
+def test_mean_log_likelihood_takes_weights(moons):
+    density = KernelDensity(bandwidth=0.3).fit(moons)
+    weights = np.arange(300) % 3
+    weighted = mean_log_likelihood(density, moons, sample_weight=weights)
+    assert type(weighted) is float
+    repeated = np.repeat(moons, weights, axis=0)
+    assert weighted == pytest.approx(mean_log_likelihood(density, repeated), rel=1e-12)
+    assert weighted != pytest.approx(mean_log_likelihood(density, moons), abs=1e-4)

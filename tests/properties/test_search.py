@@ -134,16 +134,6 @@ def test_mean_log_likelihood_is_on_one_scale(kinds_of_density, moons, more_moons
     )
 
 
-def test_mean_log_likelihood_takes_weights(moons):
-    density = KernelDensity(bandwidth=0.3).fit(moons)
-    weights = np.arange(300) % 3
-    weighted = mean_log_likelihood(density, moons, sample_weight=weights)
-    assert type(weighted) is float
-    repeated = np.repeat(moons, weights, axis=0)
-    assert weighted == pytest.approx(mean_log_likelihood(density, repeated), rel=1e-12)
-    assert weighted != pytest.approx(mean_log_likelihood(density, moons), abs=1e-4)
-
-
 def test_mean_log_likelihood_as_a_scorer_ignores_y(quick, moons):
     scores = cross_val_score(
         quick(), moons, np.zeros(300), scoring=mean_log_likelihood, cv=KFold(2)
