@@ -2,7 +2,7 @@ import os
 
 os.environ["SCIPY_ARRAY_API"] = "1"  # before scipy is imported, or an estimator check is skipped
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tensors here are too small for threads
-os.environ.setdefault("MPLBACKEND", "Agg")  # pictures without a screen
+os.environ.setdefault("MPLBACKEND", "Agg")  # figures without a display
 
 import pytest
 from sklearn.datasets import make_moons
@@ -10,8 +10,8 @@ from sklearn.datasets import make_moons
 from skflow import NormalizingFlowDensity
 from skflow.flows.families import FAMILIES
 
-# A gain of ten nats never comes: training ends by patience, and without a ConvergenceWarning.
-# Under so little training the safety net would outweigh the flow, and hide it from a test.
+# No improvement exceeds ten nats: training stops early, and without a ConvergenceWarning. After
+# so few steps the safety net would outweigh the flow, and hide errors of the flow from a test.
 QUICK = {
     "n_transforms": 2,
     "hidden_layer_sizes": 8,
@@ -48,11 +48,11 @@ def _moons(n_rows, seed):
 
 @pytest.fixture(scope="session")
 def moons():
-    """300 rows of two moons, read-only."""
+    """300 samples from two moons, read-only."""
     return _moons(300, seed=0)
 
 
 @pytest.fixture(scope="session")
 def more_moons():
-    """400 other rows of the same two moons."""
+    """400 other samples from the same two moons, read-only."""
     return _moons(400, seed=1)

@@ -1,4 +1,4 @@
-"""Scores of forecasts against closed forms."""
+"""Scores of densities and of conditional densities, compared to closed forms."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from skflow.metrics import conditional_log_likelihood, mean_log_likelihood, neg_
 
 
 class Normal:
-    """Forecasts N(x, 1) for a row x."""
+    """The conditional density N(x, 1) of a sample x."""
 
     def sample_y(self, X, n_samples, random_state):
         rng = np.random.default_rng(random_state)
@@ -32,7 +32,7 @@ def test_crps_of_a_normal():
     assert neg_crps(Normal(), X, Y) == pytest.approx(-crps(Y).mean(), abs=0.003)
 
 
-def test_crps_does_not_depend_on_the_number_of_draws():
+def test_crps_does_not_depend_on_the_number_of_samples():
     few = neg_crps(Normal(), X, Y, n_samples=2)
     assert few == pytest.approx(-crps(Y).mean(), abs=0.03)
 
@@ -54,3 +54,13 @@ def test_mean_log_likelihood_is_a_mean_with_weights_and_a_floor():
     assert mean_log_likelihood(kernels, rows, floor=-9) == pytest.approx(floored.mean())
     expected = weights @ floored / weights.sum()
     assert mean_log_likelihood(kernels, rows, None, weights, floor=-9) == pytest.approx(expected)
+
+
+def test_mean_log_likelihood_takes_weights(moons):
+    density = KernelDensity(bandwidth=0.3).fit(moons)
+    weights = np.arange(300) % 3
+    weighted = mean_log_likelihood(density, moons, sample_weight=weights)
+    assert type(weighted) is float
+    repeated = np.repeat(moons, weights, axis=0)
+    assert weighted == pytest.approx(mean_log_likelihood(density, repeated), rel=1e-12)
+    assert weighted != pytest.approx(mean_log_likelihood(density, moons), abs=1e-4)

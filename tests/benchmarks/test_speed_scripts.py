@@ -71,7 +71,7 @@ def test_section_of_speed(speed, section):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.filterwarnings("ignore")  # of torch, as in the script
 def test_compiled_section_of_speed(speed):
     check(list(speed.compiled(shapes=((2, 8),))), 1)
 

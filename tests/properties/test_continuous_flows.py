@@ -1,4 +1,4 @@
-"""Continuous flows as estimators: exact to their solver, learned by regression or likelihood."""
+"""Continuous flows in estimators: accuracy of the solver, training by regression or likelihood."""
 
 import copy
 import pickle
@@ -19,7 +19,7 @@ BY_REGRESSION = FAMILIES[:3]
 
 @pytest.fixture(scope="module", params=FAMILIES)
 def bare_fit(request, moons):
-    """One member, narrow, and trained until it has learned most of what it can."""
+    """A small ensemble of one member, trained almost to convergence."""
     return NormalizingFlowDensity(
         flow=request.param,
         n_estimators=1,
@@ -37,16 +37,16 @@ def build_bijections(density):
 
 
 def with_steps(density, factor):
-    """The same density, its solver taking so many times as many steps."""
+    """The same density, with the number of solver steps multiplied by a factor."""
     other = copy.deepcopy(density)
     build_bijections(other)[-1].n_steps = round(factor * build_bijections(other)[-1].n_steps)
     return other
 
 
-def test_gains_over_its_start(bare_fit, more_moons):
-    start = bare_fit.validation_scores_[0]
-    assert bare_fit.score(more_moons) > start + 0.2
-    assert bare_fit.best_validation_score_ > start + 0.2
+def test_training_improves_on_the_initial_fit(bare_fit, more_moons):
+    initial = bare_fit.validation_scores_[0]
+    assert bare_fit.score(more_moons) > initial + 0.2
+    assert bare_fit.best_validation_score_ > initial + 0.2
 
 
 def test_twice_as_many_steps_change_log_p_by_less_than_a_thousandth(bare_fit, more_moons):
@@ -61,7 +61,7 @@ def test_twice_as_many_steps_change_log_p_by_less_than_a_thousandth(bare_fit, mo
     np.testing.assert_array_equal(bare_fit.flow_.log_prob(x), bare_fit.score_samples(more_moons))
 
 
-def test_comes_back_from_the_noise(bare_fit, more_moons):
+def test_inverse_maps_the_noise_back(bare_fit, more_moons):
     (member,) = bare_fit.flow_.base.components
     rows, _ = bare_fit.flow_.chain(torch.from_numpy(np.array(more_moons)))
     z, log_det = member.chain(rows)
@@ -70,7 +70,7 @@ def test_comes_back_from_the_noise(bare_fit, more_moons):
     torch.testing.assert_close(log_det_back, -log_det, rtol=0, atol=1e-3)
 
 
-def test_noise_is_standard_normal_where_the_data_are(bare_fit, more_moons):
+def test_samples_are_mapped_to_standard_normal_noise(bare_fit, more_moons):
     (member,) = bare_fit.flow_.base.components
     rows, _ = bare_fit.flow_.chain(torch.from_numpy(np.array(more_moons)))
     z = member.chain(rows)[0].numpy()
@@ -78,7 +78,7 @@ def test_noise_is_standard_normal_where_the_data_are(bare_fit, more_moons):
     np.testing.assert_allclose(np.cov(z.T), np.eye(2), atol=0.35)
 
 
-def test_travels_in_stages(bare_fit, more_moons):
+def test_trajectory_can_be_integrated_in_stages(bare_fit, more_moons):
     bijection = build_bijections(bare_fit.flow_)[-1]
     x = torch.from_numpy(np.array(more_moons))
     there, log_det = bijection.integrate(x, None, 0.0, 0.5)
@@ -88,10 +88,10 @@ def test_travels_in_stages(bare_fit, more_moons):
 
 
 @pytest.mark.parametrize("family", BY_REGRESSION)
-def test_the_loss_curve_is_the_velocitys_error_whatever_the_units(quick, moons, family):
+def test_loss_curve_is_the_error_of_the_velocity_in_any_units(quick, moons, family):
     plain, scaled = (quick(flow=family).fit(factor * moons) for factor in (1.0, 1024.0))
     assert 0 < min(plain.loss_curve_) < max(plain.loss_curve_) < 1
-    if family != "flow_matching_ot":  # where most of the error is the noise of the pairs
+    if family != "flow_matching_ot":  # most of its error is due to the random pairs
         assert plain.loss_curve_[-1] < plain.loss_curve_[0]
     np.testing.assert_allclose(scaled.loss_curve_, plain.loss_curve_, rtol=1e-5)
     gap = np.subtract(plain.validation_scores_, scaled.validation_scores_)
@@ -99,7 +99,7 @@ def test_the_loss_curve_is_the_velocitys_error_whatever_the_units(quick, moons, 
 
 
 @pytest.mark.parametrize("family", BY_REGRESSION)
-def test_a_base_that_training_does_not_aim_at_is_refused(quick, moons, family):
+def test_other_bases_than_the_normal_are_refused(quick, moons, family):
     with pytest.raises(ValueError, match=r"normal noise.*base='normal'"):
         quick(flow=family, base="t").fit(moons)
     quick(flow=family, base="normal", max_iter=2).fit(moons)
@@ -115,7 +115,7 @@ def test_any_number_of_hidden_layers_gives_a_density(quick, sizes):
 
 
 @pytest.mark.parametrize("family", BY_REGRESSION[:2])
-def test_rows_that_stand_for_several_pull_as_many_targets(quick, moons, family):
+def test_weights_are_repetitions_of_regression_targets(quick, moons, family):
     weights = np.random.default_rng(0).integers(0, 4, len(moons))
     estimator = quick(flow=family)
     weighted = estimator.fit(moons, sample_weight=weights).score_samples(moons)
@@ -124,8 +124,8 @@ def test_rows_that_stand_for_several_pull_as_many_targets(quick, moons, family):
     assert np.abs(estimator.fit(moons).score_samples(moons) - weighted).max() > 1e-2
 
 
-def test_weights_shape_the_density_of_coupled_rows(quick):
-    """Even rows, weighted by a density of two peaks, have that density."""
+def test_weights_shape_the_density_with_coupled_pairs(quick):
+    """Equidistant samples, weighted by a bimodal density, have that density."""
     x = np.linspace(-4, 4, 401)
     peaks = 0.7 * norm.pdf(x, -1.2, 0.5) + 0.3 * norm.pdf(x, 1.2, 0.4)
     estimator = quick(
@@ -144,7 +144,7 @@ def test_weights_shape_the_density_of_coupled_rows(quick):
     assert 0.01 * np.exp(estimator.score_samples(wide)).sum() == pytest.approx(1, abs=1e-3)
 
 
-def test_a_warm_start_goes_on(quick, moons):
+def test_a_warm_start_continues(quick, moons):
     estimator = quick(flow="flow_matching", warm_start=True).fit(moons)
     first = estimator.best_validation_score_
     again = pickle.loads(pickle.dumps(estimator)).fit(moons)

@@ -1,4 +1,4 @@
-"""The code in the documentation's chapters runs, from top to bottom, without a warning."""
+"""The code blocks of each page of the documentation run in order, without a warning."""
 
 import re
 from pathlib import Path
@@ -18,12 +18,12 @@ def blocks_of(page):
 WITH_CODE = {page.stem: "\n".join(blocks_of(page)) for page in PAGES if blocks_of(page)}
 
 
-def test_the_chapters_are_found():
+def test_the_pages_are_found():
     assert {"index", "getting_started", "families", "conditional", "files"} <= set(WITH_CODE)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", WITH_CODE)
-def test_code_of_a_chapter_runs(page, tmp_path, monkeypatch):
+def test_code_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(compile(WITH_CODE[page], f"{page}.md", "exec"), {})

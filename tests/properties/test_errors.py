@@ -1,4 +1,4 @@
-"""Bad input: what was wrong, where, and what to do; hostile input: a finite fit."""
+"""Invalid input raises an error that says what is wrong, where, and what to do."""
 
 import pickle
 
@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse
 import torch
 
-from skflow import DegenerateColumnWarning, NormalizingFlowDensity
+from skflow import DegenerateColumnWarning
 
 
 def with_value(X, value, at=(3, 1)):
@@ -220,17 +220,17 @@ def test_degenerate_columns_get_one_warning(quick, moons):
     assert np.isfinite(estimator.sample(100, random_state=0)).all()
 
 
-def test_degenerate_columns_without_names_go_by_index(quick, moons):
+def test_degenerate_columns_without_names_are_given_by_index(quick, moons):
     with pytest.warns(DegenerateColumnWarning, match="column 2"):
         quick().fit(degenerate_frame(moons).to_numpy())
 
 
-def test_ties_below_a_fifth_are_not_warned_of(quick, moons):
+def test_ties_below_a_fifth_raise_no_warning(quick, moons):
     X = np.column_stack([moons, np.where(np.arange(300) < 55, 0.25, moons[::-1, 0])])
     assert np.isfinite(quick().fit(X).score_samples(X)).all()
 
 
-def test_ties_count_distinct_rows_only(quick, moons):
+def test_ties_are_counted_among_distinct_rows(quick, moons):
     X = np.vstack([moons, np.repeat(moons[:1], 200, axis=0)])
     assert np.isfinite(quick().fit(X).score_samples(X)).all()
 
@@ -274,70 +274,3 @@ def test_refit_that_fails_late_leaves_the_earlier_fit(quick, moons):
     with pytest.raises(RuntimeError, match="no such flow"):
         estimator.fit(moons[:, :1])
     assert state_of(estimator) == state
-
-
-def normal(*shape):
-    return np.random.default_rng(0).normal(size=shape)
-
-
-HOSTILE = {
-    "one column": normal(100, 1),
-    "more columns than rows": normal(50, 200),
-    "two rows": normal(2, 3),
-    "three rows": normal(3, 2),
-    "five rows": normal(5, 1),
-    "rounded": normal(300, 2).round(1),
-    "duplicated columns": np.repeat(normal(200, 2), 2, axis=1),
-    "sums of columns": normal(200, 2) @ [[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]],
-    "small signal on 1e9": 1e9 + 1e-3 * normal(200, 2),
-    "large": 1e150 * normal(100, 2),
-    "small": 1e-150 * normal(100, 2),
-    "scales far apart": normal(100, 2) * [1e-100, 1e100],
-    "outlier": np.vstack([normal(100, 2), [[1e12, -1e12]]]),
-    "heavy tails": np.random.default_rng(0).standard_cauchy((300, 2)) ** 3,
-    "repeated rows": np.repeat(normal(20, 2), 10, axis=0),
-}
-
-
-@pytest.mark.parametrize("safety_net", [True, False])
-@pytest.mark.parametrize("kind", HOSTILE)
-def test_hostile_data_have_finite_densities(quick, kind, safety_net):
-    X = HOSTILE[kind]
-    estimator = quick(safety_net=safety_net).fit(X)
-    assert np.isfinite(estimator.score_samples(X)).all()
-    assert np.isfinite(estimator.score_samples(X[::-1] * 3 + 1)).all()
-    drawn = estimator.sample(500, random_state=0)
-    assert np.isfinite(drawn).all()
-    assert np.isfinite(estimator.score_samples(drawn)).all()
-
-
-DEGENERATE = {
-    "one row again and again": (np.ones((10, 2)), None),
-    "two equal rows in one column": (np.full((2, 1), 5.0), None),
-    "one row of positive weight": (normal(50, 2), np.eye(50)[7]),
-    "integers": (np.random.default_rng(0).integers(0, 12, (200, 2)), None),
-    "binary": (np.random.default_rng(0).integers(0, 2, (100, 3)), None),
-    "binary beside real": (np.column_stack([normal(200), normal(200) > 0]), None),
-    "constant at 1e9": (np.column_stack([normal(100), np.full(100, 1e9)]), None),
-    "constant at a tenth": (np.column_stack([normal(100), np.full(100, 0.1)]), None),
-}
-
-
-@pytest.mark.parametrize("safety_net", [True, False])
-@pytest.mark.parametrize("kind", DEGENERATE)
-def test_degenerate_data_have_finite_densities(quick, kind, safety_net):
-    X, weights = DEGENERATE[kind]
-    with pytest.warns(DegenerateColumnWarning) as caught:
-        estimator = quick(safety_net=safety_net).fit(X, sample_weight=weights)
-    assert len(caught) == 1
-    assert np.isfinite(estimator.score_samples(X)).all()
-    assert np.isfinite(estimator.sample(100, random_state=0)).all()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["more columns than rows", "two rows", "three rows", "outlier"])
-def test_hostile_data_with_default_parameters(kind):
-    X = HOSTILE[kind]
-    estimator = NormalizingFlowDensity(random_state=0).fit(X)
-    assert np.isfinite(estimator.score_samples(X)).all()
-    assert np.isfinite(estimator.sample(500, random_state=0)).all()

@@ -1,4 +1,4 @@
-"""FitResult densities leave for programs that know torch alone, through torch.export."""
+"""Fitted densities can be exported to programs that need torch only, by torch.export."""
 
 import io
 
@@ -20,7 +20,7 @@ FAST = {"effort": "fast", "max_iter": 3, "tol": 10, "random_state": 0}
 
 
 def exported(density, *inputs):
-    """The program, after a way through a file's bytes."""
+    """The exported program, saved and loaded."""
     shapes = [{0: ROWS}] * len(inputs)
     program = torch.export.export(density, inputs, dynamic_shapes=shapes, strict=False)
     file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""What an import of skflow brings with it."""
+"""Modules that are imported with skflow."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ import sys
 LATER = {"dask", "matplotlib", "pyarrow.dataset", "sklearn.linear_model", "sklearn.mixture"}
 
 
-def test_importing_skflow_imports_nothing_that_can_wait():
+def test_optional_and_slow_modules_are_imported_later():
     script = f"import sys, skflow; print({LATER} & set(sys.modules))"
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert out.stdout.strip() == "set()", out.stderr

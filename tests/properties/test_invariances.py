@@ -1,4 +1,4 @@
-"""What must not change a fit: repetition for weights, order, units, containers, global state."""
+"""Invariances of a fit: weights and repetition, order, units, containers, and global state."""
 
 import pickle
 import random
@@ -17,7 +17,7 @@ from skflow.estimators import flow_estimator
 
 @pytest.fixture
 def scores(quick, more_moons):
-    """Scores, on fresh rows, of a quick fit to given rows."""
+    """Scores, on other samples, of a quick fit."""
 
     def score(X, sample_weight=None, **params):
         return quick(**params).fit(X, sample_weight=sample_weight).score_samples(more_moons)
@@ -66,7 +66,7 @@ def test_row_order_changes_nothing(scores, moons, family):
     np.testing.assert_array_equal(scores(shuffled, flow=family), scores(moons, flow=family))
 
 
-def test_row_order_changes_nothing_in_the_net(scores, moons):
+def test_row_order_changes_nothing_in_the_safety_net(scores, moons):
     shuffled = shuffle(moons, random_state=1)
     np.testing.assert_array_equal(
         scores(shuffled, safety_net=True), scores(moons, safety_net=True)
@@ -115,7 +115,7 @@ AFFINE = [
 
 
 def score_in_other_units(estimator, X, fresh, factors, shift_in_sd):
-    """The score after x -> a x + b, in the units before it."""
+    """The score after the map x -> a x + b, in the units of x."""
     factors = np.array(factors)
     shift = np.array(shift_in_sd) * X.std(axis=0) * factors
     return (
@@ -139,7 +139,7 @@ def test_affine_maps_shift_the_mean_of_a_full_fit(moons, more_moons):
 
 
 @pytest.mark.parametrize(("factors", "shift"), AFFINE)
-def test_affine_maps_shift_the_mean_with_the_net(quick, moons, more_moons, factors, shift):
+def test_affine_maps_shift_the_mean_with_the_safety_net(quick, moons, more_moons, factors, shift):
     expected = quick(safety_net=True).fit(moons).score(more_moons)
     estimator = quick(safety_net=True)
     moved = score_in_other_units(estimator, moons, more_moons, factors, shift)
@@ -151,7 +151,7 @@ def test_same_seed_same_bytes(quick, moons, family):
     assert first == again
 
 
-def test_same_seed_same_bytes_of_the_net(quick, moons):
+def test_same_seed_same_bytes_of_the_safety_net(quick, moons):
     first, again = (pickle.dumps(quick(safety_net=True).fit(moons)) for _ in range(2))
     assert first == again
 
@@ -168,7 +168,7 @@ def test_other_seed_other_fit(scores, moons):
     assert np.abs(scores(moons, random_state=1) - scores(moons, random_state=2)).max() > 1e-3
 
 
-def test_refit_starts_afresh(quick, moons, more_moons):
+def test_refit_does_not_depend_on_the_earlier_fit(quick, moons, more_moons):
     estimator = quick().fit(more_moons)
     np.testing.assert_array_equal(
         estimator.fit(moons).score_samples(moons), quick().fit(moons).score_samples(moons)
@@ -200,7 +200,7 @@ def test_container_changes_nothing(quick, moons, tmp_path, container):
     assert type(estimator.sample(3)) is np.ndarray
 
 
-def test_float32_rows_are_taken_at_their_value(quick, moons):
+def test_float32_input_is_scored_at_its_float64_value(quick, moons):
     small = moons.astype(np.float32)
     wide = small.astype(np.float64)
     estimator = quick().fit(small)
@@ -210,7 +210,7 @@ def test_float32_rows_are_taken_at_their_value(quick, moons):
     )
 
 
-def test_integers_are_numbers(quick):
+def test_integers_are_treated_as_floats(quick):
     X = np.random.default_rng(0).integers(-50, 50, (200, 2))
     estimator = quick().fit(X)
     np.testing.assert_array_equal(
@@ -238,7 +238,7 @@ def test_one_row_scores_as_among_many(quick, family, safety_net):
 def global_state():
     return (
         torch.get_rng_state().numpy().tobytes(),
-        pickle.dumps(np.random.get_state()),  # noqa: NPY002, the legacy state is what is watched
+        pickle.dumps(np.random.get_state()),  # noqa: NPY002, the legacy state is compared
         random.getstate(),
         torch.get_num_threads(),
         torch.get_default_dtype(),
@@ -263,7 +263,7 @@ def test_torch_state_is_left_alone_without_a_seed_too(quick, moons):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_without_a_seed_numpy_is_asked(quick, moons):
+def test_without_a_seed_the_state_of_numpy_decides(quick, moons):
     np.random.seed(0)  # noqa: NPY002
     first = quick(random_state=None).fit(moons).sample(3)
     np.random.seed(0)  # noqa: NPY002
@@ -283,19 +283,19 @@ def test_input_and_weights_are_not_written_to(quick, moons):
 def test_float32_is_the_same_density_to_six_digits(quick, moons, more_moons, family):
     estimator = quick(flow=family, safety_net=True).fit(1e9 + 1e-3 * moons)
     X = 1e9 + 1e-3 * more_moons
-    exact, drawn = estimator.score_samples(X), estimator.sample(50, random_state=0)
+    exact, samples = estimator.score_samples(X), estimator.sample(50, random_state=0)
     estimator.set_params(dtype="float32")
     rounded = estimator.score_samples(X)
     np.testing.assert_allclose(rounded, exact, rtol=0, atol=1e-4)
     assert np.abs(rounded - exact).max() > 0
     np.testing.assert_allclose(
-        estimator.sample(50, random_state=0) - 1e9, drawn - 1e9, rtol=0, atol=1e-6
+        estimator.sample(50, random_state=0) - 1e9, samples - 1e9, rtol=0, atol=1e-6
     )
     assert np.isfinite(estimator.score_samples([[1e300, -1e300], [1e20, 0.0]])).all()
     np.testing.assert_array_equal(estimator.set_params(dtype="float64").score_samples(X), exact)
 
 
-def test_a_long_table_is_looked_at_in_places_only(quick, more_moons, monkeypatch, tmp_path):
+def test_only_max_rows_of_a_long_table_are_read(quick, more_moons, monkeypatch, tmp_path):
     X, y = make_moons(20_000, noise=0.1, random_state=3)
     np.save(tmp_path / "X.npy", X)
     on_disk = np.load(tmp_path / "X.npy", mmap_mode="r")

@@ -1,7 +1,7 @@
-"""Ratios of times, in one run: the fast paths against plain ways to compute the same.
+"""Ratios of run times: optimized code against straightforward implementations of the same.
 
-Each bound lies between what was measured and what is left when the fast path does its work
-twice; both are beside it.
+Each bound lies between the measured ratio and the ratio if the optimized code does its work
+twice; a comment gives both.
 """
 
 import copy
@@ -18,7 +18,7 @@ from skflow.flows.layers import LayerConfig, autoregressive
 from skflow.flows.spec import FlowSpec, make_base
 from skflow.training.stacked_flows import StackedFlows
 
-N_BINS, BOUND, LEAST = 8, 4.0, 1e-3
+N_BINS, BOUND, MIN_SIZE = 8, 4.0, 1e-3
 
 
 @pytest.fixture(autouse=True)
@@ -30,24 +30,26 @@ def one_thread():
 
 
 def ratio(plain, fast, rounds=15):
-    """How many times as long the plain way takes: the quickest of rounds that alternate."""
+    """Ratio of the run times, each the minimum over alternating rounds."""
     times = {plain: [], fast: []}
     for _ in range(rounds + 2):
-        for way in times:
+        for function in times:
             start = time.perf_counter()
-            way()
-            times[way].append(time.perf_counter() - start)
+            function()
+            times[function].append(time.perf_counter() - start)
     return min(times[plain][2:]) / min(times[fast][2:])
 
 
 def plain_spline(x, raw):
-    """Section 3.1 of Durkan et al. 2019 as one would write it: bins last, autograd."""
+    """Section 3.1 of Durkan et al. 2019, written for autograd, with the bins in the last axis."""
     widths, heights, slopes = raw.split([N_BINS, N_BINS, N_BINS - 1], dim=-1)
     knots = []
     for logits in (widths, heights):
-        sizes = 2 * BOUND * (LEAST + (1 - LEAST * N_BINS) * logits.softmax(-1))
+        sizes = 2 * BOUND * (MIN_SIZE + (1 - MIN_SIZE * N_BINS) * logits.softmax(-1))
         knots.append(pad(sizes.cumsum(-1), (1, 0)) - BOUND)
-    slopes = pad(softplus(slopes + math.log(math.expm1(1 - LEAST))) + LEAST, (1, 1), value=1.0)
+    slopes = pad(
+        softplus(slopes + math.log(math.expm1(1 - MIN_SIZE))) + MIN_SIZE, (1, 1), value=1.0
+    )
     inside = x.abs() <= BOUND
     inner = x.clamp(-BOUND, BOUND)
     at = torch.searchsorted(knots[0][..., 1:-1].contiguous(), inner[..., None])
@@ -67,7 +69,7 @@ def gradients(function, x, raw):
     return z, log_slope, *torch.autograd.grad((z.square() - log_slope).sum(), (x, raw))
 
 
-def test_splines_are_several_times_faster_than_written_plainly():
+def test_splines_are_several_times_faster_than_a_plain_implementation():
     generator = Generator().manual_seed(0)
     x = 2 * torch.randn(16, 1024, generator=generator)
     raw = torch.randn(3 * N_BINS - 1, 16, 1024, generator=generator)
@@ -80,14 +82,14 @@ def test_splines_are_several_times_faster_than_written_plainly():
     for ours, theirs in zip(found[:3], expected[:3], strict=True):
         torch.testing.assert_close(ours, theirs, atol=2e-3, rtol=1e-3)
 
-    def plainly():
+    def plain():
         gradients(plain_spline, x_last, raw_last)
 
-    cost = ratio(plainly, lambda: gradients(spline.forward, x, raw))
+    cost = ratio(plain, lambda: gradients(spline.forward, x, raw))
     assert cost > 3.6  # 4.7 to 6.3; twice: 2.5 to 3.4
 
 
-def test_autoregressive_draws_cost_about_one_pass():
+def test_autoregressive_sampling_costs_about_one_pass():
     layer = autoregressive("affine")(LayerConfig(32), Generator().manual_seed(0))
     z = torch.randn(2048, 32, generator=Generator().manual_seed(1))
 
@@ -104,7 +106,7 @@ def test_autoregressive_draws_cost_about_one_pass():
     assert cost > 3.8  # 4.9 to 6.8; twice: 3.2 to 3.5
 
 
-def test_members_are_cheaper_together_than_one_by_one():
+def test_stacked_ensemble_members_are_faster_than_one_by_one():
     generator = Generator().manual_seed(0)
     flows = [
         FlowSpec("nsf_ar", 2, LayerConfig(8)).build(make_base("t", 8), generator) for _ in range(5)

@@ -1,4 +1,4 @@
-"""FitResult estimators as bytes: plain, portable, and the same for the same fit."""
+"""Pickles of fitted estimators: without torch classes, portable, and reproducible."""
 
 import copy
 import hashlib
@@ -85,24 +85,24 @@ def test_deepcopy_is_another_estimator(quick, moons, more_moons):
 
 
 class NoTorch(pickle.Unpickler):
-    """Loads skflow's estimators, plain Python and numpy; refuses everything else."""
+    """Loads the estimators of skflow, plain Python and numpy, and refuses everything else."""
 
     allowed = ("builtins", "collections", "numpy", "skflow")
 
     def find_class(self, module, name):
         if module.split(".")[0] not in self.allowed:
-            raise pickle.UnpicklingError(f"{module}.{name} is in the file")
+            raise pickle.UnpicklingError(f"{module}.{name} is in the pickle")
         return super().find_class(module, name)
 
 
 @pytest.mark.parametrize("params", SETTINGS, ids=str)
-def test_no_torch_class_is_in_the_file(quick, moons, params):
+def test_pickles_contain_no_torch_class(quick, moons, params):
     estimator = quick(**params).fit(moons)
     loaded = NoTorch(io.BytesIO(pickle.dumps(estimator))).load()
     assert_same_density(loaded, estimator, moons)
 
 
-def test_the_test_above_would_see_torch():
+def test_no_torch_detects_torch_classes():
     with pytest.raises(pickle.UnpicklingError, match="torch"):
         NoTorch(io.BytesIO(pickle.dumps(torch.device("cpu")))).load()
 
@@ -149,7 +149,7 @@ def in_another_process(program, *objects, hash_seed="random"):
     return done.stdout.decode().strip()
 
 
-def test_fits_have_the_same_bytes_in_another_process(quick, moons):
+def test_a_fit_in_another_process_has_the_same_pickle(quick, moons):
     here = hashlib.sha256(pickle.dumps(quick().fit(moons))).hexdigest()
     program = FIT_AND_HASH.format(params=quick().get_params())
     assert in_another_process(program, moons, hash_seed="1") == here
@@ -161,7 +161,7 @@ def test_scores_are_the_same_in_another_process(quick, moons):
     assert float(there) == estimator.score(moons)
 
 
-def test_fit_on_a_device_that_is_not_here_loads_on_the_cpu(quick, moons):
+def test_fit_on_an_absent_device_loads_on_the_cpu(quick, moons):
     estimator = quick().fit(moons)
     expected = estimator.score_samples(moons)
     estimator.device_ = torch.device("cuda:99")
@@ -204,7 +204,7 @@ def shift_and_mix(n_features, n_context, generator):
 
 @pytest.fixture
 def users_module(tmp_path, monkeypatch):
-    """A module of a user's own, importable, with a family in it."""
+    """A module outside skflow that defines a family."""
     (tmp_path / "users_flows.py").write_text(SHIFT_AND_MIX)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "users_flows", raising=False)
@@ -212,7 +212,7 @@ def users_module(tmp_path, monkeypatch):
     sys.modules.pop("users_flows", None)
 
 
-def test_users_family_is_pickled_by_its_name(quick, moons, users_module):
+def test_custom_family_is_pickled_by_its_name(quick, moons, users_module):
     estimator = quick(flow=users_module.shift_and_mix).fit(moons)
     as_bytes = pickle.dumps(estimator)
     del sys.modules["users_flows"]
@@ -221,7 +221,7 @@ def test_users_family_is_pickled_by_its_name(quick, moons, users_module):
     assert_same_density(loaded, estimator, moons)
 
 
-def test_skops_reads_what_it_is_told_to_trust(quick, moons):
+def test_skops_loads_with_the_classes_of_skflow_trusted(quick, moons):
     skops = pytest.importorskip("skops.io")
     estimator = quick().fit(moons)
     as_bytes = skops.dumps(estimator)

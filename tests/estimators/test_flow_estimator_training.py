@@ -1,4 +1,4 @@
-"""What a user steers training with: stopping, going on, members, verbosity, families."""
+"""Parameters of the training: stopping, warm starts, ensemble members, verbosity, families."""
 
 import pickle
 import signal
@@ -15,7 +15,7 @@ from skflow.flows.families import FAMILIES
 
 
 class CtrlC(Bijection):
-    """The identity; once its countdown has run out in training, Ctrl-C is pressed."""
+    """The identity, which raises SIGINT in training after a number of calls."""
 
     countdown = None
 
@@ -42,7 +42,7 @@ def press_ctrl_c():
     def after(steps):
         CtrlC.countdown = steps
 
-    # processes in the background of a shell are born deaf to Ctrl-C
+    # processes that a shell starts in the background ignore Ctrl-C
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield after
     signal.signal(signal.SIGINT, handler)
@@ -64,7 +64,7 @@ def test_ctrl_c_leaves_a_usable_estimator(quick, moons, press_ctrl_c, steps, par
     np.testing.assert_array_equal(again.score_samples(moons), estimator.score_samples(moons))
 
 
-def test_ctrl_c_keeps_what_was_learned(quick, moons, press_ctrl_c):
+def test_ctrl_c_keeps_the_best_weights(quick, moons, press_ctrl_c):
     params = {"flow": interruptible, "learning_rate_init": 0.05, "n_iter_no_change": 100}
     start = quick(**params | {"learning_rate_init": 1e-12, "max_iter": 1}).fit(moons)
     press_ctrl_c(35)
@@ -108,7 +108,7 @@ def test_verbose_changes_no_number(quick, moons):
 
 
 @pytest.mark.parametrize("max_iter", [20, 51, 61])
-def test_too_few_epochs_are_warned_of(moons, max_iter):
+def test_too_few_epochs_raise_a_warning(moons, max_iter):
     estimator = NormalizingFlowDensity(max_iter=max_iter, n_estimators=2, random_state=0)
     with pytest.warns(ConvergenceWarning, match=rf"max_iter={max_iter}") as caught:
         estimator.fit(moons)
@@ -116,7 +116,7 @@ def test_too_few_epochs_are_warned_of(moons, max_iter):
     assert caught[0].filename == __file__
 
 
-def test_automatic_number_of_epochs_is_not_warned_of(moons):
+def test_automatic_number_of_epochs_raises_no_warning(moons):
     NormalizingFlowDensity(effort="fast", n_iter_no_change=1, random_state=0).fit(moons[:50])
 
 
@@ -129,14 +129,14 @@ def test_few_epochs(quick, moons, max_iter):
 
 
 @pytest.mark.parametrize("batch_size", ["auto", 16, 64, 1000])
-def test_one_loss_for_every_epoch(quick, moons, batch_size):
+def test_one_loss_per_epoch(quick, moons, batch_size):
     estimator = quick(batch_size=batch_size).fit(moons)
     assert 1 <= estimator.n_iter_ <= 60
     assert len(estimator.loss_curve_) == estimator.n_iter_
     assert all(isinstance(loss, float) for loss in estimator.loss_curve_)
 
 
-def test_losses_are_in_the_users_units(quick, moons):
+def test_losses_are_in_the_units_of_the_data(quick, moons):
     plain, scaled = quick(max_iter=5).fit(moons), quick(max_iter=5).fit(moons * 1024.0)
     shift = 2 * np.log(1024)
     for name, sign in [("loss_curve_", 1), ("validation_scores_", -1)]:
@@ -145,20 +145,20 @@ def test_losses_are_in_the_users_units(quick, moons):
     assert plain.loss_curve_[0] == pytest.approx(-plain.validation_scores_[0], abs=0.3)
 
 
-def test_best_validation_score_with_one_member(quick, moons):
+def test_best_validation_score_with_one_ensemble_member(quick, moons):
     estimator = quick(n_estimators=1, learning_rate_init=0.02).fit(moons)
     assert len(estimator.validation_scores_) >= 3
     assert estimator.best_validation_score_ == pytest.approx(max(estimator.validation_scores_))
     assert estimator.best_validation_score_ > estimator.validation_scores_[0]
 
 
-def test_best_validation_score_with_several_members(quick, moons):
+def test_best_validation_score_with_several_ensemble_members(quick, moons):
     estimator = quick(n_estimators=3).fit(moons)
     best = max(estimator.validation_scores_)
     assert best - 1e-6 <= estimator.best_validation_score_ < best + 0.1
 
 
-def test_validation_score_is_that_of_rows_left_out(quick, moons):
+def test_validation_score_is_that_of_held_out_samples(quick, moons):
     estimator = quick(
         n_estimators=1, hidden_layer_sizes=64, learning_rate_init=0.02, n_iter_no_change=100,
         max_iter=300, noise=0.0, dropout=0.0,
@@ -167,15 +167,15 @@ def test_validation_score_is_that_of_rows_left_out(quick, moons):
     assert -min(estimator.loss_curve_) > estimator.best_validation_score_
 
 
-def test_patience_stops_training(quick, moons):
+def test_training_stops_without_improvement(quick, moons):
     patient = quick(n_iter_no_change=50, max_iter=200).fit(moons)
-    hasty = quick(n_iter_no_change=2, max_iter=200).fit(moons)
+    impatient = quick(n_iter_no_change=2, max_iter=200).fit(moons)
     assert patient.n_iter_ == 200
-    assert hasty.n_iter_ < 50
-    assert len(hasty.validation_scores_) == 3  # at the start, and twice without a gain
+    assert impatient.n_iter_ < 50
+    assert len(impatient.validation_scores_) == 3  # the initial fit, and two without a gain
 
 
-def test_no_early_stopping_shows_all_rows_and_has_no_net(quick, moons):
+def test_without_early_stopping_there_are_no_held_out_samples_and_no_safety_net(quick, moons):
     estimator = quick(early_stopping=False, max_iter=30, n_estimators=3, safety_net=True)
     estimator.fit(moons)
     assert list(estimator.validation_scores_) == []
@@ -191,25 +191,25 @@ def test_early_stopping_takes_booleans_of_numpy(quick, moons, early_stopping):
     assert bool(estimator.validation_scores_) == bool(early_stopping)
 
 
-def test_every_member_is_another_one(quick, moons):
+def test_ensemble_members_differ(quick, moons):
     estimator = quick(early_stopping=False, n_estimators=3, max_iter=30).fit(moons)
     x = torch.from_numpy(np.array(moons))
     rows, _ = estimator.flow_.chain(x)
-    members = [part.log_prob(rows).numpy() for part in estimator.flow_.base.components]
+    members = [member.log_prob(rows).numpy() for member in estimator.flow_.base.components]
     for k in (1, 2):
         assert np.abs(members[k] - members[0]).max() > 1e-3
 
 
-def test_density_is_the_average_of_its_members(quick, moons):
+def test_density_is_the_mean_of_the_ensemble_members(quick, moons):
     estimator = quick(n_estimators=3).fit(moons)
     x = torch.from_numpy(np.array(moons))
     rows, log_det = estimator.flow_.chain(x)
-    members = torch.stack([part.log_prob(rows) for part in estimator.flow_.base.components])
+    members = torch.stack([member.log_prob(rows) for member in estimator.flow_.base.components])
     average = torch.logsumexp(members, 0) - np.log(3) + log_det
     np.testing.assert_allclose(estimator.score_samples(moons), average.numpy(), rtol=1e-9)
 
 
-def test_parts_and_weights_are_those_of_the_mixture(quick, moons):
+def test_weights_are_those_of_the_mixture(quick, moons):
     estimator = quick(safety_net=True).fit(moons)
     assert len(estimator.weights_) > 1
     assert min(estimator.weights_.values()) > 0
@@ -220,7 +220,7 @@ def test_parts_and_weights_are_those_of_the_mixture(quick, moons):
 
 @pytest.mark.parametrize("n", [2, 3, 4, 7])
 @pytest.mark.parametrize("n_estimators", [1, 5])
-def test_small_sets_are_fitted(quick, moons, n, n_estimators):
+def test_small_data_sets_are_fitted(quick, moons, n, n_estimators):
     estimator = quick(n_estimators=n_estimators, safety_net=True).fit(moons[:n])
     assert np.isfinite(estimator.score_samples(moons)).all()
     assert len(estimator.validation_scores_) >= 1
@@ -234,16 +234,16 @@ def test_any_validation_fraction(quick, moons, n_estimators, validation_fraction
 
 
 def test_validation_fraction_matters(quick, moons):
-    little, much = (
+    small, large = (
         quick(n_estimators=1, validation_fraction=f).fit(moons).score(moons) for f in (0.1, 0.5)
     )
-    assert little != much
+    assert small != large
 
 
 @pytest.mark.parametrize(
     "hidden_layer_sizes", [8, np.int64(8), (8,), [8], np.array([8])], ids=repr
 )
-def test_ways_to_give_one_hidden_layer(quick, moons, hidden_layer_sizes):
+def test_forms_of_a_single_hidden_layer(quick, moons, hidden_layer_sizes):
     estimator = quick(hidden_layer_sizes=hidden_layer_sizes).fit(moons)
     np.testing.assert_array_equal(
         estimator.score_samples(moons), quick().fit(moons).score_samples(moons)
@@ -273,9 +273,9 @@ EXPLICIT = [
 
 @pytest.mark.parametrize("params", EXPLICIT, ids=str)
 def test_explicit_values_change_the_fit(quick, moons, params):
-    given = quick(**params).fit(moons).score_samples(moons)
-    assert np.isfinite(given).all()
-    assert np.abs(given - quick().fit(moons).score_samples(moons)).max() > 1e-6
+    scores = quick(**params).fit(moons).score_samples(moons)
+    assert np.isfinite(scores).all()
+    assert np.abs(scores - quick().fit(moons).score_samples(moons)).max() > 1e-6
 
 
 def test_automatic_marginals_are_one_of_the_two(quick):
@@ -286,7 +286,7 @@ def test_automatic_marginals_are_one_of_the_two(quick):
         assert kinds["auto"] in [kinds[winner] for winner in winners]
 
 
-def test_warm_start_goes_on(quick, moons):
+def test_warm_start_continues(quick, moons):
     estimator = quick(warm_start=True, max_iter=15, n_iter_no_change=100, noise=0.0, dropout=0.0)
     estimator.fit(moons)
     first_loss, first_scores = estimator.loss_curve_[-1], list(estimator.validation_scores_)
@@ -306,7 +306,7 @@ def test_warm_start_starts_where_the_earlier_fit_ended(quick, moons):
     np.testing.assert_allclose(estimator.score_samples(moons), before, atol=1e-4)
 
 
-def test_warm_start_goes_on_after_pickling(quick, moons):
+def test_warm_start_continues_after_pickling(quick, moons):
     estimator = quick(warm_start=True).fit(moons)
     loaded = pickle.loads(pickle.dumps(estimator))
     np.testing.assert_array_equal(
@@ -314,7 +314,7 @@ def test_warm_start_goes_on_after_pickling(quick, moons):
     )
 
 
-def test_warm_start_goes_on_from_a_flow_without_weight(quick):
+def test_warm_start_continues_from_a_flow_of_zero_weight(quick):
     X = np.random.default_rng(1).standard_t(1.5, size=(30, 3))
     estimator = quick(warm_start=True, safety_net=True).fit(X)
     assert estimator.weights_.get("flow", 0) < 1e-3
@@ -340,7 +340,7 @@ def test_warm_start_with_another_width_is_refused(quick, moons):
     assert estimator.n_features_in_ == 2
 
 
-def test_users_family_may_be_a_list_or_a_chain(quick, moons):
+def test_custom_family_may_return_a_list_or_a_chain(quick, moons):
     def chain(n_features, n_context, generator):
         return Chain(FAMILIES["nice"].build(2, sizes(n_features), generator))
 
@@ -359,7 +359,7 @@ def test_users_family_may_be_a_list_or_a_chain(quick, moons):
     )
 
 
-def test_users_family_is_told_the_width(quick, moons):
+def test_custom_family_gets_the_number_of_features(quick, moons):
     seen = set()
 
     def family(n_features, n_context, generator):
