@@ -19,7 +19,7 @@ from quality import append, read
 from tables import final_split
 
 from skflow import NormalizingFlowDensity
-from skflow.preprocessing.dequantization import places_in_cells
+from skflow.preprocessing.dequantization import offsets_in_bins
 
 TABLES = {
     "nyc_flights": None,
@@ -68,7 +68,7 @@ def compare(out, name, seed, train, test, declared, whole):
         start = time.perf_counter()
         model = NormalizingFlowDensity(random_state=0, support=support).fit(train)
         taken = time.perf_counter() - start
-        places = [0.0] if support else places_in_cells(whole)
+        places = [0.0] if support else offsets_in_bins(whole)
         each = np.array([model.score_samples(test + place) for place in places])
         scores[which] = np.logaddexp.reduce(each) - np.log(len(places)), taken
     gain = scores["declared"][0] - scores["undeclared"][0]

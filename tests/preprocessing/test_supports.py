@@ -18,7 +18,7 @@ from skflow import (
     NormalizingFlowRegressor,
 )
 from skflow.metrics import mean_log_likelihood
-from skflow.preprocessing.dequantization import places_in_cells
+from skflow.preprocessing.dequantization import offsets_in_bins
 from skflow.preprocessing.supports import Support, resolve_supports
 
 TURN = 2 * np.pi
@@ -190,7 +190,7 @@ def test_declared_beats_undeclared():
     fast = partial(NormalizingFlowDensity, effort="fast", random_state=0)
     with pytest.warns(DegenerateColumnWarning, match="'integer'"):
         undeclared = fast().fit(train)
-    places = places_in_cells(np.array([True, True]))
+    places = offsets_in_bins(np.array([True, True]))
     cells = np.array([undeclared.score_samples(test + place) for place in places])
     without = np.logaddexp.reduce(cells) - np.log(len(places))
     assert fast(support="integer").fit(train).score(test) > without.mean() + 0.1
@@ -283,7 +283,7 @@ def test_a_floor_keeps_a_search_going():
 class TestDeclarations:
     def test_forms(self):
         names = np.array(["age", "hour"], dtype=object)
-        hours, ages = Support(period=24), Support(0, INF, whole=True)
+        hours, ages = Support(period=24), Support(0, INF, integer=True)
         for form in (
             [("integer", 0, None), ("circular", 24)],
             {"age": ("integer", 0, None), "hour": ("circular", 24)},
@@ -303,10 +303,10 @@ class TestDeclarations:
             (("integer", 0), "must be None, 'positive'"),
             (("integer", "a", 3), "must be None, 'positive'"),
             ((1, 2, 3), "must be None, 'positive'"),
-            (["unit"], r"has 1 entries, and there are 2 columns"),
-            ({"weight": "unit"}, r"a key 'weight', and there are \['a', 'b'\]"),
-            ({2: "unit"}, "a key 2, and there are 2 columns"),
-            ({0.5: "unit"}, "a key 0.5"),
+            (["unit"], r"has 1 entries, but there are 2 columns"),
+            ({"weight": "unit"}, r"the key 'weight', but the columns are \['a', 'b'\]"),
+            ({2: "unit"}, "the key 2, but there are 2 columns"),
+            ({0.5: "unit"}, "the key 0.5, but there are 2 columns"),
         ],
     )
     def test_what_cannot_be_read(self, support, message, quick):
@@ -320,7 +320,7 @@ class TestDeclarations:
             ("nonnegative", -0.25, "numbers from 0 to inf"),
             ("positive", 0.0, "numbers above 0"),
             ("unit", 1.5, "numbers from 0 to 1"),
-            ("integer", 0.5, "whole numbers from -inf to inf"),
+            ("integer", 0.5, "integers from -inf to inf"),
         ],
     )
     def test_a_row_outside(self, support, value, message, quick):
