@@ -17,7 +17,7 @@ from records import append, option_parser, read, use_one_thread
 from tables import Split, final_split
 
 from skflow import NormalizingFlowDensity
-from skflow.preprocessing.dequantization import places_in_cells
+from skflow.preprocessing.dequantization import offsets_in_bins
 
 TABLES = {
     "nyc_flights": None,
@@ -58,7 +58,7 @@ def compare(rows, declared, integer):
         start = time.perf_counter()
         model = NormalizingFlowDensity(random_state=0, support=support).fit(rows.train)
         seconds = time.perf_counter() - start
-        offsets = [0.0] if support else places_in_cells(integer)
+        offsets = [0.0] if support else offsets_in_bins(integer)
         each = np.array([model.score_samples(rows.test + offset) for offset in offsets])
         scores[which] = np.logaddexp.reduce(each) - np.log(len(offsets)), seconds
     gain = scores["declared"][0] - scores["undeclared"][0]

@@ -1,6 +1,5 @@
 """The road from a weighted data set to a fitted density."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +20,7 @@ from skflow.fitting.model_selection import (
 from skflow.fitting.stacking import HeldOutScores, stack
 from skflow.fitting.streaming import StreamedDataset
 from skflow.fitting.warm_start import WarmStart
-from skflow.flows.bijections import Bijection, Chain, Standardize
+from skflow.flows.bijections import Chain, Standardize
 from skflow.flows.distributions.constrained import ConstrainedDensity
 from skflow.flows.distributions.flow import Flow
 from skflow.flows.distributions.mixture import Mixture
@@ -29,6 +28,7 @@ from skflow.flows.spec import DensitySpec, bijection_names
 from skflow.preprocessing.dataset import Split, WeightedDataset
 from skflow.preprocessing.dequantization import SupportTransform
 from skflow.runtime.device import scoring_dtype
+from skflow.runtime.processes import ProcessGroup
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,6 @@ class FitResult:
             return None
         scores, weights = self.held_out_scores
         return float(np.average(scores, weights=weights))
-
-
-@dataclass(frozen=True)
-class Transforms:
-    """Bijections that samples and context go through, in front of all components."""
-
-    x: Chain
-    context: Chain
 
 
 @dataclass(frozen=True)
@@ -117,12 +109,21 @@ def fit_density(
     supports = supports or SupportTransform()
     with torch.inference_mode(False), torch.enable_grad():  # whatever the caller's mode is
         rng = np.random.default_rng(fit.seed)  # the first process makes all random choices
-        transforms, data = _standardize(data, supports, config, fit, rng, warm_start, streamed)
+        input_transform = _input_transform(data, supports, fit.processes, warm_start, streamed)
+        data = data.transform(input_transform)
+        context_transform = fit.processes.broadcast(
+            lambda: _context_transform(data, config, rng, warm_start)
+        )
+        data = data.transform_context(context_transform)
         plan = fit.processes.broadcast(lambda: _plan(data, config, rng))
-        trainer = _trainer(data, plan, config, fit, transforms, warm_start, streamed)
+        generator = Generator().manual_seed(plan.seed)
+        members = _members(plan, config, generator, warm_start)
+        trainer = EnsembleTrainer(members, plan.splits, data, config, generator, fit)
+        if streamed is not None:
+            trainer.train_on(streamed.stream(input_transform, members, plan.splits, fit))
         history = trainer.run(fit.monitor)
         stacked = fit.processes.broadcast(lambda: _stack(trainer.components(), plan, data, config))
-        density, spec = _assemble(stacked, transforms, supports, config)
+        density, spec = _assemble(stacked, input_transform, context_transform, supports, config)
         return FitResult(
             density.to(fit.device, scoring_dtype(fit.device)),
             spec,
@@ -143,70 +144,52 @@ def deal_splits(n: int, config: FitConfig, rng: np.random.Generator) -> list[Spl
     ]
 
 
-def _standardize(
+def _input_transform(
     data: WeightedDataset,
     supports: SupportTransform,
-    config: FitConfig,
-    fit: FitContext,
-    rng: np.random.Generator,
+    processes: ProcessGroup,
     warm_start: WarmStart | None,
     streamed: StreamedDataset | None,
-) -> tuple[Transforms, WeightedDataset]:
-    """Fit the transforms of samples and context, and apply them."""
-    of_all = None if streamed is None else streamed.input_transform(fit.processes)
+) -> Chain:
+    """Bijections to standardised columns without bounds, which all components share."""
+    # all processes go through the whole table, even if an earlier transform is used: to check it
+    of_all = None if streamed is None else streamed.input_transform(processes)
 
-    def input_transform() -> Chain:
+    def transform() -> Chain:
         if warm_start is not None:
             return warm_start.input_transform()
-        return _fit_input_transform(supports.bijections, data) if of_all is None else of_all
+        if of_all is not None:
+            return of_all
+        unbounded, _ = Chain(supports.bijections)(data.x)
+        return Chain([*supports.bijections, Standardize.fit(unbounded, data.weights)])
 
-    x = fit.processes.broadcast(input_transform)
-    data = data.transform(x)
-
-    def context_transform() -> Chain:
-        if warm_start is not None:
-            return warm_start.context_transform()
-        return select_context_transform(data, config, rng)
-
-    context = fit.processes.broadcast(context_transform)
-    return Transforms(x, context), data.transform_context(context)
+    return processes.broadcast(transform)
 
 
-def _fit_input_transform(bijections: Sequence[Bijection], data: WeightedDataset) -> Chain:
-    """Bijections to columns without bounds, which are then standardised."""
-    images, _ = Chain(bijections)(data.x)
-    return Chain([*bijections, Standardize.fit(images, data.weights)])
+def _context_transform(
+    data: WeightedDataset,
+    config: FitConfig,
+    rng: np.random.Generator,
+    warm_start: WarmStart | None,
+) -> Chain:
+    """Bijections that the context goes through in front of all components."""
+    if warm_start is not None:
+        return warm_start.context_transform()
+    return select_context_transform(data, config, rng)
 
 
 def _plan(data: WeightedDataset, config: FitConfig, rng: np.random.Generator) -> FitPlan:
+    """Select models, deal splits and fit the components that need no training."""
     selected = select_models(data, config, rng)
     splits = deal_splits(len(data), config, rng)
     untrained = [untrained_components(data.take(s.train), selected, config) for s in splits]
     return FitPlan(selected, splits, untrained, int(rng.integers(2**31)))
 
 
-def _trainer(
-    data: WeightedDataset,
-    plan: FitPlan,
-    config: FitConfig,
-    fit: FitContext,
-    transforms: Transforms,
-    warm_start: WarmStart | None,
-    streamed: StreamedDataset | None,
-) -> EnsembleTrainer:
-    """The ensemble, ready to be trained on the data or on a stream."""
-    generator = Generator().manual_seed(plan.seed)
-    members = _members(plan, config, generator, warm_start)
-    trainer = EnsembleTrainer(members, plan.splits, data, config, generator, fit)
-    if streamed is not None:
-        chains = [member.transform for member in members]
-        trainer.train_on(streamed.stream(transforms.x, chains, plan.splits, fit))
-    return trainer
-
-
 def _members(
     plan: FitPlan, config: FitConfig, generator: Generator, warm_start: WarmStart | None
 ) -> list[EnsembleMember]:
+    """The flows to train: those of an earlier fit, or new ones behind their initial fits."""
     if warm_start is not None:
         return warm_start.members(config.flow, len(plan.splits))
     initial_fits = [components["start"] for components in plan.untrained]
@@ -245,7 +228,8 @@ def _safety_net(
 
 def _assemble(
     stacked: StackedComponents,
-    transforms: Transforms,
+    input_transform: Chain,
+    context_transform: Chain,
     supports: SupportTransform,
     config: FitConfig,
 ) -> tuple[Flow | ConstrainedDensity, DensitySpec]:
@@ -259,13 +243,13 @@ def _assemble(
         [component.flow for component, _ in weighted],
         torch.tensor([weight for _, weight in weighted], dtype=torch.float64),
     )
-    flow = Flow(transforms.x, mixture, transforms.context).eval().requires_grad_(False)
+    flow = Flow(input_transform, mixture, context_transform).eval().requires_grad_(False)
     density = supports.constrain(flow)
     spec = DensitySpec(
         config.flow,
-        bijection_names(transforms.x.bijections),
+        bijection_names(input_transform.bijections),
         tuple(component.spec for component, _ in weighted),
-        bijection_names(transforms.context.bijections),
+        bijection_names(context_transform.bijections),
         constrained=density is not flow,
     )
     return density, spec

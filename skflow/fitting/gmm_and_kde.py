@@ -1,8 +1,8 @@
-"""The simpler densities of the safety net: Gaussian mixtures, and kernels in few columns.
+"""The simpler densities of the safety net: Gaussian mixtures and, in few columns, kernels.
 
-scikit-learn fits the mixtures; only arrays are kept. How many components, in which space and
-with which bandwidth is chosen once, on one left-out fold; the fits themselves are repeated
-for every split, so that left-out rows stay left out.
+scikit-learn fits the mixtures, of which only the arrays are kept. The number of components, the
+space to fit in and the bandwidth are selected once, on one held-out fold; the fits themselves
+are repeated for every split, so that held-out samples stay held out.
 """
 
 import threading
@@ -17,22 +17,22 @@ from torch import Tensor
 
 from skflow.flows.distributions.gaussian_mixture import GaussianKernels, GaussianMixture
 
-COMPONENTS = (2, 4, 8, 16, 24)
+NUMBERS_OF_COMPONENTS = (2, 4, 8, 16, 24)
 BANDWIDTHS = tuple(np.geomspace(0.02, 1.0, 12))
 REGULARIZATION = 3e-3  # added to the variances, in standardised units
-_LESS = 3e-4  # tried where there are no ties: with ties it is for spikes, and they overfit
-_TOLERANCE = 1e-3  # of expectation maximisation, nats a row and step
-_ROUGHLY = 1e-2  # enough to tell how many components are best, where left-out rows are many
-_MANY_ROWS = 2000  # from which on mixtures are compared roughly: fewer are fitted in no time
-_MAX_ROWS = 10_000  # that a Gaussian mixture is fitted on
-_MAX_CENTRES = 2000  # of kernels: scoring a row costs as many distances
-_FILTERS = threading.Lock()  # warnings.catch_warnings is the process's, not the thread's
-_KERNEL_COLUMNS = 4  # beyond these, kernels are not tried
+_SMALL_REGULARIZATION = 3e-4  # tried if there are no ties, at which it would overfit
+_TOLERANCE = 1e-3  # of EM, in nats per sample and iteration
+_COARSE_TOLERANCE = 1e-2  # enough to compare numbers of components, if samples are many
+_MANY_SAMPLES = 2000  # from which on the coarse tolerance is used: fewer take no time anyway
+_MAX_SAMPLES = 10_000  # on which a Gaussian mixture is fitted
+_MAX_CENTRES = 2000  # of kernels: scoring a sample takes as many distances
+_MAX_KERNEL_COLUMNS = 4  # beyond which kernels are not tried
+_WARNINGS_LOCK = threading.Lock()  # warnings.catch_warnings acts on the process, not the thread
 
 
 @dataclass(frozen=True)
 class MixtureConfig:
-    """What left-out rows decide about a Gaussian mixture, and their mean log-likelihood."""
+    """What is selected for a Gaussian mixture, and its mean held-out log-likelihood."""
 
     n_components: int
     regularization: float
@@ -40,26 +40,26 @@ class MixtureConfig:
 
 
 def fit_gaussians(
-    z: Tensor, weights: Tensor, shape: MixtureConfig, seed: int, tol: float = _TOLERANCE
+    z: Tensor, weights: Tensor, config: MixtureConfig, seed: int, tol: float = _TOLERANCE
 ) -> GaussianMixture:
-    """A Gaussian mixture of rows z (n, d), by scikit-learn.
+    """A Gaussian mixture of samples z (n, d), fitted by scikit-learn.
 
-    It ends where a step gains less than `tol` nats a row.
+    EM ends at an iteration that gains less than `tol` nats per sample.
     """
-    from sklearn import mixture  # imported here: importing skflow should not wait for it
+    from sklearn import mixture  # here, as it takes long to import
 
-    rows = resample(z, weights, min(len(z), _MAX_ROWS))
+    samples = resample_by_weight(z, weights, min(len(z), _MAX_SAMPLES))
     model = mixture.GaussianMixture(
-        min(shape.n_components, len(rows)),
-        reg_covar=shape.regularization,
+        min(config.n_components, len(samples)),
+        reg_covar=config.regularization,
         init_params="k-means++",
         tol=tol,
         random_state=seed,
     )
-    # the rows are numpy's, whatever arrays the caller has told scikit-learn to expect
-    with _FILTERS, warnings.catch_warnings(), config_context(array_api_dispatch=False):
+    # the samples are numpy arrays, whatever the caller has told scikit-learn to expect
+    with _WARNINGS_LOCK, warnings.catch_warnings(), config_context(array_api_dispatch=False):
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(rows.numpy())
+        model.fit(samples.numpy())
     factors = torch.linalg.cholesky(torch.from_numpy(model.covariances_))
     return GaussianMixture(
         torch.from_numpy(model.weights_).log(), torch.from_numpy(model.means_), factors
@@ -67,53 +67,75 @@ def fit_gaussians(
 
 
 def fit_kernels(z: Tensor, weights: Tensor, bandwidth: float) -> GaussianKernels:
-    """Kernels at the rows z (n, d), or at a sample of them."""
+    """A kernel density estimate, centred on samples z (n, d) or on a subset of them."""
     if len(z) > _MAX_CENTRES:
-        z = resample(z, weights, _MAX_CENTRES)
+        z = resample_by_weight(z, weights, _MAX_CENTRES)
         weights = torch.ones(len(z), dtype=z.dtype)
     return GaussianKernels(
         (weights / weights.sum()).log(), z, torch.tensor(bandwidth, dtype=z.dtype)
     )
 
 
-def resample(z: Tensor, weights: Tensor, size: int) -> Tensor:
-    """Rows in proportion to their weights, drawn systematically: equal weights give the rows."""
+def resample_by_weight(z: Tensor, weights: Tensor, size: int) -> Tensor:
+    """Systematic resampling: `size` samples in proportion to their weights.
+
+    With equal weights and `size` = n, all samples as they are.
+    """
     levels = (torch.arange(size, dtype=weights.dtype) + 0.5) / size
     return z[torch.searchsorted(weights.cumsum(0) / weights.sum(), levels).clamp_max(len(z) - 1)]
 
 
-def choose_mixture_config(
+def select_mixture_config(
     z: Tensor, weights: Tensor, held_out: Tensor, ties: bool, seed: int
 ) -> MixtureConfig:
-    """How many components, then whether less is added to their variances.
+    """The configuration of a Gaussian mixture of maximum held-out likelihood.
 
-    More components are tried until they have not helped twice in a row.
+    First the number of components, increased until two increases in a row have not helped; then
+    the regularization of their covariances.
+
+    Parameters
+    ----------
+    z : Tensor of shape (n, d)
+    weights : Tensor of shape (n,)
+    held_out : bool Tensor of shape (n,)
+        Which samples are held out.
+    ties : bool
+        Whether a small regularization would overfit ties.
+    seed : int
+        Seed of the mixtures' initialisation.
+
+    Returns
+    -------
+    MixtureConfig
     """
-    tol = _TOLERANCE if len(z) < _MANY_ROWS else _ROUGHLY
+    tol = _TOLERANCE if len(z) < _MANY_SAMPLES else _COARSE_TOLERANCE
 
-    def score(k: int, regularization: float) -> MixtureConfig:
-        shape = MixtureConfig(k, regularization)
-        model = fit_gaussians(z[~held_out], weights[~held_out], shape, seed, tol)
-        return replace(shape, score=_mean(model.log_prob(z[held_out]), weights[held_out]))
+    def scored(n_components: int, regularization: float) -> MixtureConfig:
+        config = MixtureConfig(n_components, regularization)
+        model = fit_gaussians(z[~held_out], weights[~held_out], config, seed, tol)
+        return replace(config, score=_mean(model.log_prob(z[held_out]), weights[held_out]))
 
-    best, in_vain = score(COMPONENTS[0], REGULARIZATION), 0
-    for k in COMPONENTS[1:]:
-        if in_vain == 2 or k * (z.shape[1] + 1) > int((~held_out).sum()):
+    best, n_failures = scored(NUMBERS_OF_COMPONENTS[0], REGULARIZATION), 0
+    for n_components in NUMBERS_OF_COMPONENTS[1:]:
+        too_many = n_components * (z.shape[1] + 1) > int((~held_out).sum())
+        if n_failures == 2 or too_many:
             break
-        shape = score(k, REGULARIZATION)
-        in_vain = 0 if shape.score > best.score else in_vain + 1
-        best = max(best, shape, key=lambda s: s.score)
-    return best if ties else max(best, score(best.n_components, _LESS), key=lambda s: s.score)
+        config = scored(n_components, REGULARIZATION)
+        n_failures = 0 if config.score > best.score else n_failures + 1
+        best = max(best, config, key=lambda c: c.score)
+    if ties:
+        return best
+    return max(best, scored(best.n_components, _SMALL_REGULARIZATION), key=lambda c: c.score)
 
 
-def have_ties(x: Tensor) -> bool:
-    """Whether in some column of x (n, d) less than half the values are distinct."""
+def has_ties(x: Tensor) -> bool:
+    """Whether less than half of the values of some column of x (n, d) are distinct."""
     return any(2 * len(column.unique()) < len(column) for column in x.T)
 
 
-def choose_bandwidth(z: Tensor, weights: Tensor, held_out: Tensor) -> float | None:
-    """The kernels' bandwidth, None where there are too many columns for kernels."""
-    if z.shape[1] > _KERNEL_COLUMNS:
+def select_bandwidth(z: Tensor, weights: Tensor, held_out: Tensor) -> float | None:
+    """The bandwidth of maximum held-out likelihood; None for too many columns for kernels."""
+    if z.shape[1] > _MAX_KERNEL_COLUMNS:
         return None
 
     def score(bandwidth: float) -> float:

@@ -16,9 +16,9 @@ from skflow.fitting.defaults import ContextKind
 from skflow.fitting.student_t import (
     DEGREES_OF_FREEDOM,
     StudentTShape,
-    choose_student_t,
     fit_location_scatter,
     fit_student_t,
+    select_student_t,
     shrink,
 )
 from skflow.flows.bijections import Bijection, Chain, ClassWhiten, Regress, Whiten
@@ -64,7 +64,7 @@ class StudentTInitialFit(InitialFit):
     def select(
         cls, data: WeightedDataset, folds: np.ndarray, df: Sequence[float]
     ) -> "StudentTInitialFit":
-        return cls(choose_student_t(data.x.numpy(), data.weights.numpy(), folds, df))
+        return cls(select_student_t(data.x.numpy(), data.weights.numpy(), folds, df))
 
     def fit(self, data: WeightedDataset) -> list[Bijection]:
         loc, factor = fit_student_t(data.x.numpy(), data.weights.numpy(), self.shape)
@@ -85,7 +85,7 @@ class RidgeInitialFit(InitialFit):
             residuals[held_out] = _ridge(data.take(train))(
                 data.x[held_out], data.known_context[held_out]
             )[0]
-        return cls(choose_student_t(residuals.numpy(), data.weights.numpy(), folds, df))
+        return cls(select_student_t(residuals.numpy(), data.weights.numpy(), folds, df))
 
     def fit(self, data: WeightedDataset) -> list[Bijection]:
         regression = _ridge(data)
@@ -120,7 +120,7 @@ class DiscriminantInitialFit(InitialFit):
             loc = _class_moments(train, _DEFAULT_SHAPE)[0]
             label = held_out.known_context.argmax(1)
             residuals[torch.from_numpy(folds == k)] = held_out.x - loc[label]
-        shape = choose_student_t(residuals.numpy(), data.weights.numpy(), folds, df)
+        shape = select_student_t(residuals.numpy(), data.weights.numpy(), folds, df)
         candidates = [cls(shape, pooling)._scored(pairs) for pooling in _POOLING]
         return max(candidates, key=lambda candidate: candidate.posterior)
 
@@ -173,7 +173,7 @@ def fit_bijections(
     data: WeightedDataset, marginals: Marginals, initial_fit: InitialFit
 ) -> list[Bijection]:
     """Marginal transforms and, behind them, the bijections of an initial fit."""
-    transforms = marginals.fit(data.x, data.weights, data.cell_bounds)
+    transforms = marginals.fit(data.x, data.weights, data.bin_bounds)
     z, _ = Chain(transforms)(data.x)
     return [*transforms, *initial_fit.fit(replace(data, x=z))]
 

@@ -14,9 +14,9 @@ from skflow.data.weighted_rows import assign_folds
 from skflow.fitting.defaults import FitConfig
 from skflow.fitting.gmm_and_kde import (
     MixtureConfig,
-    choose_bandwidth,
-    choose_mixture_config,
-    have_ties,
+    has_ties,
+    select_bandwidth,
+    select_mixture_config,
 )
 from skflow.fitting.initial_fit import (
     INITIAL_FITS,
@@ -27,13 +27,14 @@ from skflow.fitting.initial_fit import (
 from skflow.fitting.student_t import DEGREES_OF_FREEDOM
 from skflow.flows.bijections import Chain, Standardize
 from skflow.preprocessing.dataset import WeightedDataset
-from skflow.preprocessing.marginals import MIN_SLOPE, Marginals, choose_marginals
+from skflow.preprocessing.marginals import Marginals, candidate_marginals
 
-_MAX_ROWS = 4000  # on which models are selected
-_FOLDS = 5
-_MIXTURE_CELLS = 60_000  # rows times columns on which Gaussian mixtures are compared
-_MIN_MIXTURE_ROWS = 10  # below which Gaussian mixture and kernels are not tried
+_MAX_SAMPLES = 4000  # on which models are selected
+_N_FOLDS = 5
+_MAX_MIXTURE_WORK = 60_000  # samples times columns on which Gaussian mixtures are compared
+_MIN_MIXTURE_SAMPLES = 10  # below which Gaussian mixture and kernels are not tried
 _CONTEXT_DF = (10.0,)  # for comparing context transforms, which hardly depend on it
+_MIN_SLOPE = 0.1  # of power transforms in regressions, so that their inverse maps nothing far out
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,12 @@ def select_models(
     n = len(data)
     if n == 1:
         return SelectedModels(Marginals("standardize"), INITIAL_FITS[config.task.context]())
-    subset = data.take(rng.permutation(n)[:_MAX_ROWS])
-    folds = assign_folds(len(subset), min(_FOLDS, n), rng)
+    subset = data.take(rng.permutation(n)[:_MAX_SAMPLES])
+    folds = assign_folds(len(subset), min(_N_FOLDS, n), rng)
     seed = int(rng.integers(2**31))
     marginals, initial_fit = _select_initial_fit(subset, folds, config)
     selected = SelectedModels(marginals, initial_fit, seed=seed)
-    if not config.has_mixtures or n < _MIN_MIXTURE_ROWS:
+    if not config.has_mixtures or n < _MIN_MIXTURE_SAMPLES:
         return selected
     return _with_mixtures(selected, subset, torch.from_numpy(folds == 0))
 
@@ -79,14 +80,14 @@ def select_context_transform(
     standardize = Standardize.fit(data.known_context, data.weights)
     c, _ = standardize(data.known_context)
     candidates = [
-        Chain([standardize, *Marginals(kind, (), MIN_SLOPE).fit(c, data.weights)])
+        Chain([standardize, *Marginals(kind, (), _MIN_SLOPE).fit(c, data.weights)])
         for kind in config.marginals
         if kind != "kernel"
     ]
     if len(candidates) == 1 or len(c) == 1:
         return candidates[0]
-    subset = data.take(rng.permutation(len(c))[:_MAX_ROWS])
-    folds = assign_folds(len(subset), min(_FOLDS, len(subset)), rng)
+    subset = data.take(rng.permutation(len(c))[:_MAX_SAMPLES])
+    folds = assign_folds(len(subset), min(_N_FOLDS, len(subset)), rng)
     fits = [
         select_initial_fit("numbers", subset.transform_context(chain), folds, _CONTEXT_DF)
         for chain in candidates
@@ -99,10 +100,10 @@ def _select_initial_fit(
 ) -> tuple[Marginals, InitialFit]:
     """Marginal transforms and initial fit, jointly, by the criterion of the initial fit."""
     df = DEGREES_OF_FREEDOM[-1:] if config.base == "normal" else DEGREES_OF_FREEDOM
-    min_slope = MIN_SLOPE if config.task.context == "numbers" else 0.0
+    min_slope = _MIN_SLOPE if config.task.context == "numbers" else 0.0
     candidates, criteria = [], []
-    for marginals in choose_marginals(config.marginals, data, folds, min_slope):
-        chain = Chain(marginals.fit(data.x, data.weights, data.cell_bounds))
+    for marginals in candidate_marginals(config.marginals, data, folds, min_slope):
+        chain = Chain(marginals.fit(data.x, data.weights, data.bin_bounds))
         z, log_det = chain(data.x)
         initial_fit = select_initial_fit(config.task.context, replace(data, x=z), folds, df)
         candidates.append((marginals, initial_fit))
@@ -117,10 +118,10 @@ def _with_mixtures(
     chain = Chain(fit_bijections(data, selected.marginals, selected.initial_fit))
     z, log_det = chain(data.x)
     plain, plain_log_det = Standardize.fit(data.x, data.weights)(data.x)
-    few = torch.arange(len(data)) < max(_MIN_MIXTURE_ROWS, _MIXTURE_CELLS // data.x.shape[1])
-    ties = have_ties(data.x)
+    few = torch.arange(len(data)) < max(_MIN_MIXTURE_SAMPLES, _MAX_MIXTURE_WORK // data.x.shape[1])
+    ties = has_ties(data.x)
     whitened, standardized = (
-        choose_mixture_config(x[few], data.weights[few], held_out[few], ties, selected.seed)
+        select_mixture_config(x[few], data.weights[few], held_out[few], ties, selected.seed)
         for x in (z, plain)
     )
     gain = whitened.score - standardized.score
@@ -129,5 +130,5 @@ def _with_mixtures(
         selected,
         mixture=whitened if gain > 0 else standardized,
         mixture_whitened=gain > 0,
-        bandwidth=choose_bandwidth(z, data.weights, held_out),
+        bandwidth=select_bandwidth(z, data.weights, held_out),
     )

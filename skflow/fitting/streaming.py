@@ -9,6 +9,7 @@ from torch import Tensor
 
 from skflow.data.sources import Source
 from skflow.data.validation import check_deviations
+from skflow.fitting.ensemble import EnsembleMember
 from skflow.fitting.fit_context import FitContext
 from skflow.flows.bijections import Chain, Standardize
 from skflow.preprocessing.dataset import Split, WeightedDataset
@@ -95,12 +96,13 @@ class StreamedDataset:
         return Chain([*self.transform.bijections, standardize])
 
     def stream(
-        self, input_transform: Chain, members: list[Chain], splits: list[Split], fit: FitContext
+        self,
+        input_transform: Chain,
+        members: list[EnsembleMember],
+        splits: list[Split],
+        fit: FitContext,
     ) -> ShuffleBuffer:
-        """Batches for ensemble members, without the samples that each of them holds out.
-
-        `members` are the fitted bijections in front of each member's flow.
-        """
+        """Batches for ensemble members, without the samples that each of them holds out."""
         n_all = sum(fit.processes.all_gather(len(self.source)))
         fraction = len(self.source) * fit.processes.size / n_all
         # the weights of a shard sum to its number of rows
@@ -113,7 +115,7 @@ class StreamedDataset:
             for start, rows in self.source.enumerate_chunks(rng, size):
                 with torch.no_grad():
                     x, _ = input_transform(self._dequantized(rows, rng))
-                    images = [chain(x)[0].float() for chain in members]
+                    images = [member.transform(x)[0].float() for member in members]
                 weights = factor * self._weights(start, len(rows))
                 holder = self._holder(rows, start, holders)
                 each = [torch.from_numpy(weights * (holder != k)) for k in range(len(members))]

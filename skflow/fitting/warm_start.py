@@ -26,7 +26,7 @@ class WarmStart:
         return copy.deepcopy(self.density.context_transform).cpu().double()
 
     def members(self, flow: FlowSpec, n_members: int) -> list[EnsembleMember]:
-        """The ensemble members as they were, ready to be trained further.
+        """Copies of the trained ensemble members, ready to be trained further.
 
         Raises
         ------
@@ -36,11 +36,11 @@ class WarmStart:
         learned = [k for k, component in enumerate(self.spec.components) if component.learned]
         if flow != self.spec.flow or n_members != len(learned):
             raise ValueError(
-                "warm_start=True continues an earlier fit of the same shape. That one has "
-                f"{len(learned)} members: {self.spec.flow}; this one would have "
-                f"{n_members}: {flow}. Pass as many columns and the same parameters, with "
-                "n_estimators, n_transforms, hidden_layer_sizes and dropout not left at 'auto' "
-                "if the number of rows has changed; or use warm_start=False."
+                "warm_start=True continues an earlier fit, which must have the same flows. The "
+                f"earlier ensemble has {len(learned)} members ({self.spec.flow}), but this one "
+                f"would have {n_members} ({flow}). Pass as many columns and the same parameters, "
+                "with n_estimators, n_transforms, hidden_layer_sizes and dropout not left at "
+                "'auto' if the number of rows has changed; or use warm_start=False."
             )
         return [self._member(k) for k in learned]
 

@@ -1,4 +1,4 @@
-"""Columns that no density on the real line describes well, and what to declare them as."""
+"""Warnings about columns that no density on the real line describes well."""
 
 import math
 import warnings
@@ -10,47 +10,59 @@ from skflow.data.validation import Names, column_name
 from skflow.preprocessing.supports import Support
 from skflow.runtime.exceptions import DegenerateColumnWarning
 
-_TIES = 4  # rows for each value of a column that looks like whole numbers
-_AT_END = 20  # a bound looks like one where this part of the rows is at it
+_ROWS_PER_INTEGER = 4  # distinct integers look like counts if each stands for more rows
+_ROWS_PER_BOUND = 20  # an extreme value of more than one row in so many looks like a bound
+_ROWS_PER_TIE = 5  # a value of more than one row in so many is a spike
 
 
 def warn_about_columns(
     rows: np.ndarray, n_rows: int, supports: Sequence[Support], names: Names
 ) -> None:
-    """One warning for columns that no density on the real line describes well.
+    """Issue one warning for all columns that a density does not describe well.
 
-    `rows` are distinct, of `n_rows` in all.
+    These are columns in which one value has over a fifth of the distinct rows, and those that
+    look like integers or end at a bound but are not declared to.
 
-    Those where one value fills over a fifth of the distinct rows, and those that look like
-    whole numbers or end at a bound, where they are not declared so.
+    Parameters
+    ----------
+    rows : ndarray of shape (n, d)
+        Distinct rows.
+    n_rows : int
+        Number of rows including repeated ones.
+    supports : sequence of Support
+    names : ndarray of str or None
+        Names of the columns.
     """
     found = []
     for j, (column, support) in enumerate(zip(rows.T, supports, strict=True)):
-        what = "" if support.whole or support.circular else _oddity(column, n_rows, support)
-        if what:
-            found.append(f"{column_name(names, j)} ({what})")
+        if support.integer or support.circular:
+            continue
+        problem = _problem(column, n_rows, support)
+        if problem:
+            found.append(f"{column_name(names, j)} ({problem})")
     if found:
         warnings.warn(
-            f"No density describes these columns well: {'; '.join(found)}. The fit is "
-            "finite, but log-likelihoods depend on how narrow a spike is allowed there. "
-            "Consider declaring a support where one is named, as in "
-            "support={column: 'integer'}, and dropping other columns or modelling them apart.",
+            f"No density describes these columns well: {'; '.join(found)}. The fit is finite, but "
+            "its log-likelihoods depend on how narrow a spike can get in these columns. Where a "
+            "support is suggested, consider declaring it, as in support={column: 'integer'}; drop "
+            "the other columns, or model them separately.",
             DegenerateColumnWarning,
             stacklevel=5,
         )
 
 
-def _oddity(column: np.ndarray, n_rows: int, support: Support) -> str:
-    """What is odd about a column, and which support would suit it."""
+def _problem(column: np.ndarray, n_rows: int, support: Support) -> str:
+    """What makes a column (n,) degenerate and which support would suit it; "" if nothing does."""
     values, counts = np.unique(column, return_counts=True)
     if len(values) == 1:
         return "constant"
-    n, most = len(column), int(counts.max())
-    share = f"{math.floor(100 * most / n)} % equal to {values[counts.argmax()]:g}"
-    if (values == np.round(values)).all() and n_rows > _TIES * len(values):
-        return f"{len(values)} whole numbers, {share}: support 'integer'"
-    at_end = [end for end, count in ((0, counts[0]), (-1, counts[-1])) if count > n / _AT_END]
-    if at_end and n > 2 * _AT_END and support == Support():
-        low, high = (f"{values[end]:g}" if end in at_end else "None" for end in (0, -1))
-        return f"{share}: support ({low}, {high})"
-    return share if most > max(1, n / 5) else ""
+    n, max_count = len(column), int(counts.max())
+    ties = f"{math.floor(100 * max_count / n)} % equal to {values[counts.argmax()]:g}"
+    if (values == np.round(values)).all() and n_rows > _ROWS_PER_INTEGER * len(values):
+        return f"{len(values)} distinct integers, {ties}: support 'integer'"
+    min_count = n / _ROWS_PER_BOUND
+    at_bound = [end for end in (0, -1) if counts[end] > min_count]
+    if at_bound and min_count > 2 and support == Support():
+        low, high = (f"{values[end]:g}" if end in at_bound else "None" for end in (0, -1))
+        return f"{ties}: support ({low}, {high})"
+    return ties if max_count > max(1, n / _ROWS_PER_TIE) else ""

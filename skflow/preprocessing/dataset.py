@@ -24,7 +24,7 @@ class WeightedDataset:
         What the density is conditional on.
     log_det : Tensor of shape (n,), optional
         Log-determinant of the transform that led from the user's units to `x`.
-    cell_bounds : Tensor of shape (2, n, d), optional
+    bin_bounds : Tensor of shape (2, n, d), optional
         Lower and upper end of the unit interval that each integer was dequantized into. In
         columns of real numbers both equal `x`.
     observed : ndarray of shape (n, d), optional
@@ -35,7 +35,7 @@ class WeightedDataset:
     weights: Tensor
     context: Tensor | None = None
     log_det: Tensor | None = None
-    cell_bounds: Tensor | None = None
+    bin_bounds: Tensor | None = None
     observed: np.ndarray | None = None
 
     @classmethod
@@ -67,15 +67,15 @@ class WeightedDataset:
             self.weights[index],
             None if self.context is None else self.context[index],
             None if self.log_det is None else self.log_det[index],
-            None if self.cell_bounds is None else self.cell_bounds[:, index],
+            None if self.bin_bounds is None else self.bin_bounds[:, index],
             None if self.observed is None else self.observed[index],
         )
 
     def transform(self, chain: Chain) -> "WeightedDataset":
         """The samples mapped by a chain of bijections."""
         x, log_det = chain(self.x)
-        bounds = None if self.cell_bounds is None else chain(self.cell_bounds)[0]
-        return replace(self, x=x, log_det=log_det, cell_bounds=bounds)
+        bounds = None if self.bin_bounds is None else chain(self.bin_bounds)[0]
+        return replace(self, x=x, log_det=log_det, bin_bounds=bounds)
 
     def transform_context(self, chain: Chain) -> "WeightedDataset":
         """The same samples with their context mapped by a chain of bijections."""

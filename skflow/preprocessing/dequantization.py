@@ -16,10 +16,12 @@ from skflow.flows.bijections import Arc, Bijection, Bounded
 from skflow.flows.distributions.constrained import SOFT, ConstrainedDensity
 from skflow.flows.distributions.flow import Flow
 from skflow.preprocessing.dataset import WeightedDataset
-from skflow.preprocessing.supports import SMALLEST, Support
+from skflow.preprocessing.supports import SMALLEST_POSITIVE, Support
 
-_OFFSETS = 16  # places in a unit interval at which the density of an integer is evaluated
+_N_OFFSETS = 16  # places in a unit interval at which the density of an integer is evaluated
 _BINS = 36  # of the circle, to find where it is emptiest
+# the fields of ColumnConstraints that users declare, and what they are called in a Support
+_DECLARED = {"low": "low", "high": "high", "period": "period", "whole": "integer"}
 
 
 @dataclass(frozen=True)
@@ -44,19 +46,19 @@ class SupportTransform:
             return rows
         return _dequantized(rows, {name: t.numpy() for name, t in self.fields.items()}, rng)
 
-    def cell_bounds(self, x: Tensor) -> Tensor | None:
+    def bin_bounds(self, x: Tensor) -> Tensor | None:
         """Ends (2, n, d) of the unit intervals of dequantized integers; x in other columns."""
-        whole = self.fields.get("integer")
-        if whole is None or not whole.any():
+        integer = self.fields.get("integer")
+        if integer is None or not integer.any():
             return None
-        middle = torch.where(whole > 0, x.round(), x)
-        return torch.stack([middle - whole / 2, middle + whole / 2])
+        middle = torch.where(integer > 0, x.round(), x)
+        return torch.stack([middle - integer / 2, middle + integer / 2])
 
     def constrain(self, continuous: Flow) -> Flow | ConstrainedDensity:
         """The density of the original columns, from that of the dequantized ones."""
         if not self.fields:
             return continuous
-        tensors = {name: tensor.to(_like(continuous)) for name, tensor in self.fields.items()}
+        tensors = {name: tensor.to(_reference(continuous)) for name, tensor in self.fields.items()}
         return ConstrainedDensity(continuous, **tensors).eval().requires_grad_(False)
 
 
@@ -76,7 +78,7 @@ def fit_support_transform(
         _check_same(recorded, supports)
     if all(support == Support() for support in supports):
         return data, SupportTransform()
-    if all(support.whole for support in supports):
+    if all(support.integer for support in supports):
         data = _repeated(data)
     rows, weights = data.x.numpy(), data.weights.numpy()
     fields = recorded or _fit_fields(rows, weights, supports)
@@ -85,7 +87,7 @@ def fit_support_transform(
         {name: torch.from_numpy(value) for name, value in fields.items()},
         _bijections(fields, x, data.weights),
     )
-    bounds = transform.cell_bounds(x)
+    bounds = transform.bin_bounds(x)
     return WeightedDataset(x, data.weights, data.context, None, bounds, rows), transform
 
 
@@ -102,9 +104,9 @@ def _repeated(data: WeightedDataset) -> WeightedDataset:
 def _dequantized(
     rows: np.ndarray, fields: dict[str, np.ndarray], rng: np.random.Generator
 ) -> np.ndarray:
-    whole, cut_point, period = fields["integer"] > 0, fields["cut_point"], fields["period"]
+    integer, cut_point, period = fields["integer"] > 0, fields["cut_point"], fields["period"]
     real = np.clip(rows, fields["value_at_low"], fields["value_at_high"])
-    real += _spread_over_cells(len(rows), whole, rng)
+    real += _spread_over_bins(len(rows), integer, rng)
     for j in np.flatnonzero(np.isfinite(period)):
         real[:, j] = _unrolled(real[:, j], cut_point[j], period[j], rng)
     return real
@@ -117,20 +119,20 @@ def _fit_fields(
     low, high, period = (
         np.array([getattr(s, name) for s in supports]) for name in ("low", "high", "period")
     )
-    whole = np.array([s.whole for s in supports])
-    at_low, at_high = _read_ends(rows, low, high, whole)
+    integer = np.array([s.integer for s in supports])
+    at_low, at_high = _values_at_bounds(rows, low, high, integer)
     return {
         "low": low,
         "high": high,
         "value_at_low": at_low,
         "value_at_high": at_high,
-        "integer": whole.astype(float),
+        "integer": integer.astype(float),
         "period": period,
         "origin": np.where(np.isfinite(period) & (rows.min(0) < 0), -period / 2, 0.0),
         "cut_point": np.array(
             [_cut_point(x, weights, s.period) for x, s in zip(rows.T, supports, strict=True)]
         ),
-        "offsets": places_in_cells(whole),
+        "offsets": offsets_in_bins(integer),
     }
 
 
@@ -143,13 +145,12 @@ def _fields_of(earlier: Flow | ConstrainedDensity) -> dict[str, np.ndarray]:
 
 def _check_same(fields: dict[str, np.ndarray], supports: Sequence[Support]) -> None:
     """Raise where columns had other supports."""
-    keys = {"low": "low", "high": "high", "period": "period", "whole": "integer"}
-    for name, key in keys.items():
-        were = fields.get(key, np.array([float(getattr(Support(), name))] * len(supports)))
-        if were.tolist() != [float(getattr(s, name)) for s in supports]:
+    for key, name in _DECLARED.items():
+        earlier = fields.get(key, np.array([float(getattr(Support(), name))] * len(supports)))
+        if earlier.tolist() != [float(getattr(s, name)) for s in supports]:
             raise ValueError(
                 "warm_start=True continues an earlier fit, in which the columns had other "
-                "supports: declare the same, or use warm_start=False."
+                "supports. Declare the same supports, or use warm_start=False."
             )
 
 
@@ -159,7 +160,7 @@ def _bijections(fields: dict[str, np.ndarray], x: Tensor, weights: Tensor) -> li
     low, high = fields["low"] - half, fields["high"] + half
     bijections: list[Bijection] = []
     if np.isfinite([low, high]).any():
-        edge = np.where(low == SMALLEST, 0.0, low)
+        edge = np.where(low == SMALLEST_POSITIVE, 0.0, low)
         bijections.append(Bounded.fit(torch.from_numpy(edge), torch.from_numpy(high), x, weights))
     circular = np.isfinite(fields["period"])
     if circular.any():
@@ -170,17 +171,17 @@ def _bijections(fields: dict[str, np.ndarray], x: Tensor, weights: Tensor) -> li
     return bijections
 
 
-def _like(flow: Flow) -> Tensor:
+def _reference(flow: Flow) -> Tensor:
     """A tensor of the dtype and on the device of a density."""
     return flow.base.weights  # type: ignore[return-value]
 
 
-def _read_ends(
-    rows: np.ndarray, low: np.ndarray, high: np.ndarray, whole: np.ndarray
+def _values_at_bounds(
+    rows: np.ndarray, low: np.ndarray, high: np.ndarray, integer: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """What values at the ends are read as: half way to the nearest ones inside."""
     at_low, at_high = low.copy(), high.copy()
-    for j in np.flatnonzero(~whole):
+    for j in np.flatnonzero(~integer):
         inside = rows[(rows[:, j] > low[j]) & (rows[:, j] < high[j]), j]
         width = high[j] - low[j] if np.isfinite(high[j] - low[j]) else 1.0
         if np.isfinite(low[j]):
@@ -192,31 +193,33 @@ def _read_ends(
     return at_low, at_high
 
 
-def places_in_cells(whole: np.ndarray) -> np.ndarray:
+def offsets_in_bins(integer: np.ndarray) -> np.ndarray:
     """Where in its cell a row of whole numbers is looked at, (m, d), 0 in other columns.
 
     A Latin hypercube: in each column the middles of m slices of the cell, in some order.
     """
-    if not whole.any():
-        return np.zeros((1, len(whole)))
-    slices = np.repeat((np.arange(_OFFSETS)[:, None] + 0.5) / _OFFSETS - 0.5, len(whole), axis=1)
-    return np.random.default_rng(0).permuted(slices, axis=0) * whole
+    if not integer.any():
+        return np.zeros((1, len(integer)))
+    slices = np.repeat(
+        (np.arange(_N_OFFSETS)[:, None] + 0.5) / _N_OFFSETS - 0.5, len(integer), axis=1
+    )
+    return np.random.default_rng(0).permuted(slices, axis=0) * integer
 
 
-def _spread_over_cells(n: int, whole: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Places (n, d) sample_row_indices evenly over the cells of whole numbers, 0 in other columns.
+def _spread_over_bins(n: int, integer: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Places (n, d) spread evenly over the cells of whole numbers, 0 in other columns.
 
     An additive recurrence by powers of a generalised golden ratio (Roberts 2018), so that any
-    stretch of them is sample_row_indices evenly, too.
+    stretch of them is spread evenly, too.
     """
-    d = int(whole.sum())
-    points = np.zeros((n, len(whole)))
+    d = int(integer.sum())
+    points = np.zeros((n, len(integer)))
     if d:
         golden = 2.0
         for _ in range(50):
             golden = (1 + golden) ** (1 / (d + 1))
         steps = golden ** -np.arange(1.0, d + 1)
-        points[:, whole] = (rng.random(d) + np.outer(np.arange(n), steps)) % 1 - 0.5
+        points[:, integer] = (rng.random(d) + np.outer(np.arange(n), steps)) % 1 - 0.5
     return points
 
 

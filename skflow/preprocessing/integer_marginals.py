@@ -1,7 +1,7 @@
-"""Cell marginals: columns of whole numbers, spread over their cells, turned into normal ones.
+"""Integer marginals: columns of integers, spread over unit intervals, made standard normal.
 
-z = Φ⁻¹(F(x)) for the distribution function F that is straight within each cell: a column of a
-few values is a stair, which no smooth map and no kernel can straighten.
+z = Φ⁻¹(F(x)) for the distribution function F that is linear within each bin: that of a
+few values is a step function, which no smooth map and no kernel can straighten.
 """
 
 import math
@@ -10,73 +10,73 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import log_ndtr, ndtri_exp
 
-_MAX_CELLS = 200  # on their own; more are put together, by weight
-_EDGE = 0.03  # of a piece on either side, where the slope changes to that of the next
-_KNOTS = 32  # for a piece that has all rows
-_GAIN = 0.1  # nats a row that they have to gain
+_MAX_BINS = 200  # lighter neighbours are merged to bins of about 1 / 200 of the weight
+_EDGE = 0.03  # fraction of a segment at either end, in which the slope changes to the next
+_MAX_KNOTS_PER_SEGMENT = 32  # of a segment that has all the weight
+_MIN_GAIN = 0.1  # over a normal, in nats per sample
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
 
 @dataclass(frozen=True)
 class IntegerMarginal:
-    """One column: the ends of its cells in ascending order, and what share of the rows is there.
+    """One column: the bounds of its bins in ascending order, and their weights with sum 1.
 
-    What was never seen is left to a standard normal, with the share of the rows that are alone
-    in their cells (Good 1953).
+    The missing mass, that of values never seen, is estimated by the weight of samples that are
+    alone in their bins (Good 1953), and distributed as a standard normal.
     """
 
     low: np.ndarray
     high: np.ndarray
-    shares: np.ndarray
-    unseen: float
+    weights: np.ndarray
+    missing_mass: float
 
     @classmethod
     def fit(cls, low: np.ndarray, high: np.ndarray, weights: np.ndarray) -> "IntegerMarginal":
-        """From the ends of each row's cell."""
-        starts, first, at = np.unique(low, return_index=True, return_inverse=True)
-        counts = np.bincount(at, weights)
-        alone = counts[np.bincount(at) == 1].sum()
-        unseen = min(0.5, max(alone, weights.mean()) / weights.sum())
-        return cls(starts, high[first], counts / weights.sum(), unseen)
+        """From the bounds (n,) of each sample's bin."""
+        starts, first, index = np.unique(low, return_index=True, return_inverse=True)
+        counts = np.bincount(index, weights)
+        singletons = counts[np.bincount(index) == 1].sum()
+        missing_mass = min(0.5, max(singletons, weights.mean()) / weights.sum())
+        return cls(starts, high[first], counts / weights.sum(), missing_mass)
 
     def log_density(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        """Mean log-density over each row's cell, up to how the normal bends there."""
-        at = np.minimum(np.searchsorted(self.low, low), len(self.low) - 1)
-        known = self.low[at] == low
-        inside = np.where(known, (1 - self.unseen) * self.shares[at] / (high - low), 0.0)
-        return np.log(inside + self.unseen * _normal((low + high) / 2))
+        """log of the mean density in each bin, the normal taken at its middle, (n,)."""
+        index = np.minimum(np.searchsorted(self.low, low), len(self.low) - 1)
+        known = self.low[index] == low
+        inside = np.where(known, (1 - self.missing_mass) * self.weights[index] / (high - low), 0.0)
+        return np.log(inside + self.missing_mass * _normal((low + high) / 2))
 
-    def table(self) -> np.ndarray:
-        """Knots, values and slopes of the map that makes the column normal, (3, k)."""
-        low, high, share = self._few()._pieces()
-        component, within = _places(share)
-        width, below = (high - low)[component], (np.cumsum(share) - share)[component]
-        low, share = low[component], share[component]
-        knots = low + within * width
-        values = _quantile(below + within * share, knots, self.unseen)
-        density = (1 - self.unseen) * share / width + self.unseen * _normal(knots)
+    def knots(self) -> np.ndarray:
+        """Position, value and slope of z = Φ⁻¹(F(x)) at its knots, (3, k)."""
+        low, high, weight = self._merged_bins()._segments()
+        segment, within = _knot_positions(weight)
+        width, below = (high - low)[segment], (np.cumsum(weight) - weight)[segment]
+        low, weight = low[segment], weight[segment]
+        positions = low + within * width
+        values = _quantile(below + within * weight, positions, self.missing_mass)
+        density = (1 - self.missing_mass) * weight / width + self.missing_mass * _normal(positions)
         log_slopes = np.log(density) + 0.5 * values**2 + _LOG_SQRT_2PI
-        table = np.stack([knots, values, np.exp(np.clip(log_slopes, -9, 9))])
-        rising = np.diff(np.maximum.accumulate(table[1]), prepend=-np.inf) > 1e-6
-        return table[:, rising & (np.diff(table[0], prepend=-np.inf) > 1e-9)]
+        knots = np.stack([positions, values, np.exp(np.clip(log_slopes, -9, 9))])
+        rising = np.diff(np.maximum.accumulate(knots[1]), prepend=-np.inf) > 1e-6
+        return knots[:, rising & (np.diff(knots[0], prepend=-np.inf) > 1e-9)]
 
-    def _few(self) -> "IntegerMarginal":
-        """With neighbours put together where cells are many."""
-        middle = np.cumsum(self.shares) - self.shares / 2
-        bucket = np.floor(middle * _MAX_CELLS)
-        first = np.flatnonzero(np.diff(bucket, prepend=-1))
-        last = np.append(first[1:], len(bucket)) - 1
-        shares = np.add.reduceat(self.shares, first)
-        return IntegerMarginal(self.low[first], self.high[last], shares, self.unseen)
+    def _merged_bins(self) -> "IntegerMarginal":
+        """With light neighbouring bins merged."""
+        middle = np.cumsum(self.weights) - self.weights / 2
+        group = np.floor(middle * _MAX_BINS)
+        first = np.flatnonzero(np.diff(group, prepend=-1))
+        last = np.append(first[1:], len(group)) - 1
+        weights = np.add.reduceat(self.weights, first)
+        return IntegerMarginal(self.low[first], self.high[last], weights, self.missing_mass)
 
-    def _pieces(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Cells, and the gaps between them: ends and shares, in ascending order."""
+    def _segments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Bins and the gaps between them: bounds and weights, in ascending order."""
         gap = np.flatnonzero(self.low[1:] - self.high[:-1] > 1e-6 * (self.high - self.low)[:-1])
         low = np.append(self.low, self.high[gap])
         high = np.append(self.high, self.low[gap + 1])
-        share = np.append(self.shares, np.zeros(len(gap)))
+        weight = np.append(self.weights, np.zeros(len(gap)))
         order = np.argsort(low, kind="stable")
-        return low[order], high[order], share[order]
+        return low[order], high[order], weight[order]
 
 
 def prefers_integer_marginal(
@@ -86,35 +86,35 @@ def prefers_integer_marginal(
     folds: np.ndarray,
     normal_score: float,
 ) -> bool:
-    """Whether left-out folds are likelier with a share for each cell than under a normal.
+    """Whether held-out folds are likelier with a weight for each bin than under a normal.
 
-    Rows of a negative fold are never left out.
+    Samples of a negative fold are never held out.
     """
     total = 0.0
     for k in range(folds.max() + 1):
-        seen, held_out = folds != k, folds == k
-        cells = IntegerMarginal.fit(low[seen], high[seen], weights[seen])
-        total += weights[held_out] @ cells.log_density(low[held_out], high[held_out])
-    return bool(total / weights[folds >= 0].sum() > normal_score + _GAIN)
+        train, held_out = folds != k, folds == k
+        marginal = IntegerMarginal.fit(low[train], high[train], weights[train])
+        total += weights[held_out] @ marginal.log_density(low[held_out], high[held_out])
+    return bool(total / weights[folds >= 0].sum() > normal_score + _MIN_GAIN)
 
 
-def _places(share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where to tabulate: which piece, and how far in it, more often where there is more."""
-    n_each = 2 + np.ceil(_KNOTS * share).astype(int)
-    component = np.repeat(np.arange(len(share)), n_each)
-    number = np.arange(len(component)) - (np.cumsum(n_each) - n_each)[component]
-    return component, _EDGE + (1 - 2 * _EDGE) * number / (n_each[component] - 1)
+def _knot_positions(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Segment of each knot, and its relative position in there; heavy segments have more."""
+    n_each = 2 + np.ceil(_MAX_KNOTS_PER_SEGMENT * weight).astype(int)
+    segment = np.repeat(np.arange(len(weight)), n_each)
+    number = np.arange(len(segment)) - (np.cumsum(n_each) - n_each)[segment]
+    return segment, _EDGE + (1 - 2 * _EDGE) * number / (n_each[segment] - 1)
 
 
 def _normal(x: np.ndarray) -> np.ndarray:
     return np.exp(-0.5 * x**2 - _LOG_SQRT_2PI)
 
 
-def _quantile(seen: np.ndarray, x: np.ndarray, unseen: float) -> np.ndarray:
-    """Φ⁻¹ of (1 − unseen) · seen + unseen · Φ(x), from whichever tail is the smaller."""
-    log_rest, log_unseen = math.log1p(-unseen), math.log(unseen)
+def _quantile(cdf: np.ndarray, x: np.ndarray, missing_mass: float) -> np.ndarray:
+    """Φ⁻¹((1 − m) · cdf + m · Φ(x)) for a missing mass m, computed in the smaller tail."""
+    log_rest, log_missing = math.log1p(-missing_mass), math.log(missing_mass)
     with np.errstate(divide="ignore"):
-        lower = np.logaddexp(log_rest + np.log(seen), log_unseen + log_ndtr(x))
-        upper = np.logaddexp(log_rest + np.log1p(-np.minimum(seen, 1)), log_unseen + log_ndtr(-x))
+        lower = np.logaddexp(log_rest + np.log(cdf), log_missing + log_ndtr(x))
+        upper = np.logaddexp(log_rest + np.log1p(-np.minimum(cdf, 1)), log_missing + log_ndtr(-x))
     lower, upper = np.minimum(lower, -1e-17), np.minimum(upper, -1e-17)
     return np.where(lower < upper, ndtri_exp(lower), -ndtri_exp(upper))

@@ -1,4 +1,4 @@
-"""Marginal links: what happens to every column on its own, before columns meet."""
+"""Marginal transforms: each column is made about standard normal on its own."""
 
 import math
 from dataclasses import dataclass
@@ -11,98 +11,121 @@ from torch import Tensor
 from skflow.flows.bijections import Bijection, Chain, Standardize, YeoJohnson
 from skflow.preprocessing.dataset import WeightedDataset
 from skflow.preprocessing.integer_marginals import IntegerMarginal, prefers_integer_marginal
-from skflow.preprocessing.kernel_marginals import choose_factors, interpolant_of, kernel_table
+from skflow.preprocessing.kernel_marginals import (
+    interpolant_through,
+    kernel_knots,
+    select_bandwidth_factors,
+)
 
 Factor = float | str | None
 
-MIN_SLOPE = 0.1  # of regressions' power transforms: what is far out stays within reach
-_WORK = 2.5e7  # bounds the rows on which kernels are chosen, by columns
-_SCORED_ROWS = 1000  # enough to choose kernels by: further folds are not left out in turn
+_MAX_WORK = 2.5e7  # of selecting bandwidth factors, in columns times samples squared
+_MAX_HELD_OUT = 1000  # samples, which are enough to select by: further folds are not held out
 
 
 @dataclass(frozen=True)
 class Marginals:
-    """How to fit marginal links.
+    """The kind of the marginal transforms, and what has been selected for them.
 
-    `kind` is "standardize", "yeo-johnson" or "kernel", which comes after a power transform,
-    `factors` the kernels' bandwidth factor of each column or "cells" for its cells,
-    `min_slope` that of the power.
+    Parameters
+    ----------
+    kind : str
+        "standardize", "yeo-johnson" or "kernel", which follows a Yeo-Johnson transform.
+    factors : tuple
+        For kernels: the bandwidth factor of each column, "integer" for a column whose unit
+        intervals have a probability each, or None for a column that is left alone.
+    min_slope : float
+        Of Yeo-Johnson transforms, which are linear where they would be flatter.
     """
 
     kind: str
     factors: tuple[Factor, ...] = ()
     min_slope: float = 0.0
 
-    def fit(
-        self, x: Tensor, weights: Tensor, cell_bounds: Tensor | None = None
-    ) -> list[Bijection]:
-        """Links that bring the columns of x (n, d) to about standard normal."""
+    def fit(self, x: Tensor, weights: Tensor, bin_bounds: Tensor | None = None) -> list[Bijection]:
+        """Bijections that make the columns of x (n, d) about standard normal.
+
+        `bin_bounds` (2, n, d) are those of `WeightedDataset`.
+        """
         if self.kind == "standardize":
             return [Standardize.fit(x, weights)]
         bijections: list[Bijection] = []
-        power = partial(YeoJohnson.fit, min_slope=self.min_slope)
-        for fit in (_centre, power, Standardize.fit):
+        yeo_johnson = partial(YeoJohnson.fit, min_slope=self.min_slope)
+        for fit in (_center_at_median, yeo_johnson, Standardize.fit):
             bijections.append(fit(x, weights))
             x, _ = bijections[-1](x)
         if self.kind == "kernel":
-            ends = None if cell_bounds is None else Chain(bijections)(cell_bounds)[0].numpy()
-            bijections.append(interpolant_of(self._tables(x.numpy(), weights.numpy(), ends)))
+            bounds = None if bin_bounds is None else Chain(bijections)(bin_bounds)[0].numpy()
+            knots = self._knots(x.numpy(), weights.numpy(), bounds)
+            bijections.append(interpolant_through(knots))
         return bijections
 
-    def _tables(self, x: np.ndarray, weights: np.ndarray, ends: np.ndarray | None) -> list:
-        """Knots, values and slopes for each column."""
-        tables = []
+    def _knots(
+        self, x: np.ndarray, weights: np.ndarray, bin_bounds: np.ndarray | None
+    ) -> list[np.ndarray]:
+        """Knots (3, k) of each column."""
+        knots = []
         for j, factor in enumerate(self.factors):
-            if factor == "cells" and ends is not None:
-                tables.append(IntegerMarginal.fit(ends[0, :, j], ends[1, :, j], weights).table())
+            if factor == "integer" and bin_bounds is not None:
+                low, high = bin_bounds[..., j]
+                knots.append(IntegerMarginal.fit(low, high, weights).knots())
             else:
-                number = None if isinstance(factor, str) else factor
-                tables.append(kernel_table(x[:, j], weights, number))
-        return tables
+                bandwidth_factor = None if isinstance(factor, str) else factor
+                knots.append(kernel_knots(x[:, j], weights, bandwidth_factor))
+        return knots
 
 
-def choose_marginals(
+def candidate_marginals(
     kinds: tuple[str, ...],
     data: WeightedDataset,
     folds: np.ndarray,
     min_slope: float = 0.0,
 ) -> list[Marginals]:
-    """The candidates of the given kinds; that of kernels only where a column wants them."""
+    """Candidates of the given kinds; kernels are one only if they improve some column.
+
+    `folds` (n,) are the folds of the samples by which bandwidth factors are selected.
+    """
     candidates = []
     for kind in kinds:
         if kind != "kernel":
             candidates.append(Marginals(kind, (), min_slope))
             continue
-        factors = _kernel_factors(data, folds)
+        factors = _select_factors(data, folds)
         if any(factor is not None for factor in factors):
             candidates.append(Marginals(kind, tuple(factors), min_slope))
     return candidates
 
 
-def _kernel_factors(data: WeightedDataset, folds: np.ndarray) -> list[Factor]:
-    subset = data.take(slice(int(math.sqrt(_WORK / data.x.shape[1]))))
+def _select_factors(data: WeightedDataset, folds: np.ndarray) -> list[Factor]:
+    """The factor of each column by held-out likelihood, as in `Marginals`."""
+    subset = data.take(slice(int(math.sqrt(_MAX_WORK / data.x.shape[1]))))
     n_folds = folds.max() + 1
     folds = folds[: len(subset)]
-    folds = np.where(folds < math.ceil(_SCORED_ROWS * n_folds / len(folds)), folds, -1)
-    bijections = Chain(Marginals("yeo-johnson").fit(subset.x, subset.weights))
-    z, _ = bijections(subset.x)
-    normal = torch.distributions.Normal(0.0, 1.0).log_prob(z)
-    scored = subset.weights * torch.from_numpy(folds >= 0)
-    scores = (scored @ normal / scored.sum()).numpy()
+    n_held_out_folds = math.ceil(_MAX_HELD_OUT * n_folds / len(folds))
+    folds = np.where(folds < n_held_out_folds, folds, -1)
+    chain = Chain(Marginals("yeo-johnson").fit(subset.x, subset.weights))
+    z, _ = chain(subset.x)
     weights = subset.weights.numpy()
-    factors: list[Factor] = list(choose_factors(z.numpy(), weights, folds, scores))
-    if subset.cell_bounds is not None:
-        low, high = bijections(subset.cell_bounds)[0].numpy()
+    scores = _normal_scores(z, subset.weights * torch.from_numpy(folds >= 0))
+    factors: list[Factor] = list(select_bandwidth_factors(z.numpy(), weights, folds, scores))
+    if subset.bin_bounds is not None:
+        low, high = chain(subset.bin_bounds)[0].numpy()
         for j in np.flatnonzero((low != high).all(axis=0)):
-            helped = prefers_integer_marginal(low[:, j], high[:, j], weights, folds, scores[j])
-            factors[j] = "cells" if helped else None
+            gains = prefers_integer_marginal(low[:, j], high[:, j], weights, folds, scores[j])
+            factors[j] = "integer" if gains else None
     return factors
 
 
-def _centre(x: Tensor, weights: Tensor) -> Standardize:
-    """Median and standard deviation: a power transform needs to know left from right."""
-    by_size = x.argsort(dim=0)
-    share = weights[by_size].cumsum(0) / weights.sum()
-    middle = (share < 0.5).sum(0, keepdim=True)
-    median = x.gather(0, by_size.gather(0, middle)).squeeze(0)
+def _normal_scores(z: Tensor, weights: Tensor) -> np.ndarray:
+    """Mean log-likelihood of each column of z under a standard normal, (d,)."""
+    log_prob = torch.distributions.Normal(0.0, 1.0).log_prob(z)
+    return (weights @ log_prob / weights.sum()).numpy()
+
+
+def _center_at_median(x: Tensor, weights: Tensor) -> Standardize:
+    """Median to 0 and unit standard deviation; power transforms treat the two sides of 0 apart."""
+    order = x.argsort(dim=0)
+    cumulative = weights[order].cumsum(0) / weights.sum()
+    middle = (cumulative < 0.5).sum(0, keepdim=True)
+    median = x.gather(0, order.gather(0, middle)).squeeze(0)
     return Standardize(median, Standardize.fit(x, weights).scale)

@@ -1,4 +1,4 @@
-"""Supports as users declare them: which values the columns can take, parsed and checked."""
+"""Supports: the values that columns can take, as users declare them, parsed and checked."""
 
 import math
 from collections.abc import Sequence
@@ -10,48 +10,49 @@ import numpy as np
 
 from skflow.data.validation import Names, column_name
 
-SMALLEST = float(np.nextafter(0.0, 1.0))  # the lower bound of "positive"
+SMALLEST_POSITIVE = float(np.nextafter(0.0, 1.0))  # the lower bound of "positive"
 
 
 @dataclass(frozen=True)
 class Support:
-    """Of one column: real or whole numbers from low to high, or angles with a period."""
+    """The support of one column: numbers from `low` to `high`, or angles with a period."""
 
     low: float = -math.inf
     high: float = math.inf
-    whole: bool = False
+    integer: bool = False
     period: float = math.inf
 
     @property
     def circular(self) -> bool:
-        """Whether the column is of angles."""
+        """Whether the column consists of angles."""
         return self.period < math.inf
 
     def __str__(self) -> str:
         if self.circular:
             return f"angles of period {self.period:g}"
-        numbers = "whole numbers" if self.whole else "numbers"
-        if self.low == SMALLEST:
+        numbers = "integers" if self.integer else "numbers"
+        if self.low == SMALLEST_POSITIVE:
             return f"{numbers} above 0"
         return f"{numbers} from {self.low:g} to {self.high:g}"
 
 
-NAMED = {
-    "positive": Support(low=SMALLEST),
+_NAMED_SUPPORTS = {
+    "positive": Support(low=SMALLEST_POSITIVE),
     "nonnegative": Support(low=0.0),
     "unit": Support(0.0, 1.0),
-    "integer": Support(whole=True),
+    "integer": Support(integer=True),
     "circular": Support(period=2 * math.pi),
 }
 
 
 def resolve_supports(declared: Any, n_columns: int, names: Names) -> list[Support]:
-    """A support for every column.
+    """The support of every column.
 
     Parameters
     ----------
     declared : None, str, tuple, list or dict
-        One for all, a list with one for each, or a dict from names or indices of columns.
+        One for all columns, a list with one for each, or a dict whose keys are names or
+        indices of columns.
     n_columns : int
         Number of columns.
     names : ndarray of str or None
@@ -64,85 +65,94 @@ def resolve_supports(declared: Any, n_columns: int, names: Names) -> list[Suppor
     Raises
     ------
     ValueError
-        Where it cannot be read, or names a column that is not there.
+        If a declaration is malformed, or is for a column that does not exist.
     """
     if isinstance(declared, dict):
         supports = [Support()] * n_columns
-        for column, spec in declared.items():
-            supports[_index_of(column, n_columns, names)] = _read(spec)
+        for column, declaration in declared.items():
+            supports[_column_index(column, n_columns, names)] = _parse(declaration)
         return supports
     if isinstance(declared, list):
         if len(declared) != n_columns:
             raise ValueError(
-                f"support={declared!r} has {len(declared)} entries, and there are {n_columns} "
-                "columns: pass one for each, a dict from names or indices, or one for all."
+                f"support={declared!r} has {len(declared)} entries, but there are {n_columns} "
+                "columns. Pass a list with one entry for each column, a dict whose keys are names "
+                "or indices of columns, or a single support for all columns."
             )
-        return [_read(spec) for spec in declared]
-    return [_read(declared)] * n_columns
+        return [_parse(declaration) for declaration in declared]
+    return [_parse(declared)] * n_columns
 
 
 def check_no_angles(declared: Any, n_targets: int, names: Names) -> None:
-    """Raise where a target is an angle, which has no mean, quantiles or distribution function."""
-    supports = resolve_supports(declared, n_targets, names)
-    if any(support.circular for support in supports):
-        raise ValueError(
-            f"support={declared!r}: a regressor's targets have means and quantiles, which angles "
-            "have not. Fit sine and cosine of the angle as two targets, or a "
-            "NormalizingFlowDensity of all columns."
-        )
+    """Raise if a target is an angle, which has no mean, quantiles or distribution function."""
+    for j, support in enumerate(resolve_supports(declared, n_targets, names)):
+        if support.circular:
+            raise ValueError(
+                f"support={declared!r} declares that target {column_name(names, j)} consists "
+                f"of {support}, but a regressor predicts means and quantiles, which "
+                "angles do not have. Fit sine and cosine of the angle as two targets, or fit a "
+                "NormalizingFlowDensity to all columns."
+            )
 
 
 def check_inside(
-    rows: np.ndarray, supports: Sequence[Support], names: Names, numbers: np.ndarray
+    rows: np.ndarray, supports: Sequence[Support], names: Names, indices: np.ndarray
 ) -> None:
-    """Raise where a row is outside the supports; `numbers` are the rows' own."""
+    """Raise if a row (n, d) is outside the supports; `indices` (n,) are those in the table."""
     for j, (column, support) in enumerate(zip(rows.T, supports, strict=True)):
         outside = (column < support.low) | (column > support.high)
-        if support.whole:
+        if support.integer:
             outside |= column != np.round(column)
         if outside.any():
             i = int(np.argmax(outside))
             raise ValueError(
-                f"Row {numbers[i]} has {column[i]:g} in {column_name(names, j)}, which is "
-                f"declared to be {support} ({int(outside.sum())} rows in all are outside). "
-                "Declare another support, or drop such rows."
+                f"Row {indices[i]} has {column[i]:g} in {column_name(names, j)}, which is "
+                f"declared to contain {support} (rows outside: {int(outside.sum())}). Declare "
+                "another support for this column, or drop these rows."
             )
 
 
-def _index_of(column: Any, n_columns: int, names: Names) -> int:
+def _column_index(column: Any, n_columns: int, names: Names) -> int:
+    """The index of a column, given its name or index."""
     if isinstance(column, str):
         if names is not None and column in names:
             return int(np.flatnonzero(names == column)[0])
-        known = "X has no names of columns" if names is None else f"there are {list(names)!r}"
-        raise ValueError(f"support has a key {column!r}, and {known}.")
+        reason = "X has no column names" if names is None else f"the columns are {list(names)!r}"
+        advice = "indices" if names is None else "these names or indices"
+        raise ValueError(f"support has the key {column!r}, but {reason}. Use {advice} as keys.")
     if not isinstance(column, Integral) or not 0 <= int(column) < n_columns:
-        raise ValueError(f"support has a key {column!r}, and there are {n_columns} columns.")
+        raise ValueError(
+            f"support has the key {column!r}, but there are {n_columns} columns. Use indices from "
+            f"0 to {n_columns - 1} or names of columns as keys."
+        )
     return int(column)
 
 
-def _read(spec: Any) -> Support:
-    if spec is None:
+def _parse(declaration: Any) -> Support:
+    """The support that one column is declared to have."""
+    if declaration is None:
         return Support()
-    if isinstance(spec, str) and spec in NAMED:
-        return NAMED[spec]
-    if isinstance(spec, tuple):
-        kind, *rest = spec if spec and isinstance(spec[0], str) else ("real", *spec)
-        numbers = [_number(value, end) for value, end in zip(rest, (-1, 1), strict=False)]
-        if kind == "circular" and len(rest) == 1 and 0 < numbers[0] < math.inf:
-            return Support(period=numbers[0])
-        if kind in ("real", "integer") and len(rest) == 2 and numbers[0] < numbers[1]:
-            return Support(numbers[0], numbers[1], whole=kind == "integer")
+    if isinstance(declaration, str) and declaration in _NAMED_SUPPORTS:
+        return _NAMED_SUPPORTS[declaration]
+    if isinstance(declaration, tuple):
+        has_kind = bool(declaration) and isinstance(declaration[0], str)
+        kind, *numbers = declaration if has_kind else ("real", *declaration)
+        bounds = [_bound(value, sign) for value, sign in zip(numbers, (-1, 1), strict=False)]
+        if kind == "circular" and len(numbers) == 1 and 0 < bounds[0] < math.inf:
+            return Support(period=bounds[0])
+        if kind in ("real", "integer") and len(numbers) == 2 and bounds[0] < bounds[1]:
+            return Support(bounds[0], bounds[1], integer=kind == "integer")
     raise ValueError(
-        f"support={spec!r} must be None, 'positive', 'nonnegative', 'unit', 'integer', "
-        "'circular', (low, high), ('integer', low, high) or ('circular', period), with low < "
-        "high (None where there is no bound) and a positive period; a list of these, one for "
-        "each column, or a dict from names or indices of columns."
+        f"support={declaration!r} must be None, 'positive', 'nonnegative', 'unit', 'integer', "
+        "'circular', (low, high), ('integer', low, high) or ('circular', period), where low < "
+        "high (None for no bound) and period > 0; or a list of these with one for each column, "
+        "or a dict of these whose keys are names or indices of columns."
     )
 
 
-def _number(value: Any, end: int) -> float:
-    """A bound; None is the infinity at that end."""
+def _bound(value: Any, sign: int) -> float:
+    """A bound as a float, NaN if it is none; None is infinity with the given sign."""
     try:
-        return end * math.inf if value is None else float(value)
+        return sign * math.inf if value is None else float(value)
     except (TypeError, ValueError):
         return math.nan

@@ -13,12 +13,12 @@ from sklearn.neighbors import KernelDensity
 
 from skflow.fitting.gmm_and_kde import (
     MixtureConfig,
-    choose_bandwidth,
-    choose_mixture_config,
     fit_gaussians,
     fit_kernels,
-    have_ties,
-    resample,
+    has_ties,
+    resample_by_weight,
+    select_bandwidth,
+    select_mixture_config,
 )
 from skflow.flows.distributions.gaussian_mixture import GaussianKernels, GaussianMixture
 
@@ -38,11 +38,11 @@ def every_fifth(n):
 
 
 def test_equal_weights_resample_to_the_rows():
-    assert torch.equal(resample(Z, ONES, 300), Z)
+    assert torch.equal(resample_by_weight(Z, ONES, 300), Z)
 
 
 def test_resampled_rows_are_in_proportion_to_their_weights():
-    rows = resample(Z[:3], torch.tensor([1.0, 2, 5], dtype=torch.float64), 8)
+    rows = resample_by_weight(Z[:3], torch.tensor([1.0, 2, 5], dtype=torch.float64), 8)
     assert [int((rows == z).all(1).sum()) for z in Z[:3]] == [1, 2, 5]
 
 
@@ -102,7 +102,7 @@ def test_far_rows_are_finite():
 
 def test_separate_clusters_are_counted():
     z = clusters()
-    chosen = choose_mixture_config(
+    chosen = select_mixture_config(
         z, torch.ones(400, dtype=torch.float64), every_fifth(400), False, 0
     )
     assert chosen.n_components == 4
@@ -116,7 +116,7 @@ def test_more_components_are_tried_until_twice_in_vain(monkeypatch, scores, k):
     turns = iter([*scores, -1])  # the last for the other regularisation
     stub = SimpleNamespace(log_prob=lambda z: torch.full((len(z),), float(next(turns))).double())
     monkeypatch.setattr("skflow.fitting.gmm_and_kde.fit_gaussians", lambda *args: stub)
-    chosen = choose_mixture_config(Z, ONES, every_fifth(300), False, 0)
+    chosen = select_mixture_config(Z, ONES, every_fifth(300), False, 0)
     assert chosen == MixtureConfig(k, 3e-3, max(scores))
     assert not list(turns)
 
@@ -128,24 +128,24 @@ def test_narrow_clusters_take_a_small_regularisation_unless_there_are_ties():
     narrow = centres + 0.05 * (z - centres)
     ones = torch.ones(400, dtype=torch.float64)
     for ties, expected in [(False, 3e-4), (True, 3e-3)]:
-        chosen = choose_mixture_config(narrow, ones, every_fifth(400), ties, 0)
+        chosen = select_mixture_config(narrow, ones, every_fifth(400), ties, 0)
         assert chosen.regularization == expected
 
 
 def test_ties_are_columns_with_few_distinct_values():
     halves = torch.arange(300, dtype=torch.float64).remainder(140).unsqueeze(1)
-    assert not have_ties(Z)
-    assert have_ties(torch.cat([Z, halves], dim=1))
+    assert not has_ties(Z)
+    assert has_ties(torch.cat([Z, halves], dim=1))
 
 
 def test_bandwidth_is_near_the_best_for_a_normal():
-    chosen = choose_bandwidth(Z, ONES, every_fifth(300))
+    chosen = select_bandwidth(Z, ONES, every_fifth(300))
     assert 0.15 < chosen < 0.7  # Scott's rule: 300^(-1/6) = 0.39
 
 
 def test_no_kernels_beyond_four_columns():
     z = torch.randn(50, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    assert choose_bandwidth(z, torch.ones(50, dtype=torch.float64), every_fifth(50)) is None
+    assert select_bandwidth(z, torch.ones(50, dtype=torch.float64), every_fifth(50)) is None
 
 
 def test_fits_in_threads_leave_the_warning_filters_alone():

@@ -16,6 +16,7 @@ from sklearn.datasets import make_moons
 from skflow import NormalizingFlowDensity
 from skflow.data import sources
 from skflow.data.sources import MemmapSource
+from skflow.fitting.ensemble import EnsembleMember
 from skflow.fitting.fit_context import FitContext
 from skflow.fitting.streaming import Moments, StreamedDataset
 from skflow.flows.bijections import Chain
@@ -26,6 +27,7 @@ from skflow.runtime.processes import SINGLE_PROCESS
 from tests.killing import kill
 
 FIT = FitContext(seed=0)
+UNCHANGED = EnsembleMember(Chain(), (), flow=None)  # whose transform is the identity
 N = 3000
 LONG = {"stream": True, "max_rows": 500, "max_iter": 4, "batch_size": 64}
 
@@ -104,7 +106,7 @@ def long_table(X, weights=None, support=None, drawn=None):
 def epoch(table, splits, X):
     """An epoch's rows and each member's weights, in the order of the first column."""
     n_members = len(splits)
-    stream = table.stream(Chain(), [Chain()] * n_members, splits, FIT)
+    stream = table.stream(Chain(), [UNCHANGED] * n_members, splits, FIT)
     chunks = list(stream.chunks(0))
     rows = torch.cat([chunk.columns for chunk in chunks], -1)
     weights = torch.cat([chunk.weights for chunk in chunks], -1)
@@ -134,7 +136,7 @@ def test_counts_are_left_out_as_often_as_they_were_drawn():
     X = np.column_stack([np.arange(1000) // 100, np.zeros(1000)]).astype(float)
     table = long_table(X, support="integer")
     splits = [Split(np.arange(0), np.arange(len(table.held.observed)))]
-    stream = table.stream(Chain(), [Chain()], splits, FIT)
+    stream = table.stream(Chain(), [UNCHANGED], splits, FIT)
     weights = torch.cat([chunk.weights for chunk in stream.chunks(0)], -1)
     assert weights.sum() == 900
 
@@ -149,7 +151,7 @@ def test_weights_have_the_mean_one():
 
 def test_the_epoch_comes_in_random_order_of_chunks():
     X = np.column_stack([np.arange(1000.0), np.zeros(1000)])
-    stream = long_table(X).stream(Chain(), [Chain()], [Split(np.arange(9), [])], FIT)
+    stream = long_table(X).stream(Chain(), [UNCHANGED], [Split(np.arange(9), [])], FIT)
     firsts = [[int(chunk.columns[0, 0, 0]) for chunk in stream.chunks(s)] for s in range(4)]
     assert all(sorted(order) == list(range(0, 1000, 16)) for order in firsts)
     assert len(set(map(tuple, firsts))) > 1

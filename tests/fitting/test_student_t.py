@@ -10,9 +10,9 @@ from skflow.fitting.student_t import (
     SHRINKAGES,
     StudentTShape,
     _log_likelihoods,
-    choose_student_t,
     fit_location_scatter,
     fit_student_t,
+    select_student_t,
     shrink,
 )
 
@@ -27,7 +27,7 @@ def student(n, df, seed=0):
 def chosen(rows, weights=None, n_folds=5):
     weights = np.ones(len(rows)) if weights is None else weights
     folds = assign_folds(len(rows), n_folds, np.random.default_rng(0))
-    return choose_student_t(rows, weights, folds)
+    return select_student_t(rows, weights, folds)
 
 
 def fitted(rows, shape, weights=None):
@@ -194,7 +194,7 @@ def test_a_few_outliers_do_not_own_the_result():
 def test_only_candidates_are_chosen():
     rows = student(300, 2.5)
     folds = assign_folds(300, 5, np.random.default_rng(0))
-    assert choose_student_t(rows, np.ones(300), folds, (1e4,)).df == 1e4
+    assert select_student_t(rows, np.ones(300), folds, (1e4,)).df == 1e4
 
 
 def test_scale_of_the_columns_does_not_matter():

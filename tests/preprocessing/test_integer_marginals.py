@@ -6,7 +6,7 @@ import torch
 from scipy.stats import kstest, norm
 
 from skflow.preprocessing.integer_marginals import IntegerMarginal, prefers_integer_marginal
-from skflow.preprocessing.kernel_marginals import interpolant_of
+from skflow.preprocessing.kernel_marginals import interpolant_through
 
 RNG = np.random.default_rng(0)
 COUNTS = RNG.choice([0, 1, 2, 7, 50], p=[0.5, 0.2, 0.15, 0.1, 0.05], size=3000)
@@ -17,12 +17,12 @@ ONES = np.ones(3000)
 
 def test_shares_are_those_of_the_rows():
     cells = IntegerMarginal.fit(LOW, HIGH, ONES)
-    assert cells.shares == pytest.approx(
+    assert cells.weights == pytest.approx(
         np.bincount(COUNTS, minlength=51)[[0, 1, 2, 7, 50]] / 3000
     )
-    assert cells.unseen == pytest.approx(1 / 3000)  # no cell has a single row
+    assert cells.missing_mass == pytest.approx(1 / 3000)  # no cell has a single row
     alone = IntegerMarginal.fit(np.append(LOW, 9.0), np.append(HIGH, 9.1), np.append(ONES, 1.0))
-    assert alone.unseen == pytest.approx(1 / 3001)
+    assert alone.missing_mass == pytest.approx(1 / 3001)
 
 
 def test_a_weight_is_a_repetition():
@@ -30,7 +30,7 @@ def test_a_weight_is_a_repetition():
     many = IntegerMarginal.fit(
         *(np.repeat(end[:5], [1, 2, 3, 1, 4]) for end in (LOW, HIGH)), np.ones(11)
     )
-    assert once.shares == pytest.approx(many.shares)
+    assert once.weights == pytest.approx(many.weights)
 
 
 def test_density_is_the_cells_share_over_its_width():
@@ -43,7 +43,7 @@ def test_density_is_the_cells_share_over_its_width():
 
 
 def test_the_link_makes_a_stair_normal():
-    bijection = interpolant_of([IntegerMarginal.fit(LOW, HIGH, ONES).table()])
+    bijection = interpolant_through([IntegerMarginal.fit(LOW, HIGH, ONES).knots()])
     z, log_det = bijection(torch.from_numpy(X)[:, None])
     assert kstest(z[:, 0].numpy(), norm.cdf).statistic < 0.02
     log_p = norm.logpdf(z[:, 0].numpy()) + log_det.numpy()
@@ -54,10 +54,10 @@ def test_the_link_makes_a_stair_normal():
 def test_many_cells_are_put_together_by_weight():
     counts = np.append(np.arange(5000), np.full(5000, 2500))
     low = counts / 1000 - 2.5
-    table = IntegerMarginal.fit(low, low + 1e-3, np.ones(10_000)).table()
+    table = IntegerMarginal.fit(low, low + 1e-3, np.ones(10_000)).knots()
     assert table.shape[1] < 1000
     assert (np.diff(table[:2]) > 0).all()
-    z, log_det = interpolant_of([table])(torch.from_numpy(low + 5e-4)[:, None])
+    z, log_det = interpolant_through([table])(torch.from_numpy(low + 5e-4)[:, None])
     heavy = (norm.logpdf(z[:, 0]) + log_det.numpy())[counts == 2500]
     # half of the rows are alone in their cells, so half of the mass is the normal's
     assert np.exp(heavy.mean()) == pytest.approx(0.5 * 0.5 / 1e-3, rel=0.05)

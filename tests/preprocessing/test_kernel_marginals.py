@@ -6,11 +6,11 @@ import torch
 from scipy.stats import kstest, norm
 
 from skflow.preprocessing.kernel_marginals import (
-    FACTORS,
-    _Kernels,
-    choose_factors,
-    interpolant_of,
-    kernel_table,
+    BANDWIDTH_FACTORS,
+    KernelMarginal,
+    interpolant_through,
+    kernel_knots,
+    select_bandwidth_factors,
 )
 
 N = 1000
@@ -27,7 +27,7 @@ def normal_score(column):
 def factor_for(column):
     folds = np.arange(len(column)) % 5
     scores = np.array([normal_score(column)])
-    (factor,) = choose_factors(column[:, None], np.ones(len(column)), folds, scores)
+    (factor,) = select_bandwidth_factors(column[:, None], np.ones(len(column)), folds, scores)
     return factor
 
 
@@ -35,7 +35,9 @@ def link_for(*columns, factors):
     x = torch.from_numpy(np.column_stack(columns))
     weights = np.ones(len(x))
     columns = zip(x.T.numpy(), factors, strict=True)
-    return interpolant_of([kernel_table(column, weights, factor) for column, factor in columns])
+    return interpolant_through(
+        [kernel_knots(column, weights, factor) for column, factor in columns]
+    )
 
 
 def test_rows_of_a_negative_fold_are_never_left_out():
@@ -43,8 +45,8 @@ def test_rows_of_a_negative_fold_are_never_left_out():
     column = np.concatenate([TWO_PEAKS, 50 + np.arange(5.0)])
     folds = np.concatenate([np.arange(N) % 5, np.full(5, -1)])
     weights, score = np.ones(N + 5), np.array([normal_score(TWO_PEAKS)])
-    assert choose_factors(column[:, None], weights, folds, score) == [0.1]
-    assert choose_factors(column[:, None], weights, np.abs(folds), score) == [None]
+    assert select_bandwidth_factors(column[:, None], weights, folds, score) == [0.1]
+    assert select_bandwidth_factors(column[:, None], weights, np.abs(folds), score) == [None]
 
 
 def test_a_normal_column_gets_no_kernels():
@@ -54,47 +56,47 @@ def test_a_normal_column_gets_no_kernels():
 def test_a_constant_or_tiny_column_gets_no_kernels():
     folds = np.arange(8) % 2
     columns = np.column_stack([np.zeros(8), ATOM[:8]])
-    assert choose_factors(columns, np.ones(8), folds, np.full(2, -9.0)) == [None, None]
+    assert select_bandwidth_factors(columns, np.ones(8), folds, np.full(2, -9.0)) == [None, None]
 
 
 def test_an_atom_gets_the_narrowest_kernels():
-    assert factor_for(ATOM) == FACTORS[0]
+    assert factor_for(ATOM) == BANDWIDTH_FACTORS[0]
 
 
 def test_narrow_peaks_get_kernels():
-    assert factor_for(TWO_PEAKS) in FACTORS
+    assert factor_for(TWO_PEAKS) in BANDWIDTH_FACTORS
 
 
 def test_kernels_on_a_grid_are_at_least_half_its_spacing_wide():
     column = np.round(2 * NORMAL) / 2
-    kernels = _Kernels.fit(column, np.ones(N), FACTORS[0])
-    assert (kernels.widths >= 0.25).all()
-    assert kernels.widths.min() == 0.25
+    kernels = KernelMarginal.fit(column, np.ones(N), BANDWIDTH_FACTORS[0])
+    assert (kernels.bandwidths >= 0.25).all()
+    assert kernels.bandwidths.min() == 0.25
 
 
 def test_kernels_widen_with_the_tails():
     column = np.append(NORMAL, 50.0)
-    kernels = _Kernels.fit(column, np.ones(N + 1), 0.5)
-    assert kernels.widths[-1] == pytest.approx(50 - NORMAL.max())
+    kernels = KernelMarginal.fit(column, np.ones(N + 1), 0.5)
+    assert kernels.bandwidths[-1] == pytest.approx(50 - NORMAL.max())
 
 
 def test_weights_are_repetitions():
     column, weights = np.array([0.0, 1, 2.5, 4]), np.array([1.0, 3, 1, 2])
-    once = _Kernels.fit(column, weights, 1.0).shares
-    repeated = _Kernels.fit(np.repeat(column, weights.astype(int)), np.ones(7), 1.0).shares
+    once = KernelMarginal.fit(column, weights, 1.0).weights
+    repeated = KernelMarginal.fit(np.repeat(column, weights.astype(int)), np.ones(7), 1.0).weights
     np.testing.assert_allclose(once, repeated)
 
 
 def test_the_log_density_is_that_of_the_kernels():
-    kernels = _Kernels.fit(NORMAL[:50], np.ones(50), 1.0)
+    kernels = KernelMarginal.fit(NORMAL[:50], np.ones(50), 1.0)
     x = np.linspace(-3, 3, 7)
-    pairs = zip(kernels.values, kernels.shares, kernels.widths, strict=True)
+    pairs = zip(kernels.values, kernels.weights, kernels.bandwidths, strict=True)
     expected = sum(share * norm(value, width).pdf(x) for value, share, width in pairs)
     np.testing.assert_allclose(kernels.log_density(x), np.log(expected))
 
 
 def test_normal_scores_are_exact_in_both_tails():
-    kernels = _Kernels(np.zeros(1), np.ones(1), np.ones(1))  # one standard normal kernel
+    kernels = KernelMarginal(np.zeros(1), np.ones(1), np.ones(1))  # one standard normal kernel
     x = np.array([-30.0, -8, -1, 0, 1, 8, 30])
     np.testing.assert_allclose(kernels.normal_scores(x), x, rtol=1e-9, atol=1e-12)
 
@@ -115,7 +117,7 @@ def test_the_links_density_is_about_that_of_the_kernels_and_integrates_to_one():
     z, log_det = bijection(torch.from_numpy(grid[:, None]))
     density = norm.pdf(z.numpy()[:, 0]) * log_det.exp().numpy()
     assert density.sum() * (grid[1] - grid[0]) == pytest.approx(1, abs=1e-3)
-    kernels = np.exp(_Kernels.fit(ATOM, np.ones(N), 0.25).log_density(grid[::1000]))
+    kernels = np.exp(KernelMarginal.fit(ATOM, np.ones(N), 0.25).log_density(grid[::1000]))
     assert np.abs(density[::1000] - kernels).mean() < 0.02
 
 

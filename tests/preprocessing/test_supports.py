@@ -1,402 +1,118 @@
-"""Columns that are bounded, whole numbers or angles."""
+"""Declarations of supports: what they mean, and errors about malformed ones and about rows."""
 
-import pickle
-from functools import partial
-from types import MappingProxyType
+import math
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import kstest, poisson, vonmises
-from sklearn.model_selection import GridSearchCV
 
-from skflow import (
-    DegenerateColumnWarning,
-    NormalizingFlowClassifier,
-    NormalizingFlowDensity,
-    NormalizingFlowOutlierDetector,
-    NormalizingFlowRegressor,
+from skflow.preprocessing.supports import (
+    Support,
+    check_inside,
+    check_no_angles,
+    resolve_supports,
 )
-from skflow.metrics import mean_log_likelihood
-from skflow.preprocessing.dequantization import places_in_cells
-from skflow.preprocessing.supports import Support, resolve_supports
 
-TURN = 2 * np.pi
-INF = np.inf
-N = 1000
-MIXED = ["nonnegative", "unit", ("integer", 0, None), ("circular", 360), None, (None, 3)]
+INF = math.inf
+NAMES = np.array(["age", "hour"], dtype=object)
 
 
-def mixed(n=300, seed=0):
-    """A column of every kind, related to each other, some values at the bounds."""
-    rng = np.random.default_rng(seed)
-    shared = rng.normal(size=n)
-    return np.column_stack(
-        [
-            np.where(rng.random(n) < 0.05, 0, np.exp(shared)),
-            np.round(rng.beta(2, 1, n), 2),
-            rng.poisson(np.exp(0.5 * shared)),
-            (20 * shared + rng.normal(0, 40, n)) % 360,
-            shared + rng.normal(size=n),
-            3 - np.exp(rng.normal(size=n)),
-        ]
-    )
+@pytest.mark.parametrize(
+    "declared",
+    [
+        [("integer", 0, None), ("circular", 24)],
+        {"age": ("integer", 0, None), "hour": ("circular", 24)},
+        {0: ("integer", 0, None), 1: ("circular", 24)},
+    ],
+)
+def test_lists_names_and_indices_declare_the_same(declared):
+    expected = [Support(0, INF, integer=True), Support(period=24)]
+    assert resolve_supports(declared, 2, NAMES) == expected
 
 
-def one_column(kind, n=N):
-    rng = np.random.default_rng(0)
-    return {
-        "positive": rng.exponential(size=n),
-        "nonnegative": np.abs(rng.normal(size=n)),
-        "unit": rng.random(n),
-        "bounded": rng.beta(0.7, 3, n) * 10 - 4,
-        "above": 5 + rng.exponential(size=n),
-        "below": 5 - rng.exponential(size=n),
-        "circular": vonmises.rvs(1.0, 3.0, size=n, random_state=0) % TURN,
-        "uniform angles": 360 * rng.random(n),
-    }[kind][:, None]
+@pytest.mark.parametrize(
+    ("declared", "support"),
+    [
+        (None, Support()),
+        ("positive", Support(5e-324)),
+        ("nonnegative", Support(0)),
+        ("unit", Support(0, 1)),
+        ((0, 1), Support(0, 1)),
+        ((None, 3), Support(-INF, 3)),
+        ("integer", Support(-INF, INF, integer=True)),
+        (("integer", None, 7), Support(-INF, 7, integer=True)),
+        ("circular", Support(period=2 * math.pi)),
+    ],
+)
+def test_a_single_declaration_is_for_all_columns(declared, support):
+    assert resolve_supports(declared, 2, None) == [support] * 2
 
 
-SUPPORT = {
-    "positive": "positive",
-    "nonnegative": "nonnegative",
-    "unit": "unit",
-    "bounded": (-4, 6),
-    "above": (5, None),
-    "below": (None, 5),
-    "circular": "circular",
-    "uniform angles": ("circular", 360.0),
-}
-RANGE = {
-    "positive": (0, 1),
-    "nonnegative": (0, 1),
-    "unit": (0, 1),
-    "bounded": (-4, 6),
-    "above": (5, 1),
-    "below": (5, -1),
-    "circular": (0, TURN),
-    "uniform angles": (0, 360),
-}
+def test_columns_that_are_not_declared_are_unrestricted():
+    assert resolve_supports({1: "unit"}, 2, None) == [Support(), Support(0, 1)]
 
 
-def grid(kind):
-    """Fine where the density may be steep: close to the bounds."""
-    t = np.concatenate([np.geomspace(1e-12, 0.01, 3000), np.linspace(0.01, 0.5, 20_000)[1:]])
-    t = np.concatenate([t, 1 - t[::-1][1:]])
-    start, stop = RANGE[kind]
-    half_line = kind in ("positive", "nonnegative", "above", "below")
-    return start + stop * t / (1 - t) if half_line else start + (stop - start) * t
+@pytest.mark.parametrize(
+    ("support", "message"),
+    [
+        ("negative", "must be None, 'positive'"),
+        ((1, 0), "must be None, 'positive'"),
+        ((), "must be None, 'positive'"),
+        ((0, math.nan), "must be None, 'positive'"),
+        (("circular", -1), "must be None, 'positive'"),
+        (("integer", 0), "must be None, 'positive'"),
+        (("integer", "a", 3), "must be None, 'positive'"),
+        ((1, 2, 3), "must be None, 'positive'"),
+        (["unit"], r"has 1 entries, but there are 2 columns"),
+        ({"weight": "unit"}, r"the key 'weight', but the columns are \['a', 'b'\]"),
+        ({2: "unit"}, "the key 2, but there are 2 columns. Use indices from 0 to 1"),
+        ({0.5: "unit"}, "the key 0.5, but there are 2 columns"),
+    ],
+)
+def test_malformed_declarations_raise(support, message, quick):
+    X = pd.DataFrame(np.random.default_rng(0).random((50, 2)), columns=["a", "b"])
+    with pytest.raises(ValueError, match=message):
+        quick(support=support).fit(X)
 
 
-@pytest.fixture(scope="module", params=list(SUPPORT))
-def fitted(request):
-    kind = request.param
-    return kind, NormalizingFlowDensity(effort="fast", random_state=0, support=SUPPORT[kind]).fit(
-        one_column(kind)
-    )
+def test_names_need_a_table_with_names(quick):
+    X = np.random.default_rng(0).random((50, 2))
+    with pytest.raises(ValueError, match=r"the key 'a', but X has no column names\. Use indices"):
+        quick(support={"a": "unit"}).fit(X)
 
 
-def test_integrates_to_one(fitted):
-    kind, density = fitted
-    x = grid(kind)
-    mass = np.trapezoid(np.exp(density.score_samples(x[:, None])), x)
-    assert abs(mass) == pytest.approx(1, abs=1e-3)
+@pytest.mark.parametrize(
+    ("support", "value", "message"),
+    [
+        ("nonnegative", -0.25, "numbers from 0 to inf"),
+        ("positive", 0.0, "numbers above 0"),
+        ("unit", 1.5, "numbers from 0 to 1"),
+        ("integer", 0.5, "integers from -inf to inf"),
+    ],
+)
+def test_rows_outside_raise(support, value, message, quick):
+    X = pd.DataFrame({"a": np.ones(50), "b": np.ones(50)})
+    X.loc[17, "b"] = value
+    with pytest.raises(ValueError, match=f"Row 17 has {value:g} in column 'b'.*{message}"):
+        quick(support={"b": support}).fit(X)
 
 
-def test_draws_lie_inside_and_follow_the_density(fitted):
-    kind, density = fitted
-    drawn = density.sample(100_000, random_state=0)
-    assert np.isfinite(density.score_samples(drawn)).all()
-    x = np.sort(grid(kind))
-    p = np.exp(density.score_samples(x[:, None]))
-    cdf = np.concatenate([[0], np.cumsum((p[1:] + p[:-1]) / 2 * np.diff(x))])
-    assert kstest(drawn[:, 0], lambda v: np.interp(v, x, cdf)).statistic < 0.008  # p > 1e-5
+def test_an_error_counts_the_rows_outside_and_names_the_first_by_its_index():
+    rows = np.array([[0.5, 1.0], [0.5, 9.0], [0.5, -2.0]])
+    supports = [Support(0, 1), Support(0, 3)]
+    indices = np.array([4, 70, 300])
+    with pytest.raises(ValueError, match=r"Row 70 has 9 in column 1.*\(rows outside: 2\)"):
+        check_inside(rows, supports, None, indices)
+    check_inside(rows[:1], supports, None, indices[:1])
 
 
-def test_outside_there_is_no_density(fitted):
-    kind, density = fitted
-    outside = {"positive": [0, -1], "nonnegative": [-1e-9, -5], "unit": [-0.1, 1.1]}
-    outside |= {"bounded": [-4.1, 7], "above": [4.9, -9], "below": [5.1, 1e9]}
-    if kind in outside:
-        assert density.score_samples(np.array(outside[kind])[:, None]).tolist() == [-INF, -INF]
+def test_rows_of_zero_weight_may_be_outside(quick):
+    X = np.abs(np.random.default_rng(0).normal(size=(50, 1)))
+    X[3] = -1
+    quick(support="nonnegative").fit(X, sample_weight=np.arange(50) != 3)
 
 
-def test_angles_have_no_seam(fitted):
-    kind, density = fitted
-    if "circular" not in kind and "angles" not in kind:
-        return
-    period = RANGE[kind][1]
-    theta = np.linspace(0, period, 400)[:, None]
-    here, there = density.score_samples(theta), density.score_samples(theta - 7 * period)
-    np.testing.assert_allclose(here, there, atol=1e-9)
-    cut_point = float(density.flow_.cut_point)
-    for place in (
-        cut_point,
-        cut_point + period / 4,
-        cut_point - period / 4,
-    ):  # where turns fade in and out
-        left, right = density.score_samples([[place - 1e-7 * period], [place + 1e-7 * period]])
-        assert left == pytest.approx(right, abs=1e-3)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["circular", "positive", "unit"])
-def test_close_to_the_truth(kind):
-    X = one_column(kind, 3000)
-    density = NormalizingFlowDensity(random_state=0, support=SUPPORT[kind]).fit(X)
-    x = np.linspace(0.001, 0.999, 999) * {"circular": TURN, "positive": 6, "unit": 1}[kind]
-    truth = {
-        "circular": lambda v: vonmises.logpdf(v, 1.0, 3.0),
-        "positive": lambda v: -v,
-        "unit": np.zeros_like,
-    }[kind](x)
-    p = np.exp(truth)
-    divergence = p @ (truth - density.score_samples(x[:, None])) / p.sum()
-    assert divergence < 0.02
-
-
-def test_whole_numbers_have_probabilities():
-    X = np.random.default_rng(0).poisson(3, (2000, 1))
-    support = ("integer", 0, None)
-    density = NormalizingFlowDensity(effort="fast", random_state=0, support=support).fit(X)
-    k = np.arange(200)
-    log_p = density.score_samples(k[:, None])
-    assert np.exp(log_p).sum() == pytest.approx(1, abs=0.01)
-    truth = poisson.pmf(k, 3)
-    assert truth @ (poisson.logpmf(k, 3) - log_p) < 0.02
-    assert density.score_samples([[-1], [2.5]]).tolist() == [-INF, -INF]
-    drawn = density.sample(100_000, random_state=0)
-    assert (drawn == np.round(drawn)).all()
-    assert drawn.min() == 0
-    shares = np.bincount(drawn[:, 0].astype(int).clip(0, 199), minlength=200) / 100_000
-    np.testing.assert_allclose(shares[:9], np.exp(log_p[:9]), atol=0.012)
-
-
-@pytest.mark.parametrize("values", [[0, 1], [-3, 7]])
-def test_two_values(values):
-    X = np.random.default_rng(0).choice(values, (500, 1), p=[0.7, 0.3])
-    support = ("integer", *values)
-    density = NormalizingFlowDensity(effort="fast", random_state=0, support=support).fit(X)
-    p = np.exp(density.score_samples(np.array(values)[:, None]))
-    assert p == pytest.approx([(v == X).mean() for v in values], abs=0.05)
-
-
-def test_declared_beats_undeclared():
-    """Counts: in log-probability of cells, on other rows."""
-    rng = np.random.default_rng(0)
-    X = rng.poisson([1, 2], (1500, 2))
-    X[:, 1] += X[:, 0]
-    train, test = X[:1000], X[1000:]
-    fast = partial(NormalizingFlowDensity, effort="fast", random_state=0)
-    with pytest.warns(DegenerateColumnWarning, match="'integer'"):
-        undeclared = fast().fit(train)
-    places = places_in_cells(np.array([True, True]))
-    cells = np.array([undeclared.score_samples(test + place) for place in places])
-    without = np.logaddexp.reduce(cells) - np.log(len(places))
-    assert fast(support="integer").fit(train).score(test) > without.mean() + 0.1
-
-
-@pytest.fixture(scope="module")
-def density():
-    return NormalizingFlowDensity(effort="fast", random_state=0, support=MIXED).fit(mixed())
-
-
-class TestAllKindsTogether:
-    def test_draws_lie_inside(self, density):
-        drawn = density.sample(20_000, random_state=0)
-        assert (drawn[:, 0] >= 0).all()
-        assert ((drawn[:, 1] >= 0) & (drawn[:, 1] <= 1)).all()
-        assert ((drawn[:, 2] >= 0) & (drawn[:, 2] % 1 == 0)).all()
-        assert ((drawn[:, 3] >= 0) & (drawn[:, 3] < 360)).all()
-        assert (drawn[:, 5] <= 3).all()
-        assert np.isfinite(drawn).all()
-        assert np.isfinite(density.score_samples(drawn[:500])).all()
-
-    def test_a_row_is_scored_alone_as_among_others(self, density):
-        X = mixed(20, seed=1)
-        one_by_one = [density.score_samples(row[None])[0] for row in X]
-        np.testing.assert_allclose(density.score_samples(X), one_by_one, rtol=1e-9)
-
-    def test_pickles_and_clones(self, density):
-        X = mixed(20, seed=1)
-        again = pickle.loads(pickle.dumps(density))
-        np.testing.assert_array_equal(density.score_samples(X), again.score_samples(X))
-        np.testing.assert_array_equal(density.sample(9, 0), again.sample(9, 0))
-
-    def test_float32(self, density):
-        X = mixed(50, seed=1)
-        rough = pickle.loads(pickle.dumps(density)).set_params(dtype="float32")
-        np.testing.assert_allclose(density.score_samples(X), rough.score_samples(X), atol=1e-2)
-        assert (rough.sample(500, random_state=0)[:, 2] % 1 == 0).all()
-
-    def test_goes_on_from_an_earlier_fit(self, quick):
-        X = mixed()
-        density = quick(support=MIXED, warm_start=True).fit(X)
-        first = density.n_iter_
-        assert density.fit(X).n_iter_ > first
-        assert np.isfinite(density.score(X))
-        with pytest.raises(ValueError, match="other supports"):
-            density.set_params(support=None).fit(X)
-
-    def test_weights_are_repetitions_and_order_does_not_matter(self, quick):
-        X, weights = mixed(60), np.arange(60) % 4
-        new = mixed(20, seed=1)
-        weighted = quick(support=MIXED).fit(X, sample_weight=weights)
-        order = np.random.default_rng(0).permutation(weights.sum())
-        repeated = quick(support=MIXED).fit(np.repeat(X, weights, axis=0)[order])
-        np.testing.assert_allclose(weighted.score_samples(new), repeated.score_samples(new))
-
-
-def test_weights_of_whole_rows_are_repetitions(quick):
-    X = np.random.default_rng(0).poisson(2, (40, 2))
-    weights = 1 + np.arange(40) % 3
-    weighted = quick(support="integer").fit(X, sample_weight=0.1 * weights)
-    repeated = quick(support="integer").fit(np.repeat(X, weights, axis=0))
-    np.testing.assert_allclose(weighted.score_samples(X), repeated.score_samples(X))
-
-
-def test_units_do_not_matter(quick):
-    X = np.random.default_rng(0).exponential(size=(200, 2))
-    factors = np.array([1024.0, 2.0**-20])
-    there = quick(support="positive").fit(X * factors).score_samples(X * factors)
-    here = quick(support="positive").fit(X).score_samples(X)
-    np.testing.assert_allclose(there, here - np.log(factors).sum(), atol=1e-9)
-
-
-def test_a_floor_keeps_a_search_going():
-    X = np.random.default_rng(0).normal(1, 0.5, (200, 1))
-    X = X[X > 0][:, None]
-    grid = {"support": [(X.min() - 1e-3, None), (-5, None)]}
-    search = GridSearchCV(
-        NormalizingFlowDensity(effort="fast", random_state=0, max_iter=5, tol=10),
-        grid,
-        scoring=partial(mean_log_likelihood, floor=-50),
-        cv=3,
-    ).fit(X)
-    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-    outside = np.array([[-6.0], [0.5]])
-    best = search.best_estimator_.set_params(support=(-5, None)).fit(X)
-    assert mean_log_likelihood(best, outside) == -INF
-    assert mean_log_likelihood(best, outside, floor=-50) > -26
-
-
-class TestDeclarations:
-    def test_forms(self):
-        names = np.array(["age", "hour"], dtype=object)
-        hours, ages = Support(period=24), Support(0, INF, whole=True)
-        for form in (
-            [("integer", 0, None), ("circular", 24)],
-            {"age": ("integer", 0, None), "hour": ("circular", 24)},
-            {0: ("integer", 0, None), 1: ("circular", 24)},
-        ):
-            assert resolve_supports(form, 2, names) == [ages, hours]
-        assert resolve_supports("unit", 2, None) == [Support(0, 1)] * 2
-        assert resolve_supports((0, 1), 2, None) == [Support(0, 1)] * 2
-        assert resolve_supports({1: "unit"}, 2, None) == [Support(), Support(0, 1)]
-
-    @pytest.mark.parametrize(
-        ("support", "message"),
-        [
-            ("negative", "must be None, 'positive'"),
-            ((1, 0), "must be None, 'positive'"),
-            (("circular", -1), "must be None, 'positive'"),
-            (("integer", 0), "must be None, 'positive'"),
-            (("integer", "a", 3), "must be None, 'positive'"),
-            ((1, 2, 3), "must be None, 'positive'"),
-            (["unit"], r"has 1 entries, and there are 2 columns"),
-            ({"weight": "unit"}, r"a key 'weight', and there are \['a', 'b'\]"),
-            ({2: "unit"}, "a key 2, and there are 2 columns"),
-            ({0.5: "unit"}, "a key 0.5"),
-        ],
-    )
-    def test_what_cannot_be_read(self, support, message, quick):
-        X = pd.DataFrame(np.random.default_rng(0).random((50, 2)), columns=["a", "b"])
-        with pytest.raises(ValueError, match=message):
-            quick(support=support).fit(X)
-
-    @pytest.mark.parametrize(
-        ("support", "value", "message"),
-        [
-            ("nonnegative", -0.25, "numbers from 0 to inf"),
-            ("positive", 0.0, "numbers above 0"),
-            ("unit", 1.5, "numbers from 0 to 1"),
-            ("integer", 0.5, "whole numbers from -inf to inf"),
-        ],
-    )
-    def test_a_row_outside(self, support, value, message, quick):
-        X = pd.DataFrame({"a": np.ones(50), "b": np.ones(50)})
-        X.loc[17, "b"] = value
-        with pytest.raises(ValueError, match=f"Row 17 has {value:g} in column 'b'.*{message}"):
-            quick(support={"b": support}).fit(X)
-
-    def test_rows_without_weight_may_be_outside(self, quick):
-        X = np.abs(np.random.default_rng(0).normal(size=(50, 1)))
-        X[3] = -1
-        quick(support="nonnegative").fit(X, sample_weight=np.arange(50) != 3)
-
-    def test_a_warning_names_what_to_declare(self, quick):
-        rng = np.random.default_rng(0)
-        X = pd.DataFrame(
-            {
-                "count": rng.poisson(3, 500),
-                "real": rng.normal(size=500),
-                "rain": np.maximum(rng.normal(size=500), 0),
-            }
-        )
-        with pytest.warns(DegenerateColumnWarning) as caught:
-            quick().fit(X)
-        (warning,) = caught
-        message = str(warning.message)
-        assert "'count' (" in message
-        assert "support 'integer'" in message
-        assert "'rain' (" in message
-        assert "support (0, None)" in message
-        assert "real" not in message.split("support={")[0].replace("real line", "")
-        quick(support={"count": "integer"}).fit(X[["count", "real"]])  # and is silent then
-
-
-class TestConditional:
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(400, 2))
-    fast = MappingProxyType({"effort": "fast", "random_state": 0})
-
-    def test_counts_given_columns(self):
-        y = self.rng.poisson(np.exp(0.5 + 0.7 * self.X[:, 0]))
-        support = ("integer", 0, None)
-        model = NormalizingFlowRegressor(**self.fast, support=support).fit(self.X, y)
-        rows = self.X[:5]
-        k = np.arange(400)
-        log_p = np.array([model.log_prob(np.tile(row, (400, 1)), k) for row in rows])
-        assert np.exp(log_p).sum(1) == pytest.approx(1, abs=0.02)
-        steps = np.cumsum(np.exp(log_p), axis=1)[:, 3]
-        assert model.cdf(rows, np.full(5, 3.0)) == pytest.approx(steps, abs=0.02)
-        quantiles = model.predict_quantiles(rows, [0.05, 0.5, 0.95])
-        assert (quantiles == np.round(quantiles)).all()
-        assert (quantiles >= 0).all()
-        slope = np.corrcoef(model.predict(self.X), np.exp(0.7 * self.X[:, 0]))[0, 1]
-        assert slope > 0.8
-
-    def test_positive_targets(self):
-        y = np.exp(self.X[:, 0] + 0.5 * self.rng.normal(size=400))
-        model = NormalizingFlowRegressor(**self.fast, support="positive").fit(self.X, y)
-        interval = model.predict_interval(self.X, 0.99)
-        assert (interval > 0).all()
-        assert (model.sample_y(self.X, 20, random_state=0) > 0).all()
-        assert model.log_prob(self.X[:1], [-1.0]).tolist() == [-INF]
-        assert model.cdf(self.X[:2], [-1.0, 1e12]) == pytest.approx([0, 1], abs=1e-2)
-        covered = (interval[:, 0] < y) & (y < interval[:, 1])
-        assert covered.mean() > 0.95
-
-    def test_angles_are_no_targets(self):
-        with pytest.raises(ValueError, match="sine and cosine"):
-            NormalizingFlowRegressor(support="circular").fit(self.X, self.X[:, 0])
-
-    def test_classes_and_outliers(self):
-        X = self.rng.poisson(3, (400, 2))
-        y = (X.sum(1) + self.rng.normal(size=400) > 6).astype(int)
-        model = NormalizingFlowClassifier(**self.fast, support="integer").fit(X, y)
-        assert model.score(X, y) > 0.8
-        rows, _ = model.sample(200, y=1, random_state=0)
-        assert (rows == np.round(rows)).all()
-        detector = NormalizingFlowOutlierDetector(**self.fast, support="integer").fit(X)
-        assert detector.predict([[3, 3], [40, 0]]).tolist() == [1, -1]
+def test_an_angle_among_targets_is_named():
+    check_no_angles({"age": "integer"}, 2, NAMES)
+    with pytest.raises(ValueError, match=r"target column 'hour' consists of angles of period 24"):
+        check_no_angles({"hour": ("circular", 24)}, 2, NAMES)
