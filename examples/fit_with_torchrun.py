@@ -11,13 +11,13 @@ from sklearn.datasets import make_moons
 from skflow import NormalizingFlowDensity
 from skflow.distributed import shards
 
-with shards() as team:
-    X, _ = make_moons(20_000, noise=0.1, random_state=1 + team.rank)  # or np.load(f"{rank}.npy")
+with shards() as group:
+    X, _ = make_moons(20_000, noise=0.1, random_state=1 + group.rank)  # or np.load(f"{rank}.npy")
     density = NormalizingFlowDensity(effort="fast", random_state=0).fit(X)
 
 test, _ = make_moons(5_000, noise=0.1, random_state=0)
 print(
-    f"process {team.rank} of {team.size}: {len(X):,} samples in its shard, "
+    f"process {group.rank} of {group.size}: {len(X):,} samples in its shard, "
     f"{density.score(test):.6f} nats per sample",
     flush=True,
 )
