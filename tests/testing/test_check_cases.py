@@ -1,0 +1,31 @@
+"""Which check runs on which data, and how often an estimator is fitted."""
+
+import numpy as np
+from sklearn.neighbors import KernelDensity
+
+from skflow.testing.check_cases import check_cases
+from skflow.testing.checks import DENSITY_CHECKS, FIT_CHECKS
+
+
+class CountingKernels(KernelDensity):
+    n_fits = 0
+
+    def fit(self, X, y=None, sample_weight=None):
+        CountingKernels.n_fits += 1
+        return super().fit(X, y, sample_weight)
+
+
+def test_checks_that_fit_run_on_two_columns_only():
+    cases = list(check_cases(KernelDensity(), None, seed=0))
+    assert len(cases) == 3 * len(DENSITY_CHECKS) + len(FIT_CHECKS)
+    fit_names = {check.__name__ for check in FIT_CHECKS}
+    assert {case.n_columns for case in cases if case.name in fit_names} == {2}
+    assert {case.n_columns for case in cases if case.name not in fit_names} == {1, 2, 3}
+
+
+def test_checks_of_a_fitted_density_share_one_fit():
+    X = np.random.default_rng(0).normal(size=(40, 1))
+    estimator = CountingKernels()
+    for case in list(check_cases(estimator, X, seed=0))[:4]:
+        case.run(estimator)
+    assert CountingKernels.n_fits == 1
