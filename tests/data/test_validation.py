@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from skflow.data.validation import (
-    check_base,
     check_count,
     check_deviations,
     check_finite,
@@ -36,14 +35,6 @@ def test_valid_layer_sizes(sizes):
 def test_invalid_layer_sizes(sizes):
     with pytest.raises(ValueError, match=r"hidden_layer_sizes=.* positive ints"):
         check_layer_sizes(sizes)
-
-
-def test_flows_trained_towards_normal_noise_need_a_normal_base():
-    check_base("t", "nsf_ar")
-    check_base("t", lambda n_features, n_context, generator: [])
-    check_base("normal", "diffusion")
-    with pytest.raises(ValueError, match=r"flow='diffusion'.*normal noise.*base='t'"):
-        check_base("t", "diffusion")
 
 
 def test_counts():
