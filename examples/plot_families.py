@@ -47,7 +47,7 @@ def lines(spacing=0.25, extent=2.0, n=201):
     return np.concatenate([level, level[..., ::-1]])
 
 
-colours_of_volume = LinearSegmentedColormap.from_list("volume", ["C0", "0.7", "C3"])
+colors_of_volume = LinearSegmentedColormap.from_list("volume", ["C0", "0.7", "C3"])
 figure, panels = plt.subplots(2, 4, figsize=(11, 5.8), layout="constrained")
 panels[0, 0].add_collection(LineCollection(lines(), color="0.6", linewidth=0.8))
 panels[0, 0].set_title("the grid")
@@ -55,9 +55,9 @@ for panel, (title, settings) in zip(panels.flat[1:], layers.items(), strict=True
     with torch.no_grad():
         images, log_det = (t.numpy() for t in drawn(*settings)(torch.from_numpy(lines())))
     segments = np.stack([images[:, :-1], images[:, 1:]], axis=2).reshape(-1, 2, 2)
-    colours = (log_det[:, :-1] + log_det[:, 1:]).ravel() / 2
-    bent = LineCollection(segments, cmap=colours_of_volume, linewidth=0.9)
-    bent.set(array=colours, clim=(-1.5, 1.5))
+    colors = (log_det[:, :-1] + log_det[:, 1:]).ravel() / 2
+    bent = LineCollection(segments, cmap=colors_of_volume, linewidth=0.9)
+    bent.set(array=colors, clim=(-1.5, 1.5))
     panel.add_collection(bent)
     panel.set_title(title)
 for panel in panels.flat:

@@ -80,7 +80,7 @@ def _without_correlations():
 
 ABLATIONS = {
     "recipe": Preset(),
-    "columns only standardised": Preset(marginals=None),
+    "columns only standardized": Preset(marginals=None),
     "power transforms without kernels": Preset(marginals="yeo-johnson"),
     "diagonal start": Preset(_without_correlations),
     "normal start and base": Preset(base="normal"),

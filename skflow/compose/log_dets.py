@@ -37,7 +37,7 @@ def log_abs_det(transformer: Any, X: ArrayLike) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_samples,)
-        The values ``log |det ∂z/∂x|`` in nats; −inf where a neighbourhood of x is mapped to a
+        The values ``log |det ∂z/∂x|`` in nats; −inf where a neighborhood of x is mapped to a
         single value, and outside the domain of the transformer.
 
     Raises

@@ -11,7 +11,7 @@ from skflow.flows.distributions.flow import Flow
 from skflow.runtime.compile import compiled, is_compilable
 from skflow.runtime.device import keep_freed_memory, scoring_dtype
 
-# rows scored at a time: enough to amortise the cost of an operation, few enough for the cache
+# rows scored at a time: enough to amortize the cost of an operation, few enough for the cache
 _BLOCK, _BLOCK_OF_FEW_COLUMNS = 2048, 4096
 _FEW_COLUMNS = 8
 _MANY_ROWS = 500_000  # for which compiling pays

@@ -57,7 +57,7 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
 
     References
     ----------
-    .. [1] Trippe & Turner (2018). Conditional density estimation with Bayesian normalising
+    .. [1] Trippe & Turner (2018). Conditional density estimation with Bayesian normalizing
        flows. arXiv:1802.04908.
 
     Examples

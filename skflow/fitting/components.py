@@ -56,7 +56,7 @@ def untrained_components(
 def _mixture(
     data: WeightedDataset, bijections: list[Bijection], z: Tensor, selected: SelectedModels
 ) -> Component:
-    """The Gaussian mixture, behind the bijections whose images are z or standardised only."""
+    """The Gaussian mixture, behind the bijections whose images are z or standardized only."""
     assert selected.mixture is not None
     if not selected.mixture_whitened:
         bijections = [Standardize.fit(data.x, data.weights)]

@@ -151,7 +151,7 @@ def _input_transform(
     warm_start: WarmStart | None,
     streamed: StreamedDataset | None,
 ) -> Chain:
-    """Bijections to standardised columns without bounds, which all components share."""
+    """Bijections to standardized columns without bounds, which all components share."""
     # all processes go through the whole table, even if an earlier transform is used: to check it
     of_all = None if streamed is None else streamed.input_transform(processes)
 

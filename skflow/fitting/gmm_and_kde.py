@@ -19,7 +19,7 @@ from skflow.flows.distributions.gaussian_mixture import GaussianKernels, Gaussia
 
 NUMBERS_OF_COMPONENTS = (2, 4, 8, 16, 24)
 BANDWIDTHS = tuple(np.geomspace(0.02, 1.0, 12))
-REGULARIZATION = 3e-3  # added to the variances, in standardised units
+REGULARIZATION = 3e-3  # added to the variances, in standardized units
 _SMALL_REGULARIZATION = 3e-4  # tried if there are no ties, at which it would overfit
 _TOLERANCE = 1e-3  # of EM, in nats per sample and iteration
 _COARSE_TOLERANCE = 1e-2  # enough to compare numbers of components, if samples are many
@@ -67,7 +67,7 @@ def fit_gaussians(
 
 
 def fit_kernels(z: Tensor, weights: Tensor, bandwidth: float) -> GaussianKernels:
-    """A kernel density estimate, centred on samples z (n, d) or on a subset of them."""
+    """A kernel density estimate, centered on samples z (n, d) or on a subset of them."""
     if len(z) > _MAX_CENTRES:
         z = resample_by_weight(z, weights, _MAX_CENTRES)
         weights = torch.ones(len(z), dtype=z.dtype)
@@ -102,7 +102,7 @@ def select_mixture_config(
     ties : bool
         Whether a small regularization would overfit ties.
     seed : int
-        Seed of the mixtures' initialisation.
+        Seed of the mixtures' initialization.
 
     Returns
     -------

@@ -41,7 +41,7 @@ _MIN_SLOPE = 0.1  # of power transforms in regressions, so that their inverse ma
 class SelectedModels:
     """The selected models, not fitted yet.
 
-    `mixture` configures the Gaussian mixture, in whitened space or in standardised units,
+    `mixture` configures the Gaussian mixture, in whitened space or in standardized units,
     `bandwidth` the kernels in whitened space; None leaves the component out. `seed` is that
     of the mixture's fits.
     """
@@ -74,7 +74,7 @@ def select_models(
 def select_context_transform(
     data: WeightedDataset, config: FitConfig, rng: np.random.Generator
 ) -> Chain:
-    """How a context of numbers is standardised, with power transforms if they help."""
+    """How a context of numbers is standardized, with power transforms if they help."""
     if config.task.context != "numbers":
         return Chain()
     standardize = Standardize.fit(data.known_context, data.weights)

@@ -54,7 +54,7 @@ class HeldOutScores:
 
 
 def stack(held_out: HeldOutScores) -> dict[str, float]:
-    """Weights of the components that maximise the held-out likelihood of their mixture.
+    """Weights of the components that maximize the held-out likelihood of their mixture.
 
     Components of negligible weight are dropped, except the trained flow.
     """

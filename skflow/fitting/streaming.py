@@ -82,7 +82,7 @@ class StreamedDataset:
     buffer_size: int
 
     def input_transform(self, processes: ProcessGroup) -> Chain:
-        """Bijections that standardise all samples, which are read once and checked.
+        """Bijections that standardize all samples, which are read once and checked.
 
         Raises
         ------

@@ -1,8 +1,8 @@
-"""A multivariate Student t with a shrunk scatter matrix, which a flow is initialised with.
+"""A multivariate Student t with a shrunk scatter matrix, which a flow is initialized with.
 
 Location and scatter are estimated by EM for fixed degrees of freedom, with weights that are
-normalised in every step (Kent, Tyler & Vardi 1994; Liu, Rubin & Wu 1998); the scatter is shrunk
-towards its diagonal. Degrees of freedom and shrinkage maximise the held-out likelihood of that
+normalized in every step (Kent, Tyler & Vardi 1994; Liu, Rubin & Wu 1998); the scatter is shrunk
+towards its diagonal. Degrees of freedom and shrinkage maximize the held-out likelihood of that
 t rather than of a Gaussian, whose likelihood would be dominated by a few outliers.
 """
 
@@ -15,8 +15,8 @@ from scipy.special import gammaln
 
 DEGREES_OF_FREEDOM = (2.5, 5.0, 10.0, 30.0, 1e4)  # the last is a normal for all purposes
 SHRINKAGES = (1e-8, 1e-6, 1e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.7, 0.95)
-_EM_ITERATIONS = 6  # with normalised weights EM has converged by then
-_MIN_VARIANCE = 1e-20  # in standardised units; below it, a variance is rounding error
+_EM_ITERATIONS = 6  # with normalized weights EM has converged by then
+_MIN_VARIANCE = 1e-20  # in standardized units; below it, a variance is rounding error
 
 
 @dataclass(frozen=True)
@@ -92,21 +92,21 @@ def fit_location_scatter(
     weights = weights / weights.sum()
     d = x.shape[1]
     loc = weights @ x
-    centred = x - loc
-    scatter = _scatter(centred, weights)
+    centered = x - loc
+    scatter = _scatter(centered, weights)
     if df >= DEGREES_OF_FREEDOM[-1]:
         return loc, scatter
     for _ in range(_EM_ITERATIONS):
         factor = np.linalg.cholesky(shrink(scatter, shrinkage))
         # inverting once and multiplying is faster than solving for all samples
         inverse = solve_triangular(factor, np.eye(d), lower=True, check_finite=False)
-        whitened = centred @ inverse.T
+        whitened = centered @ inverse.T
         distances = np.einsum("ij,ij->i", whitened, whitened)
         em_weights = weights * (df + d) / (df + distances)
         em_weights /= em_weights.sum()
         loc = em_weights @ x
-        centred = x - loc
-        scatter = _scatter(centred, em_weights)
+        centered = x - loc
+        scatter = _scatter(centered, em_weights)
     return loc, scatter
 
 
@@ -117,9 +117,9 @@ def shrink(scatter: np.ndarray, shrinkage: float) -> np.ndarray:
     return shrunk
 
 
-def _scatter(centred: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _scatter(centered: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Σ w x xᵀ, (d, d); a constant column is given unit variance."""
-    scaled = centred * np.sqrt(weights)[:, None]
+    scaled = centered * np.sqrt(weights)[:, None]
     scatter = scaled.T @ scaled  # numpy exploits the symmetry of this product
     diagonal = scatter.diagonal()
     np.fill_diagonal(scatter, np.where(diagonal > _MIN_VARIANCE, diagonal, 1.0))

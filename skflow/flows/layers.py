@@ -167,9 +167,9 @@ def radial(config: LayerConfig, generator: Generator) -> Bijection:
         The layer.
     """
     d = config.n_features
-    centre = torch.randn(d, generator=generator)
+    center = torch.randn(d, generator=generator)
     log_alpha = torch.tensor([0.5 * math.log(d)])
-    initial = torch.cat([centre, log_alpha, 0.01 * torch.randn(1, generator=generator)])
+    initial = torch.cat([center, log_alpha, 0.01 * torch.randn(1, generator=generator)])
     return Radial(d, _net(config.n_context, initial, config, generator))
 
 

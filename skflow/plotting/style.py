@@ -1,10 +1,10 @@
-"""Axes, colours and default styles of the displays, with matplotlib imported on demand."""
+"""Axes, colors and default styles of the displays, with matplotlib imported on demand."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-# from the colour-blind safe palette of Okabe & Ito (2008)
+# from the color-blind safe palette of Okabe & Ito (2008)
 BLUE, VERMILION = "#0072B2", "#D55E00"
 GREY, INK = "0.75", "0.15"
 

@@ -209,7 +209,7 @@ def offsets_in_bins(integer: np.ndarray) -> np.ndarray:
 def _spread_over_bins(n: int, integer: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Places (n, d) spread evenly over the cells of whole numbers, 0 in other columns.
 
-    An additive recurrence by powers of a generalised golden ratio (Roberts 2018), so that any
+    An additive recurrence by powers of a generalized golden ratio (Roberts 2018), so that any
     stretch of them is spread evenly, too.
     """
     d = int(integer.sum())

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import log_ndtr, ndtri_exp
 
-_MAX_BINS = 200  # lighter neighbours are merged to bins of about 1 / 200 of the weight
+_MAX_BINS = 200  # lighter neighbors are merged to bins of about 1 / 200 of the weight
 _EDGE = 0.03  # fraction of a segment at either end, in which the slope changes to the next
 _MAX_KNOTS_PER_SEGMENT = 32  # of a segment that has all the weight
 _MIN_GAIN = 0.1  # over a normal, in nats per sample
@@ -61,7 +61,7 @@ class IntegerMarginal:
         return knots[:, rising & (np.diff(knots[0], prepend=-np.inf) > 1e-9)]
 
     def _merged_bins(self) -> "IntegerMarginal":
-        """With light neighbouring bins merged."""
+        """With light neighboring bins merged."""
         middle = np.cumsum(self.weights) - self.weights / 2
         group = np.floor(middle * _MAX_BINS)
         first = np.flatnonzero(np.diff(group, prepend=-1))

@@ -16,13 +16,13 @@ from skflow.flows.bijections import Interpolant
 
 BANDWIDTH_FACTORS = (0.1, 0.25, 0.5, 1.0, 2.0)  # of the normal reference bandwidth
 _MAX_KNOTS = 256
-_MAX_SAMPLES = 5000  # beyond which kernels are centred on as many order statistics
+_MAX_SAMPLES = 5000  # beyond which kernels are centered on as many order statistics
 _MIN_SAMPLES = 10  # below which kernels are not tried
 _MAX_DISTANCES = 100_000  # computed at a time, so that they stay in the cache
-_MIN_BANDWIDTH = 1e-4  # in standardised units
+_MIN_BANDWIDTH = 1e-4  # in standardized units
 _MIN_GAIN = 0.5  # of kernels over a normal, in nats per sample
 _MIN_GAIN_OF_TIES = 0.1  # the same where the smallest factor is best, which is a sign of ties
-_MIN_RISE = 1e-6  # between the values at neighbouring knots
+_MIN_RISE = 1e-6  # between the values at neighboring knots
 _MAX_LOG_SLOPE = 9.0
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
@@ -32,7 +32,7 @@ class KernelMarginal:
     """The kernel density estimate of one column, with an adaptive bandwidth.
 
     `values` (m,) are its distinct values in ascending order, `weights` (m,) their weights with
-    sum 1, `bandwidths` (m,) those of the Gaussian kernels centred on them.
+    sum 1, `bandwidths` (m,) those of the Gaussian kernels centered on them.
     """
 
     values: np.ndarray
@@ -47,7 +47,7 @@ class KernelMarginal:
         bandwidth = factor * _reference_bandwidth(values, weights, len(column))
         bandwidth = max(bandwidth, 0.5 * _grid_spacing(values), _MIN_BANDWIDTH)
         bandwidths = np.full(len(values), bandwidth)
-        # at least the distance to the nearest neighbour if untied: wide kernels in the tails
+        # at least the distance to the nearest neighbor if untied: wide kernels in the tails
         gaps = np.diff(values, prepend=-np.inf, append=np.inf)
         nearest = np.minimum(gaps[:-1], gaps[1:])
         untied = (counts == 1) & np.isfinite(nearest)
@@ -93,17 +93,17 @@ class KernelMarginal:
     def _knot_positions(self) -> np.ndarray:
         """Positions around every value if they are few, else around ties and at quantiles."""
         steps = np.array([-4, -2.5, -1.5, -0.7, 0, 0.7, 1.5, 2.5, 4])
-        centres, bandwidths = self.values, self.bandwidths
-        if len(centres) * len(steps) > _MAX_KNOTS:
+        centers, bandwidths = self.values, self.bandwidths
+        if len(centers) * len(steps) > _MAX_KNOTS:
             n_heavy = _MAX_KNOTS // 2 // len(steps)
             heavy = np.sort(np.argsort(-self.weights, kind="stable")[:n_heavy])
             heavy = heavy[self.weights[heavy] > 2 / _MAX_KNOTS]
             levels = ndtr(np.linspace(-3.5, 3.5, _MAX_KNOTS // 2))
             quantiles = np.interp(levels, _midpoint_levels(self.weights), self.values)
-            centres, bandwidths = centres[heavy], bandwidths[heavy]
+            centers, bandwidths = centers[heavy], bandwidths[heavy]
         else:
             quantiles = self.values[:0]
-        around = (centres[:, None] + steps * bandwidths[:, None]).ravel()
+        around = (centers[:, None] + steps * bandwidths[:, None]).ravel()
         ends = [self.values[0] - self.bandwidths[0], self.values[-1] + self.bandwidths[-1]]
         inner = np.concatenate([around, quantiles])
         inner = inner[(inner > ends[0]) & (inner < ends[1])]
@@ -118,7 +118,7 @@ def select_bandwidth_factors(
     Parameters
     ----------
     x : ndarray of shape (n, d)
-        Columns in standardised units.
+        Columns in standardized units.
     weights, folds : ndarray of shape (n,)
         Weight and fold of each sample. Samples of a negative fold are never held out.
     normal_scores : ndarray of shape (d,)

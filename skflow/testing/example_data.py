@@ -4,7 +4,7 @@ import numpy as np
 
 
 def example_rows(n_columns: int, n_rows: int = 200, seed: int = 0) -> np.ndarray:
-    """Two clusters of unequal size, with nonlinear dependence, not centred and not scaled."""
+    """Two clusters of unequal size, with nonlinear dependence, not centered and not scaled."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n_rows, n_columns))
     X[:, 0] += np.where(rng.random(n_rows) < 0.75, 1, -3)

@@ -17,7 +17,7 @@ _BLOCK_SIZE = 4096
 class ProposalDistribution:
     """Mixture of Gaussian kernels of three widths, a Gaussian and a wide Cauchy distribution.
 
-    The kernels are centred at the given rows, the other components at their robust location.
+    The kernels are centered at the given rows, the other components at their robust location.
     """
 
     def __init__(self, rows: np.ndarray) -> None:

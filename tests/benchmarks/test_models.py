@@ -14,7 +14,7 @@ SAMPLES = RNG.normal(size=(200, 2)) @ [[1.0, 0.9], [0.0, 0.3]]
 SAMPLES[:, 0] += 10 * (RNG.random(200) < 0.4)  # two modes, for which marginals need kernels
 SHORT_FIT = {"max_iter": 20, "tol": 10, "hidden_layer_sizes": 8, "n_transforms": 1}
 ABLATIONS = {
-    "columns only standardised",
+    "columns only standardized",
     "power transforms without kernels",
     "diagonal start",
     "normal start and base",

@@ -156,11 +156,11 @@ def outward(d):
     return np.vstack([np.eye(d), -np.eye(d), np.ones((1, d)), np.linspace(-1, 0.3, d)])
 
 
-def assert_falls(estimator, centre, sd, nearest=10):
+def assert_falls(estimator, center, sd, nearest=10):
     """log p decreases strictly from `nearest` to 1e6 standard deviations, and to 1e150."""
     radii = np.geomspace(nearest, 1e6, 200)
-    for direction in outward(len(centre)):
-        log_p = estimator.score_samples(centre + sd * radii[:, None] * direction)
+    for direction in outward(len(center)):
+        log_p = estimator.score_samples(center + sd * radii[:, None] * direction)
         assert np.isfinite(log_p).all()
         assert np.diff(log_p).max() < 0
         far = estimator.score_samples(np.array([[1e15], [1e150]]) * direction)

@@ -111,7 +111,7 @@ def test_more_processes_than_held_out_samples_are_refused():
         trainer(processes=Many())
 
 
-def test_a_search_is_recognised_from_the_stack_of_calls():
+def test_a_search_is_recognized_from_the_stack_of_calls():
     assert not ensemble._inside_search()
     code = compile("inside = check()", "search", "exec")
     for module, expected in [("sklearn.model_selection._search", True), ("mypackage", False)]:

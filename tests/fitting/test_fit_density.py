@@ -29,9 +29,9 @@ def test_no_member_trains_on_what_it_holds_out(n, parameters, n_members, held_ou
 
 def test_the_mixtures_that_earned_their_weight_are_kept():
     rng = np.random.default_rng(0)
-    centres = rng.choice([-3.0, 3.0], (300, 1))
+    centers = rng.choice([-3.0, 3.0], (300, 1))
     density = NormalizingFlowDensity(random_state=0, max_iter=1).fit(
-        centres + 0.3 * rng.normal(size=(300, 5))
+        centers + 0.3 * rng.normal(size=(300, 5))
     )
     parts = density._spec.components
     mixtures = [k for k, part in enumerate(parts) if part.base == "gaussians"]

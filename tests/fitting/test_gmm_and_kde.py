@@ -29,8 +29,8 @@ FOUR = MixtureConfig(4, 3e-3)
 
 def clusters(n=400, k=4):
     generator = np.random.default_rng(1)
-    centres = 8 * np.array([[0, 0], [1, 0], [0, 1], [1, 1]])[:k]
-    return torch.from_numpy(centres[np.arange(n) % k] + generator.normal(size=(n, 2)))
+    centers = 8 * np.array([[0, 0], [1, 0], [0, 1], [1, 1]])[:k]
+    return torch.from_numpy(centers[np.arange(n) % k] + generator.normal(size=(n, 2)))
 
 
 def every_fifth(n):
@@ -53,7 +53,7 @@ def test_kernels_are_scikit_learns():
 
 
 @pytest.mark.parametrize("bandwidth", [0.3, 0.01])
-def test_kernels_far_from_their_centres(bandwidth):  # where scikit-learn's trees round
+def test_kernels_far_from_their_centers(bandwidth):  # where scikit-learn's trees round
     rows = torch.cat([Z - 1, 3 * Z, 100 * Z])  # more than are scored at a time
     ours = fit_kernels(Z, ONES, bandwidth).log_prob(rows)
     each = norm(Z.numpy(), bandwidth).logpdf(rows.numpy()[:, None]).sum(-1)
@@ -67,10 +67,10 @@ def test_weighted_kernels_are_scikit_learns():
     np.testing.assert_allclose(ours.numpy(), theirs.score_samples(Z.numpy()), rtol=1e-9)
 
 
-def test_many_centres_are_thinned():
+def test_many_centers_are_thinned():
     z = Z.repeat(20, 1)
     kernels = fit_kernels(z, torch.ones(len(z), dtype=torch.float64), 0.3)
-    assert len(kernels.centres) == 2000
+    assert len(kernels.centers) == 2000
 
 
 def test_gaussians_are_a_sum_of_scipys():
@@ -113,7 +113,7 @@ def test_separate_clusters_are_counted():
     [([1, 0, 2, 3, 0], 16), ([2, 1, 1], 2), ([1, 2, 3, 4, 5], 24)],
 )
 def test_more_components_are_tried_until_twice_in_vain(monkeypatch, scores, k):
-    turns = iter([*scores, -1])  # the last for the other regularisation
+    turns = iter([*scores, -1])  # the last for the other regularization
     stub = SimpleNamespace(log_prob=lambda z: torch.full((len(z),), float(next(turns))).double())
     monkeypatch.setattr("skflow.fitting.gmm_and_kde.fit_gaussians", lambda *args: stub)
     chosen = select_mixture_config(Z, ONES, every_fifth(300), False, 0)
@@ -121,11 +121,11 @@ def test_more_components_are_tried_until_twice_in_vain(monkeypatch, scores, k):
     assert not list(turns)
 
 
-def test_narrow_clusters_take_a_small_regularisation_unless_there_are_ties():
+def test_narrow_clusters_take_a_small_regularization_unless_there_are_ties():
     z = clusters()
     z = (z - z.mean(0)) / z.std(0)
-    centres = z.reshape(-1, 4, 2).mean(0).repeat(100, 1)
-    narrow = centres + 0.05 * (z - centres)
+    centers = z.reshape(-1, 4, 2).mean(0).repeat(100, 1)
+    narrow = centers + 0.05 * (z - centers)
     ones = torch.ones(400, dtype=torch.float64)
     for ties, expected in [(False, 3e-4), (True, 3e-3)]:
         chosen = select_mixture_config(narrow, ones, every_fifth(400), ties, 0)

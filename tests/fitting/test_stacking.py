@@ -69,7 +69,7 @@ def test_equal_parts_share_equally_but_for_the_net():
     assert share[0] > share[1]
 
 
-def test_maximises_the_likelihood_with_one_row_more_for_the_net():
+def test_maximizes_the_likelihood_with_one_row_more_for_the_net():
     rng = np.random.default_rng(0)
     log_prob, weights = rng.normal(size=(60, 2)), rng.uniform(0.5, 2, 60)
     weights /= weights.mean()
@@ -105,7 +105,7 @@ def test_a_part_that_gives_some_row_no_chance_still_counts_elsewhere():
 
 
 def weights_of(leak):
-    """Weights of an initial fit and of kernels too narrow to generalise."""
+    """Weights of an initial fit and of kernels too narrow to generalize."""
     data, config = dataset(normal_samples()), config_for(400, 2)
     selected = SelectedModels(
         Marginals("standardize"), StudentTInitialFit(StudentTShape(1e4, 1e-8)), bandwidth=0.01

@@ -24,7 +24,7 @@ def build(family, d, n_context=0, n_transforms=None, base=None, dropout=0.0):
 
 
 def bimodal(n, d, n_context=0):
-    """Two clusters on a diagonal, neither centred nor scaled, which the context tells apart."""
+    """Two clusters on a diagonal, neither centered nor scaled, which the context tells apart."""
     generator = Generator().manual_seed(1)
     side = torch.randint(0, 2, (n, 1), generator=generator) * 2.0 - 1
     x = 0.5 + 1.5 * side + 0.5 * torch.randn(n, d, generator=generator)

@@ -10,7 +10,7 @@ from skflow.preprocessing.kernel_marginals import interpolant_through
 
 RNG = np.random.default_rng(0)
 COUNTS = RNG.choice([0, 1, 2, 7, 50], p=[0.5, 0.2, 0.15, 0.1, 0.05], size=3000)
-X = (COUNTS + RNG.random(3000) - 0.5 - 4) / 11  # about standardised
+X = (COUNTS + RNG.random(3000) - 0.5 - 4) / 11  # about standardized
 LOW, HIGH = (COUNTS - 4.5) / 11, (COUNTS - 3.5) / 11
 ONES = np.ones(3000)
 

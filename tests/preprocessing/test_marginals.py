@@ -97,9 +97,9 @@ def test_columns_of_integers_never_get_kernels():
     assert candidate_marginals(("kernel",), dequantized(many_values), FOLDS) == []
 
 
-def test_columns_are_centred_at_their_weighted_median():
+def test_columns_are_centered_at_their_weighted_median():
     x = torch.tensor([[3.0], [1.0], [9.0], [2.0]], dtype=torch.float64)
     weights = torch.tensor([1.0, 1.0, 1.5, 0.5], dtype=torch.float64)
-    centre = _center_at_median(x, weights)
-    assert centre.loc.tolist() == [3.0]
-    assert torch.equal(centre.scale, Standardize.fit(x, weights).scale)
+    center = _center_at_median(x, weights)
+    assert center.loc.tolist() == [3.0]
+    assert torch.equal(center.scale, Standardize.fit(x, weights).scale)

@@ -142,7 +142,7 @@ IMPOSSIBLE = [
     {"n_iter_no_change": 0},
     {"tol": -1e-3},
     {"tol": np.nan},
-    {"marginals": "standardise"},
+    {"marginals": "standardize"},
     {"base": "uniform"},
     {"effort": "none"},
     {"activation": "softmax"},

@@ -43,8 +43,8 @@ class Gaussian(DensityMixin, BaseEstimator):
         self.covariance_ = self._covariance(X - self.mean_, sample_weight)
         return self
 
-    def _covariance(self, centred, weights):
-        covariance = np.atleast_2d(np.cov(centred.T, aweights=weights, bias=True))
+    def _covariance(self, centered, weights):
+        covariance = np.atleast_2d(np.cov(centered.T, aweights=weights, bias=True))
         variances = np.maximum(np.diag(covariance), 1e-12)
         return covariance + 1e-9 * np.diag(variances)
 

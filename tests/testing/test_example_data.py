@@ -1,4 +1,4 @@
-"""Example data: reproducible, bimodal and neither centred nor scaled."""
+"""Example data: reproducible, bimodal and neither centered nor scaled."""
 
 import numpy as np
 import pytest

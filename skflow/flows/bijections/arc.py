@@ -34,27 +34,27 @@ class Arc(Bijection):
         self.register_buffer("high", high)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        is_arc, centre, radius = self._geometry()
+        is_arc, center, radius = self._geometry()
         max_s = 1 - torch.finfo(x.dtype).eps
-        s = ((x - centre) / radius).clamp(-max_s, max_s)
+        s = ((x - center) / radius).clamp(-max_s, max_s)
         complement = (1 - s) * (1 + s)  # 1 − s²
         log_slope = (s.square() + 1).log() - 2 * complement.log() - radius.log()
         z = torch.where(is_arc, s / complement, x)
         return z, torch.where(is_arc, log_slope, 0.0).sum(-1)
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        is_arc, centre, radius = self._geometry()
+        is_arc, center, radius = self._geometry()
         max_u = min(_MAX_LATENT, math.sqrt(torch.finfo(z.dtype).max) / 4)
         u = z.clamp(-max_u, max_u)
         root = (2 * u).square().add(1).sqrt()
         s = 2 * u / (1 + root)
         complement = 2 / (1 + root)  # 1 − s²
         log_slope = (s.square() + 1).log() - 2 * complement.log() - radius.log()
-        x = torch.where(is_arc, centre + radius * s, z)
+        x = torch.where(is_arc, center + radius * s, z)
         return x, -torch.where(is_arc, log_slope, 0.0).sum(-1)
 
     def _geometry(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Which columns are arcs, and the centres and half lengths of the arcs, each (d,)."""
+        """Which columns are arcs, and the centers and half lengths of the arcs, each (d,)."""
         is_arc = self.low.isfinite()
-        centre = torch.where(is_arc, (self.low + self.high) / 2, 0.0)
-        return is_arc, centre, torch.where(is_arc, (self.high - self.low) / 2, 1.0)
+        center = torch.where(is_arc, (self.low + self.high) / 2, 0.0)
+        return is_arc, center, torch.where(is_arc, (self.high - self.low) / 2, 1.0)

@@ -13,7 +13,7 @@ _LOGISTIC_IQR = 2.197  # interquartile range of the standard logistic distributi
 
 
 class Bounded(Bijection):
-    """z = 2 sinh((u − centre) / 2 scale), u = log(x − low) − log(high − x); per column, fixed.
+    """z = 2 sinh((u − center) / 2 scale), u = log(x − low) − log(high − x); per column, fixed.
 
     The domain of a column is (low, high). The logarithm of an infinite bound is dropped, so
     that a half-line is mapped by a logarithm; a column without bounds passes unchanged. Values
@@ -28,25 +28,25 @@ class Bounded(Bijection):
     ----------
     low, high : Tensor of shape (d,)
         Bounds, −∞ and ∞ where there are none; low < high.
-    centre, scale : Tensor of shape (d,)
+    center, scale : Tensor of shape (d,)
         Location and width of the interval of u in which the map is roughly linear in u.
     """
 
     low: Tensor
     high: Tensor
-    centre: Tensor
+    center: Tensor
     scale: Tensor
 
-    def __init__(self, low: Tensor, high: Tensor, centre: Tensor, scale: Tensor):
+    def __init__(self, low: Tensor, high: Tensor, center: Tensor, scale: Tensor):
         super().__init__()
         self.register_buffer("low", low)
         self.register_buffer("high", high)
-        self.register_buffer("centre", centre)
+        self.register_buffer("center", center)
         self.register_buffer("scale", scale)
 
     @classmethod
     def fit(cls, low: Tensor, high: Tensor, x: Tensor, weights: Tensor) -> "Bounded":
-        """Centre at the median of u; scale u by its interquartile range, if that is wide.
+        """Center at the median of u; scale u by its interquartile range, if that is wide.
 
         Parameters
         ----------
@@ -73,7 +73,7 @@ class Bounded(Bijection):
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         u, log_slope = self._log_ratio(x)
-        half = (u - self.centre) / (2 * self.scale)
+        half = (u - self.center) / (2 * self.scale)
         half = half.clamp(-_MAX_SINH_ARGUMENT, _MAX_SINH_ARGUMENT)
         log_slope = log_slope + half.cosh().log() - self.scale.log()
         is_bounded = self._is_bounded()
@@ -83,7 +83,7 @@ class Bounded(Bijection):
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         has_low, has_high = self.low.isfinite(), self.high.isfinite()
         half = (z / 2).asinh()
-        u = self.centre + 2 * self.scale * half
+        u = self.center + 2 * self.scale * half
         both, log_width = has_low & has_high, self._log_width()
         log_above_low = torch.where(both, log_width + logsigmoid(u), torch.where(has_low, u, 0.0))
         log_below_high = torch.where(

@@ -36,11 +36,11 @@ class ClassWhiten(Bijection):
         return self._by_class(whiten, x, label), -self._log_diagonal()[label]
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        def colour(k: int, rows: Tensor) -> Tensor:
+        def color(k: int, rows: Tensor) -> Tensor:
             return (self.factor[k] @ rows.mT).mT + self.loc[k]
 
         label = self._label(z, context)
-        return self._by_class(colour, z, label), self._log_diagonal()[label]
+        return self._by_class(color, z, label), self._log_diagonal()[label]
 
     def _label(self, x: Tensor, context: Tensor | None) -> Tensor:
         """The class of each row, (..., n); without context the first one for all rows."""

@@ -9,7 +9,7 @@ from torch.nn.functional import softplus
 from skflow.flows.bijections.bijection import Bijection, with_context
 
 _IDENTITY = math.log(math.e - 1)  # softplus(_IDENTITY) = 1
-_MIN_SLOPE = 1e-9  # s, the slope at the centre
+_MIN_SLOPE = 1e-9  # s, the slope at the center
 
 
 class Radial(Bijection):
@@ -35,26 +35,26 @@ class Radial(Bijection):
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         columns = x.mT
-        centre, alpha, s = self._parametrize(columns, context)
-        offset = columns - centre
+        center, alpha, s = self._parametrize(columns, context)
+        offset = columns - center
         r = _norm(offset)
-        z = centre + offset * ((r + alpha * s) / (r + alpha))
+        z = center + offset * ((r + alpha * s) / (r + alpha))
         return z.mT, self._log_det(r, alpha, s)
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         columns = z.mT
-        centre, alpha, s = self._parametrize(columns, context)
-        offset = columns - centre
+        center, alpha, s = self._parametrize(columns, context)
+        offset = columns - center
         r = _radius(_norm(offset), alpha, s)
-        x = centre + offset * ((r + alpha) / (r + alpha * s))
+        x = center + offset * ((r + alpha) / (r + alpha * s))
         return x.mT, -self._log_det(r, alpha, s)
 
     def _parametrize(self, columns: Tensor, context: Tensor | None) -> tuple[Tensor, ...]:
         """x₀, α and s."""
         raw = self.net(with_context(columns[..., :0, :], context))
-        centre, log_alpha, raw_s = raw.split([self.n_features, 1, 1], dim=-2)
+        center, log_alpha, raw_s = raw.split([self.n_features, 1, 1], dim=-2)
         return (
-            centre,
+            center,
             log_alpha.clamp(-7, 7).exp(),
             softplus(raw_s + _IDENTITY).clamp_min(_MIN_SLOPE),
         )

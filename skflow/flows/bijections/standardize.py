@@ -1,4 +1,4 @@
-"""Standardize: centre and scale every column."""
+"""Standardize: center and scale every column."""
 
 import math
 
@@ -44,9 +44,9 @@ class Standardize(Bijection):
         """
         fractions = weights / weights.sum()
         loc = fractions @ x
-        centred = x - loc
-        largest = centred.abs().amax(0)  # so that squares neither overflow nor underflow
-        scale = largest * (fractions @ (centred / largest).square()).sqrt()
+        centered = x - loc
+        largest = centered.abs().amax(0)  # so that squares neither overflow nor underflow
+        scale = largest * (fractions @ (centered / largest).square()).sqrt()
         constant = x.amax(0) == x.amin(0)
         loc = torch.where(constant, x[0], loc)  # the mean may be rounded
         return cls(loc, torch.where(constant, torch.ones_like(scale), scale))

@@ -35,8 +35,8 @@ class GaussianMixture(Density):
         self.register_buffer("factors", factors)
 
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        centred = (x.unsqueeze(0) - self.means.unsqueeze(1)).mT  # (k, d, n)
-        white = torch.linalg.solve_triangular(self.factors, centred, upper=False)
+        centered = (x.unsqueeze(0) - self.means.unsqueeze(1)).mT  # (k, d, n)
+        white = torch.linalg.solve_triangular(self.factors, centered, upper=False)
         white = _clamp_squarable(white, x)
         log_norm = self.factors.diagonal(dim1=-2, dim2=-1).log().sum(-1, keepdim=True)
         log_probs = -0.5 * (white.square().sum(-2) + x.shape[-1] * _LOG_2PI) - log_norm
@@ -50,43 +50,43 @@ class GaussianMixture(Density):
 
 
 class GaussianKernels(Density):
-    """A kernel density: isotropic Gaussians of one bandwidth at weighted centres.
+    """A kernel density: isotropic Gaussians of one bandwidth at weighted centers.
 
     Parameters
     ----------
     log_weights : Tensor of shape (k,)
-    centres : Tensor of shape (k, d)
+    centers : Tensor of shape (k, d)
     bandwidth : Tensor of shape ()
         Standard deviation of the Gaussians.
     """
 
     log_weights: Tensor
-    centres: Tensor
+    centers: Tensor
     bandwidth: Tensor
 
-    def __init__(self, log_weights: Tensor, centres: Tensor, bandwidth: Tensor):
+    def __init__(self, log_weights: Tensor, centers: Tensor, bandwidth: Tensor):
         super().__init__()
         self.register_buffer("log_weights", log_weights)
-        self.register_buffer("centres", centres)
+        self.register_buffer("centers", centers)
         self.register_buffer("bandwidth", bandwidth)
 
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         log_norm = x.shape[-1] * (self.bandwidth.log() + 0.5 * _LOG_2PI)
         if torch.compiler.is_compiling() or not x.is_cpu:
             return self._log_sums(x) - log_norm
-        blocks = x.split(max(1, _MAX_DISTANCES // len(self.centres)))
+        blocks = x.split(max(1, _MAX_DISTANCES // len(self.centers)))
         return torch.cat([self._log_sums(rows) for rows in blocks]) - log_norm
 
     def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
         components = _sample_components(self.log_weights, n, generator)
-        noise = torch.randn(n, self.centres.shape[1], generator=generator, dtype=torch.float64)
-        return self.centres[components] + self.bandwidth * noise.to(self.centres)
+        noise = torch.randn(n, self.centers.shape[1], generator=generator, dtype=torch.float64)
+        return self.centers[components] + self.bandwidth * noise.to(self.centers)
 
     def _log_sums(self, x: Tensor) -> Tensor:
         """log Σ weight · exp(−squared distance / 2), (n,)."""
         exponents = self.log_weights
-        for column, centres in zip(x.unbind(-1), self.centres.unbind(-1), strict=True):
-            offsets = _clamp_squarable((column.unsqueeze(-1) - centres) / self.bandwidth, x)
+        for column, centers in zip(x.unbind(-1), self.centers.unbind(-1), strict=True):
+            offsets = _clamp_squarable((column.unsqueeze(-1) - centers) / self.bandwidth, x)
             exponents = torch.addcmul(exponents, offsets, offsets, value=-0.5)
         max_exponent = exponents.amax(-1, keepdim=True)
         terms = (exponents - max_exponent).clamp_min(_MIN_EXPONENT).exp()

@@ -52,7 +52,7 @@ def check_density_same_seed_same_samples(density: Any, X: np.ndarray, seed: int 
         not (first == other).all(axis=1).any(),
         f"{(first == other).all(axis=1).sum()} of 20 samples are equal for another random_state",
         "different samples",
-        "random_state ignored in favour of a fixed seed",
+        "random_state ignored in favor of a fixed seed",
     )
 
 

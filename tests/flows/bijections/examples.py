@@ -82,8 +82,8 @@ def _arc(config, generator):
 def _bounded(config, generator):
     d = config.n_features
     low, high = _ends([(-2.0, 3.0), (0.0, INF), (-INF, 5.0), (-INF, INF)], d)
-    centre, scale = 0.3 * _normal(2, d, generator=generator)
-    return Bounded(low, high, centre, 1 + scale.exp())
+    center, scale = 0.3 * _normal(2, d, generator=generator)
+    return Bounded(low, high, center, 1 + scale.exp())
 
 
 def _chain(config, generator):
@@ -96,7 +96,7 @@ def _class_whiten(config, generator):
 
 
 def _ellipsoids(n, d, generator):
-    """Random centres (n, d) and lower triangular factors (n, d, d)."""
+    """Random centers (n, d) and lower triangular factors (n, d, d)."""
     raw = _normal(n, d, d, generator=generator) / math.sqrt(d)
     factor = raw.tril(-1) + torch.diag_embed(raw.diagonal(dim1=-2, dim2=-1).exp())
     return _normal(n, d, generator=generator), factor

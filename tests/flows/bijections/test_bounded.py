@@ -74,11 +74,11 @@ def test_a_uniform_column_becomes_a_t_with_two_degrees_of_freedom():
     )
 
 
-def test_a_log_normal_column_is_centred_at_its_median():
+def test_a_log_normal_column_is_centered_at_its_median():
     x = torch.randn(2001, 1, generator=torch.Generator().manual_seed(0)).double().exp() * 7
     bijection = Bounded.fit(
         torch.zeros(1).double(), torch.full((1,), INF).double(), x, torch.ones(2001)
     )
-    assert bijection.centre.item() == pytest.approx(x.median().log().item())
+    assert bijection.center.item() == pytest.approx(x.median().log().item())
     assert bijection.scale.item() == 1  # narrower columns stay as they are
     assert bijection(x)[0].median().item() == pytest.approx(0, abs=1e-9)

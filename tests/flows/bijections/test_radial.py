@@ -13,9 +13,9 @@ from skflow.flows.nets.mlp import Constant
 TARGETS = torch.logspace(-12, 12, 97, dtype=torch.float64)
 
 
-def radial(centre, log_alpha, raw_s):
-    raw = torch.tensor([*centre, log_alpha, raw_s], dtype=torch.float64)
-    return Radial(len(centre), Constant(raw))
+def radial(center, log_alpha, raw_s):
+    raw = torch.tensor([*center, log_alpha, raw_s], dtype=torch.float64)
+    return Radial(len(center), Constant(raw))
 
 
 def raw_s_of(s):
@@ -42,10 +42,10 @@ def test_inverse_to_float64_accuracy(s, log_alpha, d):
     st.floats(-1e3, 1e3),
     st.floats(-30, 1e3),
 )
-def test_invertible_for_all_parameters(centre, log_alpha, raw_s):
-    bijection = radial(centre, log_alpha, raw_s)
+def test_invertible_for_all_parameters(center, log_alpha, raw_s):
+    bijection = radial(center, log_alpha, raw_s)
     x = torch.tensor([[0.0, 0.0], [1, -2], [-1e6, 10], [1e-9, 0]]).double()
-    x = torch.cat([x, torch.tensor([centre]).double()])
+    x = torch.cat([x, torch.tensor([center]).double()])
     for direction in (bijection.forward, bijection.inverse):
         image, log_det = direction(x)
         assert image.isfinite().all()
@@ -68,9 +68,9 @@ def test_stays_a_bijection_far_beyond_its_constraint(raw_s, dtype):
 @pytest.mark.parametrize("s", [0.2, 5.0])
 def test_formula_of_the_paper(s):
     """Eq. 14 with β = α (s − 1)."""
-    centre, alpha = torch.tensor([1.0, -1.0]).double(), 0.7
+    center, alpha = torch.tensor([1.0, -1.0]).double(), 0.7
     x = torch.tensor([[2.0, 3.0], [-1.0, 0.5]]).double()
-    r = (x - centre).norm(dim=1, keepdim=True)
-    expected = x + alpha * (s - 1) / (alpha + r) * (x - centre)
-    z, _ = radial(centre.tolist(), math.log(alpha), raw_s_of(s))(x)
+    r = (x - center).norm(dim=1, keepdim=True)
+    expected = x + alpha * (s - 1) / (alpha + r) * (x - center)
+    z, _ = radial(center.tolist(), math.log(alpha), raw_s_of(s))(x)
     torch.testing.assert_close(z, expected)

@@ -1,4 +1,4 @@
-"""Centring and scaling, by weighted moments and without overflow."""
+"""Centering and scaling, by weighted moments and without overflow."""
 
 import numpy as np
 import pytest

@@ -19,8 +19,8 @@ def mixture():
 
 
 def kernels(bandwidth=0.7):
-    centres, log_weights = torch.from_numpy(MEANS), torch.from_numpy(np.log(WEIGHTS))
-    return GaussianKernels(log_weights, centres, torch.tensor(bandwidth, dtype=torch.float64))
+    centers, log_weights = torch.from_numpy(MEANS), torch.from_numpy(np.log(WEIGHTS))
+    return GaussianKernels(log_weights, centers, torch.tensor(bandwidth, dtype=torch.float64))
 
 
 def expected_log_prob(x, covariances):

@@ -10,22 +10,22 @@ from tests.testing.planted_faults import Gaussian, check_names, finds
 
 
 class DividesByTheVariance(Gaussian):
-    def _covariance(self, centred, weights):
-        scale = centred.std(axis=0)
+    def _covariance(self, centered, weights):
+        scale = centered.std(axis=0)
         with np.errstate(all="ignore"):
-            return super()._covariance(centred / scale, weights) * np.outer(scale, scale)
+            return super()._covariance(centered / scale, weights) * np.outer(scale, scale)
 
 
 class SingularCovariance(Gaussian):
-    def _covariance(self, centred, weights):
-        covariance = np.atleast_2d(np.cov(centred.T, aweights=weights, bias=True))
+    def _covariance(self, centered, weights):
+        covariance = np.atleast_2d(np.cov(centered.T, aweights=weights, bias=True))
         np.linalg.inv(covariance + 1e-300)
         if np.linalg.cond(covariance) > 1e12:
             raise np.linalg.LinAlgError("Singular matrix")
         return covariance
 
 
-class BandwidthOfNeighbours(KernelDensity):
+class BandwidthOfNeighbors(KernelDensity):
     """As wide as the median distance to the nearest row."""
 
     def fit(self, X, y=None, sample_weight=None):
@@ -37,7 +37,7 @@ class BandwidthOfNeighbours(KernelDensity):
 FAULTS = [
     (DividesByTheVariance(), "survives_constant_column"),
     (SingularCovariance(), "survives_equal_columns"),
-    (BandwidthOfNeighbours(), "survives_equal_rows"),
+    (BandwidthOfNeighbors(), "survives_equal_rows"),
 ]
 
 

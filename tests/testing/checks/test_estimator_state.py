@@ -8,7 +8,7 @@ from skflow.testing.checks import estimator_state
 from tests.testing.planted_faults import Gaussian, check_names, finds
 
 
-class CentresXInPlace(Gaussian):
+class CentersXInPlace(Gaussian):
     def fit(self, X, y=None, sample_weight=None):
         super().fit(X, y, sample_weight)
         X -= self.mean_
@@ -38,7 +38,7 @@ class PickledInFloat32(Gaussian):
 
 
 FAULTS = [
-    (CentresXInPlace(), "leaves_x_alone"),
+    (CentersXInPlace(), "leaves_x_alone"),
     (ScalesXInPlace(), "leaves_x_alone"),
     (RunningMean(), "refit_forgets"),
     (PickledInFloat32(), "survives_pickle"),

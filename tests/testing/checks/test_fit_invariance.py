@@ -21,15 +21,15 @@ class WeightsIgnored(KernelDensity):
 
 
 class WeightsInTheMeanOnly(Gaussian):
-    def _covariance(self, centred, weights):
-        return super()._covariance(centred, None)
+    def _covariance(self, centered, weights):
+        return super()._covariance(centered, None)
 
 
 class MetresOnly(Gaussian):
-    """A regulariser in the units of the columns."""
+    """A regularizer in the units of the columns."""
 
-    def _covariance(self, centred, weights):
-        return super()._covariance(centred, weights) + 0.1 * np.eye(centred.shape[1])
+    def _covariance(self, centered, weights):
+        return super()._covariance(centered, weights) + 0.1 * np.eye(centered.shape[1])
 
 
 FAULTS = [

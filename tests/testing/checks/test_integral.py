@@ -18,7 +18,7 @@ class LogDetTurned(Gaussian):
         return super().score_samples(X) + np.linalg.slogdet(self.covariance_)[1]
 
 
-class Unnormalised(Gaussian):
+class Unnormalized(Gaussian):
     def score_samples(self, X):
         return super().score_samples(X) + X.shape[1] / 2 * np.log(2 * np.pi)
 
@@ -42,7 +42,7 @@ class FlowInScaledUnits(NormalizingFlowDensity):
 
 FAULTS = [
     (LogDetTurned(), "integrates_to_one"),
-    (Unnormalised(), "integrates_to_one"),
+    (Unnormalized(), "integrates_to_one"),
     (JacobianForgotten(bandwidth=0.5), "integrates_to_one"),
     (FlowInScaledUnits(flow="realnvp", **QUICK), "integrates_to_one"),
 ]

@@ -30,9 +30,9 @@ class SeedFixed(Gaussian):
 
 
 class FitIgnoresItsSeed(Gaussian):
-    def _covariance(self, centred, weights):
-        jitter = np.random.default_rng().normal(size=centred.shape)
-        return super()._covariance(centred * (1 + 1e-3 * jitter), weights)
+    def _covariance(self, centered, weights):
+        jitter = np.random.default_rng().normal(size=centered.shape)
+        return super()._covariance(centered * (1 + 1e-3 * jitter), weights)
 
 
 FAULTS = [

@@ -38,8 +38,8 @@ class DrawsWithoutWeights(GaussianMixture):
 class DrawsAtALowTemperature(NormalizingFlowDensity):
     def sample(self, n_samples=1, random_state=None):
         rows = super().sample(n_samples, random_state)
-        centre = np.median(super().sample(1000, random_state=0), axis=0)
-        return centre + 0.9 * (rows - centre)
+        center = np.median(super().sample(1000, random_state=0), axis=0)
+        return center + 0.9 * (rows - center)
 
 
 class DrawsAreRowsOfX(Gaussian):
