@@ -9,7 +9,7 @@ from itertools import count
 import torch
 import torch.distributed as dist
 
-from skflow.runtime.processes import ProcessGroup, TorchProcessGroup, use_process_group
+from skflow.runtime.process_group import ProcessGroup, TorchProcessGroup, use_process_group
 
 _group_numbers = count()
 

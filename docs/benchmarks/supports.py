@@ -17,7 +17,7 @@ from records import append, option_parser, read, use_one_thread
 from tables import Split, final_split
 
 from skflow import NormalizingFlowDensity
-from skflow.preprocessing.dequantization import offsets_in_bins
+from skflow.preprocessing.support_transform import offsets_in_bins
 
 TABLES = {
     "nyc_flights": None,

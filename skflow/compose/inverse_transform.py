@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from skflow.data.sampling import sample_rows
+from skflow.data.sample_from_density import sample_rows
 
 _MAX_ATTEMPTS = 100
 

@@ -15,7 +15,7 @@ from skflow.data.validation import check_count, check_labels, check_priors
 from skflow.estimators.flow_estimator import FlowEstimator
 from skflow.estimators.parameters import Seed
 from skflow.fitting.defaults import Task
-from skflow.runtime.processes import current_process_group
+from skflow.runtime.process_group import current_process_group
 
 
 class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):

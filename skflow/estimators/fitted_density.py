@@ -6,7 +6,7 @@ from sklearn.utils.validation import check_random_state
 
 from skflow.data.sources import Source, in_blocks
 from skflow.estimators.parameters import FlowParameters, Seed
-from skflow.flows.distributions.constrained import ConstrainedDensity
+from skflow.flows.distributions.constrained_columns import ConstrainedDensity
 from skflow.flows.distributions.flow import Flow
 from skflow.runtime.compile import compiled, is_compilable
 from skflow.runtime.device import keep_freed_memory, scoring_dtype

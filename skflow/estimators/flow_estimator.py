@@ -35,16 +35,16 @@ from skflow.fitting.defaults import DataSize, Task, resolve_config
 from skflow.fitting.fit_context import FitContext, Monitor, Progress
 from skflow.fitting.fit_density import FitResult, fit_density
 from skflow.fitting.history import History
-from skflow.fitting.loading import LoadedRows, load_rows
-from skflow.fitting.streaming import StreamedDataset
+from skflow.fitting.loaded_rows import LoadedRows, load_rows
+from skflow.fitting.streamed_dataset import StreamedDataset
 from skflow.fitting.warm_start import WarmStart
 from skflow.flows.families import check_base
 from skflow.preprocessing.column_warnings import warn_about_columns
 from skflow.preprocessing.dataset import WeightedDataset
-from skflow.preprocessing.dequantization import fit_support_transform
+from skflow.preprocessing.support_transform import fit_support_transform
 from skflow.preprocessing.supports import Support, check_inside, resolve_supports
 from skflow.runtime.device import keep_freed_memory, resolve_device
-from skflow.runtime.processes import current_process_group
+from skflow.runtime.process_group import current_process_group
 from skflow.serialization.checkpoint import Checkpoint, FitIdentity
 
 

@@ -16,7 +16,7 @@ from skflow.estimators.flow_estimator import FlowEstimator
 from skflow.estimators.p_values import CalibrationScores
 from skflow.estimators.parameters import Seed
 from skflow.fitting.defaults import Task
-from skflow.runtime.processes import current_process_group
+from skflow.runtime.process_group import current_process_group
 
 _FALSE_ALARM_RATE = 0.01  # for contamination="auto"
 

@@ -16,7 +16,7 @@ from skflow.estimators.flow_estimator import FlowEstimator
 from skflow.estimators.parameters import Seed
 from skflow.estimators.univariate import UnivariateDistribution
 from skflow.fitting.defaults import Task
-from skflow.flows.distributions.constrained import ConstrainedDensity
+from skflow.flows.distributions.constrained_columns import ConstrainedDensity
 from skflow.preprocessing.supports import check_no_angles
 
 _N_SAMPLES = 512  # per row, to estimate means, deviations and quantiles of several targets

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Generator, nn
 
-from skflow.fitting.components import Component
 from skflow.fitting.defaults import FitConfig
 from skflow.fitting.fit_context import FitContext, Monitor, Progress
 from skflow.fitting.history import History
+from skflow.fitting.untrained_components import Component
 from skflow.flows.bijections import Chain
 from skflow.flows.distributions.flow import Flow
 from skflow.flows.nets.mlp import Dropout

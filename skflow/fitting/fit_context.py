@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from skflow.runtime.processes import SINGLE_PROCESS, ProcessGroup
+from skflow.runtime.process_group import SINGLE_PROCESS, ProcessGroup
 from skflow.serialization.checkpoint import Checkpoint
 
 

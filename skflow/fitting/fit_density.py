@@ -7,7 +7,6 @@ import torch
 from torch import Generator
 
 from skflow.data.weighted_rows import assign_folds
-from skflow.fitting.components import Component, untrained_components
 from skflow.fitting.defaults import FitConfig
 from skflow.fitting.ensemble import EnsembleMember, EnsembleTrainer, new_ensemble
 from skflow.fitting.fit_context import FitContext
@@ -18,17 +17,18 @@ from skflow.fitting.model_selection import (
     select_models,
 )
 from skflow.fitting.stacking import HeldOutScores, stack
-from skflow.fitting.streaming import StreamedDataset
+from skflow.fitting.streamed_dataset import StreamedDataset
+from skflow.fitting.untrained_components import Component, untrained_components
 from skflow.fitting.warm_start import WarmStart
 from skflow.flows.bijections import Chain, Standardize
-from skflow.flows.distributions.constrained import ConstrainedDensity
+from skflow.flows.distributions.constrained_columns import ConstrainedDensity
 from skflow.flows.distributions.flow import Flow
 from skflow.flows.distributions.mixture import Mixture
 from skflow.flows.spec import DensitySpec, bijection_names
 from skflow.preprocessing.dataset import Split, WeightedDataset
-from skflow.preprocessing.dequantization import SupportTransform
+from skflow.preprocessing.support_transform import SupportTransform
 from skflow.runtime.device import scoring_dtype
-from skflow.runtime.processes import ProcessGroup
+from skflow.runtime.process_group import ProcessGroup
 
 
 @dataclass(frozen=True)

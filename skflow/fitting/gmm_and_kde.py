@@ -15,7 +15,10 @@ from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
-from skflow.flows.distributions.gaussian_mixture import GaussianKernels, GaussianMixture
+from skflow.flows.distributions.gaussian_mixture_and_kernels import (
+    GaussianKernels,
+    GaussianMixture,
+)
 
 NUMBERS_OF_COMPONENTS = (2, 4, 8, 16, 24)
 BANDWIDTHS = tuple(np.geomspace(0.02, 1.0, 12))

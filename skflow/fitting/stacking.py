@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from scipy.special import logsumexp, softmax
 
-from skflow.fitting.components import Component
+from skflow.fitting.untrained_components import Component
 from skflow.preprocessing.dataset import Split, WeightedDataset
 
 _ITERATIONS = 200

@@ -20,10 +20,13 @@ from skflow.flows.bijections import (
     Whiten,
     YeoJohnson,
 )
-from skflow.flows.distributions.constrained import ConstrainedDensity
+from skflow.flows.distributions.constrained_columns import ConstrainedDensity
 from skflow.flows.distributions.distribution import Base, Density
 from skflow.flows.distributions.flow import Flow
-from skflow.flows.distributions.gaussian_mixture import GaussianKernels, GaussianMixture
+from skflow.flows.distributions.gaussian_mixture_and_kernels import (
+    GaussianKernels,
+    GaussianMixture,
+)
 from skflow.flows.distributions.mixture import Mixture
 from skflow.flows.distributions.normal_and_t import MultivariateT, StandardNormal
 from skflow.flows.families import build_bijections

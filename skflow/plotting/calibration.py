@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import binom
 from sklearn.utils import check_random_state
 
-from skflow.data.sampling import sample_rows
+from skflow.data.sample_from_density import sample_rows
 from skflow.data.validation import check_count, check_levels
 from skflow.plotting.confidence_bands import uniform_band
 from skflow.plotting.plot_data import as_fitted_type

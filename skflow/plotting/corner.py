@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
-from skflow.data.sampling import sample_rows
+from skflow.data.sample_from_density import sample_rows
 from skflow.plotting.plot_data import (
     check_has_method,
     check_rows,

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from skflow.training.adam import Adam
 from skflow.training.early_stopping import EarlyStopping
-from skflow.training.optimizer import Adam
 from skflow.training.shuffle_buffer import ShuffleBuffer
 from skflow.training.stacked_flows import StackedFlows
 from skflow.training.stacked_rows import StackedRows

@@ -15,7 +15,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from skflow.runtime.compile import compiled, is_compilable
-from skflow.runtime.processes import SINGLE_PROCESS, ProcessGroup
+from skflow.runtime.process_group import SINGLE_PROCESS, ProcessGroup
 
 
 class StackedFlows:

@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.datasets import make_moons
 
 from skflow.distributed import shards
-from skflow.runtime.processes import current_process_group
+from skflow.runtime.process_group import current_process_group
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

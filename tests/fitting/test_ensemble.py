@@ -8,15 +8,15 @@ import torch
 from torch import Generator
 
 from skflow.fitting import ensemble
-from skflow.fitting.components import untrained_components
 from skflow.fitting.ensemble import EnsembleTrainer, new_ensemble
 from skflow.fitting.fit_context import FitContext, Monitor
 from skflow.fitting.fit_density import deal_splits
 from skflow.fitting.initial_fit import StudentTInitialFit
 from skflow.fitting.model_selection import SelectedModels
 from skflow.fitting.student_t import StudentTShape
+from skflow.fitting.untrained_components import untrained_components
 from skflow.preprocessing.marginals import Marginals
-from skflow.runtime.processes import ProcessGroup
+from skflow.runtime.process_group import ProcessGroup
 from tests.fitting.examples import config_for, dataset, normal_samples
 
 N = 200

@@ -20,7 +20,10 @@ from skflow.fitting.gmm_and_kde import (
     select_bandwidth,
     select_mixture_config,
 )
-from skflow.flows.distributions.gaussian_mixture import GaussianKernels, GaussianMixture
+from skflow.flows.distributions.gaussian_mixture_and_kernels import (
+    GaussianKernels,
+    GaussianMixture,
+)
 
 Z = torch.from_numpy(np.random.default_rng(0).normal(size=(300, 2)))
 ONES = torch.ones(300, dtype=torch.float64)

@@ -8,13 +8,13 @@ from hypothesis.extra import numpy as hnp
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
-from skflow.fitting.components import untrained_components
 from skflow.fitting.fit_density import deal_splits
 from skflow.fitting.gmm_and_kde import MixtureConfig
 from skflow.fitting.initial_fit import StudentTInitialFit
 from skflow.fitting.model_selection import SelectedModels
 from skflow.fitting.stacking import HeldOutScores, stack, stacking_weights
 from skflow.fitting.student_t import StudentTShape
+from skflow.fitting.untrained_components import untrained_components
 from skflow.preprocessing.dataset import Split
 from skflow.preprocessing.marginals import Marginals
 from tests.fitting.examples import config_for, dataset, normal_samples

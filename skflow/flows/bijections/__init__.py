@@ -11,11 +11,11 @@ from skflow.flows.bijections.class_whiten import ClassWhiten
 from skflow.flows.bijections.continuous import Continuous
 from skflow.flows.bijections.coupling import Coupling
 from skflow.flows.bijections.interpolant import Interpolant
-from skflow.flows.bijections.linear import LULinear
-from skflow.flows.bijections.permutation import Reverse
+from skflow.flows.bijections.lu_linear import LULinear
 from skflow.flows.bijections.planar import Planar
 from skflow.flows.bijections.radial import Radial
 from skflow.flows.bijections.regress import Regress
+from skflow.flows.bijections.reverse import Reverse
 from skflow.flows.bijections.scale import Scale
 from skflow.flows.bijections.spline import Spline
 from skflow.flows.bijections.standardize import Standardize

@@ -5,8 +5,8 @@ import pytest
 
 from skflow.data.sources import MemmapSource
 from skflow.fitting.fit_context import FitContext
-from skflow.fitting.loading import load_rows
-from skflow.runtime.processes import ProcessGroup
+from skflow.fitting.loaded_rows import load_rows
+from skflow.runtime.process_group import ProcessGroup
 
 FIT = FitContext(seed=0)
 TABLE = np.arange(2000.0).reshape(1000, 2)
@@ -26,7 +26,7 @@ class ShardsOf(ProcessGroup):
     def __init__(self, n_all):
         self._n_all = n_all
 
-    def count(self, rows):
+    def count_rows(self, rows):
         return self._n_all
 
 

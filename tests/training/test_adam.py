@@ -5,7 +5,7 @@ import sys
 
 import torch
 
-from skflow.training.optimizer import Adam
+from skflow.training.adam import Adam
 
 
 def test_steps_equal_those_of_torch_optim_adam():

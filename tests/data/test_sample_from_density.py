@@ -5,7 +5,7 @@ import pytest
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity
 
-from skflow.data.sampling import sample_rows
+from skflow.data.sample_from_density import sample_rows
 
 
 @pytest.mark.parametrize(

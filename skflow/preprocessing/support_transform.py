@@ -13,7 +13,7 @@ from torch import Tensor
 
 from skflow.data.weighted_rows import repeat_counts
 from skflow.flows.bijections import Arc, Bijection, Bounded
-from skflow.flows.distributions.constrained import SOFT, ConstrainedDensity
+from skflow.flows.distributions.constrained_columns import SOFT, ConstrainedDensity
 from skflow.flows.distributions.flow import Flow
 from skflow.preprocessing.dataset import WeightedDataset
 from skflow.preprocessing.supports import SMALLEST_POSITIVE, Support

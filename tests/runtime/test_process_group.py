@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 from torch import Generator
 
-from skflow.runtime.processes import (
+from skflow.runtime.process_group import (
     SINGLE_PROCESS,
     ProcessGroup,
     TorchProcessGroup,

@@ -18,12 +18,12 @@ from skflow.data import sources
 from skflow.data.sources import MemmapSource
 from skflow.fitting.ensemble import EnsembleMember
 from skflow.fitting.fit_context import FitContext
-from skflow.fitting.streaming import Moments, StreamedDataset
+from skflow.fitting.streamed_dataset import Moments, StreamedDataset
 from skflow.flows.bijections import Chain
 from skflow.preprocessing.dataset import Split, WeightedDataset
-from skflow.preprocessing.dequantization import fit_support_transform
+from skflow.preprocessing.support_transform import fit_support_transform
 from skflow.preprocessing.supports import resolve_supports
-from skflow.runtime.processes import SINGLE_PROCESS
+from skflow.runtime.process_group import SINGLE_PROCESS
 from tests.killing import kill
 
 FIT = FitContext(seed=0)

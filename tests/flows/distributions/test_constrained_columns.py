@@ -9,7 +9,7 @@ from scipy import stats
 from torch import Generator
 
 from skflow.flows.bijections import Chain, Standardize
-from skflow.flows.distributions.constrained import ColumnConstraints, ConstrainedDensity
+from skflow.flows.distributions.constrained_columns import ColumnConstraints, ConstrainedDensity
 from skflow.flows.distributions.flow import Flow
 from skflow.flows.distributions.normal_and_t import StandardNormal
 

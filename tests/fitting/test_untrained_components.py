@@ -3,11 +3,11 @@
 import numpy as np
 import torch
 
-from skflow.fitting.components import untrained_components
 from skflow.fitting.gmm_and_kde import MixtureConfig
 from skflow.fitting.initial_fit import StudentTInitialFit
 from skflow.fitting.model_selection import SelectedModels
 from skflow.fitting.student_t import StudentTShape
+from skflow.fitting.untrained_components import untrained_components
 from skflow.flows.bijections import Chain
 from skflow.preprocessing.dataset import WeightedDataset
 from skflow.preprocessing.marginals import Marginals

@@ -17,7 +17,7 @@ from skflow import (
     NormalizingFlowRegressor,
 )
 from skflow.metrics import mean_log_likelihood
-from skflow.preprocessing.dequantization import offsets_in_bins
+from skflow.preprocessing.support_transform import offsets_in_bins
 
 TURN = 2 * np.pi
 INF = np.inf

@@ -7,7 +7,10 @@ from scipy import stats
 from scipy.special import logsumexp
 from torch import Generator
 
-from skflow.flows.distributions.gaussian_mixture import GaussianKernels, GaussianMixture
+from skflow.flows.distributions.gaussian_mixture_and_kernels import (
+    GaussianKernels,
+    GaussianMixture,
+)
 
 WEIGHTS = np.array([0.2, 0.5, 0.3])
 MEANS = np.array([[0.0, 0.0], [10.0, -5.0], [-10.0, 4.0]])
@@ -50,7 +53,9 @@ def test_kernel_log_prob_equals_scipys():
 def test_kernels_compute_many_rows_in_blocks_as_one_by_one(monkeypatch):
     x = torch.from_numpy(rows(20))
     alone = torch.cat([kernels().log_prob(row[None]) for row in x])
-    monkeypatch.setattr("skflow.flows.distributions.gaussian_mixture._MAX_DISTANCES", 10)
+    monkeypatch.setattr(
+        "skflow.flows.distributions.gaussian_mixture_and_kernels._MAX_DISTANCES", 10
+    )
     torch.testing.assert_close(kernels().log_prob(x), alone)
 
 

@@ -13,9 +13,9 @@ from skflow.fitting.ensemble import EnsembleMember
 from skflow.fitting.fit_context import FitContext
 from skflow.flows.bijections import Chain, Standardize
 from skflow.preprocessing.dataset import Split, WeightedDataset
-from skflow.preprocessing.dequantization import SupportTransform
+from skflow.preprocessing.support_transform import SupportTransform
 from skflow.preprocessing.supports import Support, check_inside
-from skflow.runtime.processes import ProcessGroup
+from skflow.runtime.process_group import ProcessGroup
 from skflow.training.shuffle_buffer import ShuffleBuffer
 from skflow.training.stacked_rows import StackedRows
 
