@@ -21,14 +21,14 @@ T = TypeVar("T")
 _MIN_HELD_OUT = 10  # samples that a single member holds out, if there are enough
 _WIDE = 16  # columns, above which layers are expensive
 _FEW_ROWS = 500  # too few to learn many layers from
-_MANY_ROWS = 2000  # with fewer, more members and larger folds for validation are needed
+_MANY_ROWS = 2000  # below which more members and larger folds for validation are needed
 _ROBUST_NOISE = 0.7  # in units of the kernel bandwidth by Scott's rule
 _ROBUST_STEPS = 200  # longer training learns the clusters that outliers form
 _CHECKED_ROWS = 20_000  # held-out samples per check: more would take longer than training
 _CHECKS = 60  # in a long training
 _MAX_SPEED_UP = 5.0  # of regressions on few samples: learning rate up, steps down by as much
 _MAX_RATE = 2e-2  # learning rate, whatever the speed-up
-_ROWS_PER_COLUMN = 20  # for each unit of speed-up: many columns need all steps
+_ROWS_PER_COLUMN = 20  # at least, per unit of speed-up: with many columns all steps are needed
 
 
 class Parameters(Protocol):

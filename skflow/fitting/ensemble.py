@@ -1,4 +1,4 @@
-"""The ensemble of a density: flows built at their initial fit, and trained at once."""
+"""The ensemble of flows of a density, which are trained together."""
 
 import copy
 import sys
@@ -114,7 +114,10 @@ class EnsembleTrainer:
         self._train = stream
 
     def run(self, monitor: Monitor) -> History:
-        """Train; Ctrl-C ends training with the best weights so far, except within a search."""
+        """Train until convergence, the deadline or Ctrl-C, and keep the best weights.
+
+        Within a search, a cross-validation or a parallel job, Ctrl-C is raised instead.
+        """
         history = History()
         loop = self._training_loop()
         self._restore(loop, history, monitor.checkpoint)
@@ -180,11 +183,11 @@ class EnsembleTrainer:
     def _latent(
         self, data: WeightedDataset, indices: list[np.ndarray]
     ) -> tuple[StackedRows, float]:
-        """Each member's samples behind its fitted bijections, and their mean log-determinant."""
+        """The image of each member's samples under its transform, and the mean log-determinant."""
         if any(len(index) < self._processes.size for index in indices):
             raise ValueError(
                 f"{len(data)} rows are too few for {self._processes.size} processes, each of "
-                "which trains on some of them and holds out others. Fit them in one process."
+                "which needs samples to train on and to hold out. Fit them in one process."
             )
         subsets = [data.take(self._processes.partition(index)) for index in indices]
         images = [

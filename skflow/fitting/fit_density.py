@@ -1,4 +1,4 @@
-"""The road from a weighted data set to a fitted density."""
+"""From a weighted data set to a fitted density."""
 
 from dataclasses import dataclass, replace
 

@@ -127,7 +127,7 @@ class DiscriminantInitialFit(InitialFit):
     def _scored(
         self, pairs: list[tuple[WeightedDataset, WeightedDataset]]
     ) -> "DiscriminantInitialFit":
-        """With the held-out mean log-likelihood and log-posterior over (train, held out)."""
+        """A copy with its mean log-likelihood and log-posterior over pairs (train, held out)."""
         base = make_base("t", pairs[0][0].x.shape[1], self.shape.df)
         likelihood = posterior = weight = 0.0
         for train, held_out in pairs:

@@ -11,7 +11,7 @@ from skflow.fitting.fit_context import FitContext
 
 @dataclass(frozen=True)
 class LoadedRows:
-    """Rows of this process's table that are held in memory.
+    """The rows of this process's table that are held in memory.
 
     Parameters
     ----------
@@ -19,9 +19,9 @@ class LoadedRows:
     weights : ndarray of shape (m,)
     context : ndarray of shape (m, c) or None
     indices : ndarray of shape (m,)
-        Their numbers in the table.
+        Their indices in the table.
     max_rows : int
-        How many could be held.
+        Maximum number of rows that this process may hold.
     n_all : int
         Number of rows in the tables of all processes.
     """
@@ -41,26 +41,41 @@ def load_rows(
     max_rows: int,
     fit: FitContext,
 ) -> LoadedRows:
-    """Read a table, or `max_rows` of its rows, spread evenly; rows of weight 0 are skipped.
+    """Read a table, or a random subset of its rows that is spread evenly over it.
 
-    `max_rows` counts the rows of all processes, which share it by the length of their tables.
+    Parameters
+    ----------
+    table : ndarray or Source of shape (n, d)
+        The table, or this process's shard of it.
+    weights : ndarray of shape (n,) or None
+        Weights of its rows; rows of weight 0 are not read.
+    context : ndarray of shape (n, c) or None
+        What the density is conditional on.
+    max_rows : int
+        Maximum number of rows of all processes, each of which holds a part of them in
+        proportion to the length of its table.
+    fit : FitContext
+
+    Returns
+    -------
+    LoadedRows
     """
     n_all = fit.processes.count_rows(table)
     own_max = -(-max_rows * len(table) // n_all)
-    indices, held_weights = _sampled(own_max, len(table), weights, fit.seed)
+    indices, held_weights = _select_rows(own_max, len(table), weights, fit.seed)
     rows = np.asarray(table[indices])
     held_context = None if context is None else context[indices]
     return LoadedRows(rows, held_weights, held_context, indices, own_max, n_all)
 
 
-def _sampled(
+def _select_rows(
     max_rows: int, n_rows: int, weights: np.ndarray | None, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers and weights of the rows to hold."""
+    """Indices and weights of the rows to hold."""
     rng = np.random.default_rng(seed)
     if weights is None:
         indices = sample_row_indices(n_rows, max_rows, rng)
         return indices, np.ones(len(indices))
-    weighty = np.flatnonzero(weights)
-    indices = weighty[sample_row_indices(len(weighty), max_rows, rng)]
+    nonzero = np.flatnonzero(weights)
+    indices = nonzero[sample_row_indices(len(nonzero), max_rows, rng)]
     return indices, weights[indices]

@@ -1,4 +1,4 @@
-"""A table too long to hold, on all of whose samples a density is trained."""
+"""Training on all rows of a table that is too long for memory."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from skflow.runtime.process_group import ProcessGroup
 from skflow.training.shuffle_buffer import ShuffleBuffer
 from skflow.training.stacked_rows import StackedRows
 
-_CHUNKS_PER_BUFFER = 256  # if the source can be read in chunks of any size
+_CHUNKS_PER_BUFFER = 256  # if the source can be read in chunks of this size
 _MIN_CHUNK = 16  # rows
 
 
@@ -41,7 +41,10 @@ class Moments:
 
     @classmethod
     def merged(cls, parts: "Sequence[Moments]") -> "Moments":
-        """Moments of all parts (Chan, Golub & LeVeque 1983), without squares that overflow."""
+        """Moments of all parts together, computed without overflow.
+
+        See Chan, Golub & LeVeque (1983).
+        """
         weights = np.array([part.weight for part in parts])
         fraction = (weights / weights.sum())[:, None]
         means = np.stack([part.mean for part in parts])
@@ -53,7 +56,7 @@ class Moments:
 
 @dataclass(frozen=True)
 class StreamedDataset:
-    """All samples of a table, of which a fit holds some in memory.
+    """A table whose rows are read in every epoch; a fit holds some of them in memory.
 
     Parameters
     ----------
@@ -70,7 +73,7 @@ class StreamedDataset:
     supports : list of Support
         Supports of the columns, which all rows are checked against.
     buffer_size : int
-        Number of rows that are shuffled at a time.
+        Number of rows in the shuffle buffer.
     """
 
     source: Source
@@ -118,8 +121,9 @@ class StreamedDataset:
                     images = [member.transform(x)[0].float() for member in members]
                 weights = factor * self._weights(start, len(rows))
                 holder = self._holder(rows, start, holders)
-                each = [torch.from_numpy(weights * (holder != k)) for k in range(len(members))]
-                yield StackedRows.stack(images, [w.float() for w in each]).to(fit.device)
+                by_member = [weights * (holder != k) for k in range(len(members))]
+                stacked_weights = [torch.from_numpy(w).float() for w in by_member]
+                yield StackedRows.stack(images, stacked_weights).to(fit.device)
 
         return ShuffleBuffer(chunks, self.buffer_size, fraction)
 
@@ -148,7 +152,7 @@ class StreamedDataset:
         return self.weights[start : start + n_rows]
 
     def _holders(self, splits: list[Split]) -> dict[bytes, int]:
-        """The ensemble member that holds out a row, by the row's bytes."""
+        """For each held-out row, as bytes, the ensemble member that holds it out."""
         assert self.held.observed is not None
         return {
             row: k
@@ -157,9 +161,9 @@ class StreamedDataset:
         }
 
     def _holder(self, rows: np.ndarray, start: int, holders: dict[bytes, int]) -> np.ndarray:
-        """The member that holds out each row, −1 if none does, (n,).
+        """The ensemble member that holds out each row, −1 if none does, (n,).
 
-        Rows that equal one held out are held out as well, unless equal rows are counts.
+        Rows that are equal to a held-out one are held out as well, unless they are counts.
         """
         holder = np.array([holders.get(row, -1) for row in _bytes_of(rows)])
         if self.transform.all_integer:

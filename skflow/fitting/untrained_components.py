@@ -15,13 +15,13 @@ from skflow.flows.distributions.flow import Flow
 from skflow.flows.spec import ComponentSpec, bijection_names, make_base
 from skflow.preprocessing.dataset import WeightedDataset
 
-_WIDE_DF = 2.0  # of the "wide t", which expects what no other component does
+_WIDE_DF = 2.0  # of the "wide t", whose heavy tails cover what no other component does
 _BLOCK = 2048  # samples scored at a time
 
 
 @dataclass(frozen=True)
 class Component:
-    """A density that may become a component of the mixture, and its specification."""
+    """A density, as a component of the mixture, and its specification."""
 
     flow: Flow
     spec: ComponentSpec
@@ -56,7 +56,7 @@ def untrained_components(
 def _mixture(
     data: WeightedDataset, bijections: list[Bijection], z: Tensor, selected: SelectedModels
 ) -> Component:
-    """The Gaussian mixture, behind the bijections whose images are z or standardized only."""
+    """A Gaussian mixture of the whitened samples z, or of standardized ones."""
     assert selected.mixture is not None
     if not selected.mixture_whitened:
         bijections = [Standardize.fit(data.x, data.weights)]

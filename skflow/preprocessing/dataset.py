@@ -42,9 +42,9 @@ class WeightedDataset:
     def of(
         cls, rows: np.ndarray, weights: np.ndarray, context: np.ndarray | None = None
     ) -> "WeightedDataset":
-        """From float64 arrays, whose memory is shared."""
-        given = None if context is None else torch.from_numpy(context)
-        return cls(torch.from_numpy(rows), torch.from_numpy(weights), given, observed=rows)
+        """A data set of float64 arrays, whose memory it shares."""
+        c = None if context is None else torch.from_numpy(context)
+        return cls(torch.from_numpy(rows), torch.from_numpy(weights), c, observed=rows)
 
     def __len__(self) -> int:
         return len(self.x)
@@ -61,7 +61,7 @@ class WeightedDataset:
         return torch.zeros_like(self.weights) if self.log_det is None else self.log_det
 
     def take(self, index: np.ndarray | Tensor | slice) -> "WeightedDataset":
-        """A subset of the samples."""
+        """The samples of the given indices, with all that belongs to them."""
         return WeightedDataset(
             self.x[index],
             self.weights[index],
@@ -93,7 +93,7 @@ class WeightedDataset:
 
     @property
     def arrays(self) -> list[np.ndarray]:
-        """Samples, weights and context: all that the result of a fit depends on."""
+        """Samples, weights and context, which determine the result of a fit."""
         tensors = [self.x, self.weights, self.context]
         return [tensor.numpy() for tensor in tensors if tensor is not None]
 

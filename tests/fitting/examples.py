@@ -1,4 +1,4 @@
-"""Data sets and configurations that tests of this folder share."""
+"""Data sets and configurations shared by the tests of this folder."""
 
 import numpy as np
 import torch

@@ -16,7 +16,7 @@ from tests.fitting.examples import config_for as config
         (10_000, 9, 1, 10, 3, 128, 1500, 512),
     ],
 )
-def test_sizes(n, d, members, folds, layers, width, steps, batch):
+def test_sizes_depend_on_the_data(n, d, members, folds, layers, width, steps, batch):
     full = config(n, d)
     assert (full.n_members, full.n_folds, full.flow.n_transforms) == (members, folds, layers)
     assert full.flow.layers.hidden_layer_sizes == (width, width)
@@ -24,7 +24,7 @@ def test_sizes(n, d, members, folds, layers, width, steps, batch):
 
 
 @pytest.mark.parametrize("n", [100, 1000, 5000])
-def test_the_fast_preset_trains_one_member_for_half_the_steps(n):
+def test_effort_fast_trains_one_member_for_half_the_steps(n):
     fast = config(n, 4, effort="fast")
     assert (fast.n_members, fast.n_folds, fast.training.n_steps) == (1, 10, 400)
     assert fast.flow == config(n, 4).flow
@@ -33,8 +33,8 @@ def test_the_fast_preset_trains_one_member_for_half_the_steps(n):
 @pytest.mark.parametrize(
     ("n", "d", "noise", "rate"),
     [
-        (100, 30, 0.3, 4e-3),  # ten rows a column and fewer than fifty: scarce
-        (5000, 9, 0.0, 2e-2),  # five hundred and more: plenty
+        (100, 30, 0.3, 4e-3),  # fewer than fifty samples per column: scarce
+        (5000, 9, 0.0, 2e-2),  # five hundred samples per column and more: plenty
         (1000, 20, 0.3, 4e-3),
         (158, 1, 0.15, 4e-3 * 5**0.75),  # halfway
     ],
@@ -53,7 +53,7 @@ def test_explicit_parameters_are_used():
     assert (settings.n_members, settings.flow.n_transforms) == (4, 7)
     assert settings.flow.layers.hidden_layer_sizes == (12,)
     assert settings.training.noise == 0.2
-    assert settings.training.n_steps == 3 * 18  # batches of 256 of nine tenths of the rows
+    assert settings.training.n_steps == 3 * 18  # batches of 256 samples of nine tenths
 
 
 def test_without_held_out_samples_there_is_no_safety_net():
@@ -71,15 +71,15 @@ def test_without_held_out_samples_there_is_no_safety_net():
         ("cnf", 400, "t", 25),
     ],
 )
-def test_continuous_flows_train_for_as_long_as_their_steps_are_cheap(flow, steps, base, every):
+def test_the_length_of_training_of_continuous_flows(flow, steps, base, every):
     settings = config(3000, 2, flow=flow)
     assert (settings.training.n_steps, settings.base) == (steps, base)
     assert (settings.training.check_every, settings.training.max_held_out) == (every, 512)
     assert config(3000, 2, flow=flow, max_iter=3).training.n_steps == 3 * 11
 
 
-def test_regressions_on_few_samples_are_short_and_fast():
-    """Unless columns are many, or steps or rate are given."""
+def test_flow_matching_on_few_samples_takes_fewer_and_larger_steps():
+    """Unless there are many columns, or steps or learning rate are given."""
     full = config(3000, 2, flow="flow_matching", effort="fast").training
     few = config(218, 2, flow="flow_matching", effort="fast").training
     assert (full.n_steps, few.n_steps) == (2000, 400)
@@ -96,7 +96,7 @@ def test_regressions_on_few_samples_are_short_and_fast():
     assert config(218, 2, flow="cnf").training.n_steps == 400
 
 
-def test_other_families_learn_half_as_fast():
+def test_other_families_have_half_the_learning_rate():
     rate = config(5000, 2, flow="nsf").training.learning_rate
     assert config(5000, 2).training.learning_rate == 2 * rate
     own = config(5000, 2, flow=lambda n_features, n_context, generator: [])

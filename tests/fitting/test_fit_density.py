@@ -18,7 +18,7 @@ from tests.fitting.examples import config_for
         (10_000, {}, 1, 1000),
     ],
 )
-def test_no_member_trains_on_what_it_holds_out(n, parameters, n_members, held_out):
+def test_training_and_held_out_samples_are_disjoint(n, parameters, n_members, held_out):
     splits = deal_splits(n, config_for(n, 2, **parameters), np.random.default_rng(0))
     assert len(splits) == n_members
     for split in splits:
@@ -27,14 +27,14 @@ def test_no_member_trains_on_what_it_holds_out(n, parameters, n_members, held_ou
         assert len(split.train) + held_out == n
 
 
-def test_the_mixtures_that_earned_their_weight_are_kept():
+def test_the_mixture_of_each_split_is_kept():
     rng = np.random.default_rng(0)
     centers = rng.choice([-3.0, 3.0], (300, 1))
     density = NormalizingFlowDensity(random_state=0, max_iter=1).fit(
         centers + 0.3 * rng.normal(size=(300, 5))
     )
-    parts = density._spec.components
-    mixtures = [k for k, part in enumerate(parts) if part.base == "gaussians"]
+    components = density._spec.components
+    mixtures = [k for k, component in enumerate(components) if component.base == "gaussians"]
     assert density.weights_["gaussians"] > 0.5
     assert len(mixtures) == 5
     weights = density.flow_.base.weights[mixtures]

@@ -18,24 +18,24 @@ from tests.fitting.examples import config_for, dataset, normal_samples
 def test_marginals_suit_the_columns(column, kinds):
     r = np.random.default_rng(3)
     data = dataset(np.column_stack([column(r, 1000), column(r, 1000)]))
-    chosen = select_models(data, config_for(1000, 2), np.random.default_rng(0))
-    assert chosen.marginals.kind in kinds
+    selected = select_models(data, config_for(1000, 2), np.random.default_rng(0))
+    assert selected.marginals.kind in kinds
 
 
-def test_heavy_tails_and_normal_ones_are_told_apart():
+def test_degrees_of_freedom_suit_the_tails():
     r = np.random.default_rng(4)
     heavy = r.standard_t(3, size=(2000, 3))
-    for x, lowest, highest in ((heavy, 2, 6), (normal_samples(2000, 3), 30, 1e4)):
-        chosen = select_models(
+    for x, min_df, max_df in ((heavy, 2, 6), (normal_samples(2000, 3), 30, 1e4)):
+        selected = select_models(
             dataset(x), config_for(2000, 3, marginals=None), np.random.default_rng(0)
         )
-        assert lowest <= chosen.initial_fit.shape.df <= highest
+        assert min_df <= selected.initial_fit.shape.df <= max_df
 
 
 def test_a_normal_base_has_a_normal_initial_fit():
-    chosen = select_models(
+    selected = select_models(
         dataset(np.random.default_rng(4).standard_t(3, size=(500, 2))),
         config_for(500, 2, base="normal"),
         np.random.default_rng(0),
     )
-    assert chosen.initial_fit.shape.df == 1e4
+    assert selected.initial_fit.shape.df == 1e4

@@ -1,4 +1,4 @@
-"""The weights of the safety net."""
+"""Stacking: the weights of the components of the mixture."""
 
 import numpy as np
 import pytest
@@ -31,55 +31,55 @@ from tests.fitting.examples import config_for, dataset, normal_samples
     ),
     st.data(),
 )
-def test_on_the_simplex_with_a_floor_under_the_net(log_prob, data):
-    n, n_parts = log_prob.shape
-    net = data.draw(st.integers(0, n_parts - 1))
-    weights = data.draw(hnp.arrays(float, n, elements=st.floats(0.01, 10)))
-    share = stacking_weights(log_prob, weights / weights.mean(), net)
-    assert share.shape == (n_parts,)
-    assert (share >= 0).all()
-    assert share.sum() == pytest.approx(1)
-    assert share[net] >= (1 - 1e-9) / (n + 1)
+def test_weights_sum_to_one_with_a_minimum_for_the_net(log_prob, data):
+    n, n_components = log_prob.shape
+    net = data.draw(st.integers(0, n_components - 1))
+    sample_weight = data.draw(hnp.arrays(float, n, elements=st.floats(0.01, 10)))
+    weights = stacking_weights(log_prob, sample_weight / sample_weight.mean(), net)
+    assert weights.shape == (n_components,)
+    assert (weights >= 0).all()
+    assert weights.sum() == pytest.approx(1)
+    assert weights[net] >= (1 - 1e-9) / (n + 1)
 
 
-def test_the_floor_holds_for_a_million_rows_too():
-    """Weights that sum to two million stand for as many rows."""
+def test_the_minimum_depends_on_the_total_weight():
+    """Sample weights that sum to two million stand for as many samples."""
     log_prob = np.array([[0.0, -50.0], [1.0, -50.0]])
-    share = stacking_weights(log_prob, np.full(2, 1e6), net=1)
-    assert share[1] == pytest.approx(1 / (2e6 + 1))
+    weights = stacking_weights(log_prob, np.full(2, 1e6), net=1)
+    assert weights[1] == pytest.approx(1 / (2e6 + 1))
 
 
-def test_a_clearly_better_part_gets_nearly_all():
+def test_a_clearly_better_component_gets_nearly_all_weight():
     log_prob = np.tile([0.0, -1.0, -2.0], (500, 1))
-    share = stacking_weights(log_prob, np.ones(500), net=2)
-    assert share[0] > 0.99
-    assert 1 / 501 <= share[2] < 2 / 501
+    weights = stacking_weights(log_prob, np.ones(500), net=2)
+    assert weights[0] > 0.99
+    assert 1 / 501 <= weights[2] < 2 / 501
 
 
-def test_parts_for_different_rows_share_as_their_rows_do():
+def test_components_of_separate_samples_are_weighted_by_their_numbers():
     log_prob = np.full((100, 3), -20.0)
     log_prob[:70, 0] = log_prob[70:, 1] = 0
-    share = stacking_weights(log_prob, np.ones(100), net=2)
-    np.testing.assert_allclose(share, [70 / 101, 30 / 101, 1 / 101], atol=1e-6)
+    weights = stacking_weights(log_prob, np.ones(100), net=2)
+    np.testing.assert_allclose(weights, [70 / 101, 30 / 101, 1 / 101], atol=1e-6)
 
 
-def test_equal_parts_share_equally_but_for_the_net():
-    share = stacking_weights(np.zeros((99, 3)), np.ones(99), net=0)
-    assert share[1] == share[2]
-    assert share[0] > share[1]
+def test_equal_components_have_equal_weights_except_for_the_net():
+    weights = stacking_weights(np.zeros((99, 3)), np.ones(99), net=0)
+    assert weights[1] == weights[2]
+    assert weights[0] > weights[1]
 
 
-def test_maximizes_the_likelihood_with_one_row_more_for_the_net():
+def test_weights_maximize_the_likelihood_with_one_more_sample_for_the_net():
     rng = np.random.default_rng(0)
-    log_prob, weights = rng.normal(size=(60, 2)), rng.uniform(0.5, 2, 60)
-    weights /= weights.mean()
+    log_prob, sample_weight = rng.normal(size=(60, 2)), rng.uniform(0.5, 2, 60)
+    sample_weight /= sample_weight.mean()
 
-    def loss(share):
-        log_share = np.log([1 - share, share])
-        return -(weights @ logsumexp(log_prob + log_share, axis=1)) - log_share[1]
+    def loss(weight):
+        log_weights = np.log([1 - weight, weight])
+        return -(sample_weight @ logsumexp(log_prob + log_weights, axis=1)) - log_weights[1]
 
     expected = minimize_scalar(loss, bounds=(1e-9, 1 - 1e-9), method="bounded").x
-    assert stacking_weights(log_prob, weights, net=1)[1] == pytest.approx(expected, abs=1e-3)
+    assert stacking_weights(log_prob, sample_weight, net=1)[1] == pytest.approx(expected, abs=1e-3)
 
 
 def test_weights_are_repetitions():
@@ -90,18 +90,18 @@ def test_weights_are_repetitions():
     np.testing.assert_allclose(one, two, rtol=1e-9)
 
 
-def test_order_of_the_parts_does_not_matter():
+def test_the_order_of_the_components_does_not_matter():
     log_prob = np.random.default_rng(2).normal(size=(40, 3))
-    share = stacking_weights(log_prob, np.ones(40), net=0)
-    turned = stacking_weights(log_prob[:, [2, 1, 0]], np.ones(40), net=2)
-    np.testing.assert_allclose(turned, share[[2, 1, 0]], rtol=1e-12)
+    weights = stacking_weights(log_prob, np.ones(40), net=0)
+    reversed_ = stacking_weights(log_prob[:, [2, 1, 0]], np.ones(40), net=2)
+    np.testing.assert_allclose(reversed_, weights[[2, 1, 0]], rtol=1e-12)
 
 
-def test_a_part_that_gives_some_row_no_chance_still_counts_elsewhere():
+def test_a_component_with_one_impossible_sample_keeps_its_weight():
     log_prob = np.array([[0.0, -3.0]] * 50 + [[-1e6, -3.0]])
-    share = stacking_weights(log_prob, np.ones(51), net=1)
-    assert share[0] > 0.9
-    assert share[1] > 0
+    weights = stacking_weights(log_prob, np.ones(51), net=1)
+    assert weights[0] > 0.9
+    assert weights[1] > 0
 
 
 def weights_of(leak):

@@ -1,4 +1,4 @@
-"""Fits that go over more rows than they hold."""
+"""Fits to more rows than are held in memory."""
 
 import math
 
@@ -53,7 +53,7 @@ def written(X, folder):
 
 @settings(deadline=None, derandomize=True, max_examples=100)
 @given(st.data())
-def test_moments_of_parts_are_those_of_the_whole(data):
+def test_merged_moments_are_those_of_all_samples(data):
     n, d = data.draw(st.integers(1, 30)), data.draw(st.integers(1, 3))
     x = data.draw(hnp.arrays(float, (n, d), elements=st.floats(-1e6, 1e6)))
     w = data.draw(hnp.arrays(float, n, elements=st.floats(0.1, 10)))
@@ -88,13 +88,13 @@ def test_moments_far_from_zero_and_near_overflow():
 
 def test_a_constant_column_keeps_its_value_and_unit_scale():
     X = np.column_stack([np.full(999, 0.1), np.arange(999.0)])
-    (standardize,) = long_table(X).input_transform(SINGLE_PROCESS).bijections
+    (standardize,) = streamed_dataset(X).input_transform(SINGLE_PROCESS).bijections
     assert standardize.loc[0] == 0.1
     assert standardize.scale[0] == 1
     assert standardize.scale[1] == pytest.approx(X[:, 1].std())
 
 
-def long_table(X, weights=None, support=None, drawn=None):
+def streamed_dataset(X, weights=None, support=None, drawn=None):
     drawn = np.arange(0, len(X), 10) if drawn is None else drawn
     supports = resolve_supports(support, X.shape[1], None)
     held, transform = fit_support_transform(
@@ -116,13 +116,13 @@ def epoch(table, splits, X):
     return weights[:, order].numpy()
 
 
-def test_members_do_not_see_what_they_leave_out_nor_its_equals():
+def test_members_do_not_train_on_held_out_rows_nor_on_equal_ones():
     X = np.column_stack([np.arange(1000.0), np.zeros(1000)])
-    X[501] = X[500]  # drawn and not drawn: the same row
+    X[501] = X[500]  # equal rows, one held in memory and one not
     X[0] = -0.0
     every, none = np.arange(100), np.arange(0)
     splits = [Split(every[:50], every[50:]), Split(every[50:], every[:50]), Split(every, none)]
-    weights = epoch(long_table(X), splits, X)
+    weights = epoch(streamed_dataset(X), splits, X)
     numbers = np.arange(1000)
     drawn = numbers % 10 == 0
     hidden = drawn & (numbers >= 500)
@@ -132,36 +132,36 @@ def test_members_do_not_see_what_they_leave_out_nor_its_equals():
     assert weights[2].all()
 
 
-def test_counts_are_left_out_as_often_as_they_were_drawn():
+def test_counts_are_held_out_as_often_as_they_are_in_memory():
     X = np.column_stack([np.arange(1000) // 100, np.zeros(1000)]).astype(float)
-    table = long_table(X, support="integer")
+    table = streamed_dataset(X, support="integer")
     splits = [Split(np.arange(0), np.arange(len(table.held.observed)))]
     stream = table.stream(Chain(), [UNCHANGED], splits, FIT)
     weights = torch.cat([chunk.weights for chunk in stream.chunks(0)], -1)
     assert weights.sum() == 900
 
 
-def test_weights_have_the_mean_one():
+def test_sample_weights_have_mean_one():
     X = np.column_stack([np.arange(1000.0), np.zeros(1000)])
-    given_weights = np.linspace(0, 50, 1000)
+    sample_weight = np.linspace(0, 50, 1000)
     splits = [Split(np.arange(100), np.arange(0))]
-    weights = epoch(long_table(X, given_weights), splits, X)[0]
-    np.testing.assert_allclose(weights, given_weights / given_weights.mean(), rtol=1e-6)
+    weights = epoch(streamed_dataset(X, sample_weight), splits, X)[0]
+    np.testing.assert_allclose(weights, sample_weight / sample_weight.mean(), rtol=1e-6)
 
 
-def test_the_epoch_comes_in_random_order_of_chunks():
+def test_chunks_come_in_random_order():
     X = np.column_stack([np.arange(1000.0), np.zeros(1000)])
-    stream = long_table(X).stream(Chain(), [UNCHANGED], [Split(np.arange(9), [])], FIT)
+    stream = streamed_dataset(X).stream(Chain(), [UNCHANGED], [Split(np.arange(9), [])], FIT)
     firsts = [[int(chunk.columns[0, 0, 0]) for chunk in stream.chunks(s)] for s in range(4)]
     assert all(sorted(order) == list(range(0, 1000, 16)) for order in firsts)
     assert len(set(map(tuple, firsts))) > 1
 
 
-def test_more_is_learned_from_all_rows_than_from_those_held(quick, long_moons):
-    fresh, _ = make_moons(5000, noise=0.1, random_state=1)
+def test_streaming_learns_more_than_the_rows_in_memory_allow(quick, long_moons):
+    new, _ = make_moons(5000, noise=0.1, random_state=1)
     common = {"n_iter_no_change": 99, "tol": 10.0, "hidden_layer_sizes": 16, "max_iter": 8}
     scores = {
-        name: quick(**LONG | common | params).fit(long_moons).score_samples(fresh)
+        name: quick(**LONG | common | params).fit(long_moons).score_samples(new)
         for name, params in {
             "streamed": {},
             "held": {"stream": False},
@@ -174,7 +174,7 @@ def test_more_is_learned_from_all_rows_than_from_those_held(quick, long_moons):
     assert loss.mean() < 0.05
 
 
-def test_all_kinds_of_tables_give_the_fit_of_the_array(quick, long_moons, tmp_path):
+def test_tables_of_all_kinds_have_the_fit_of_the_array(quick, long_moons, tmp_path):
     np.save(tmp_path / "X.npy", long_moons)
     expected = quick(**LONG).fit(long_moons).score_samples(long_moons)
     on_disk = np.load(tmp_path / "X.npy", mmap_mode="r")
@@ -188,19 +188,19 @@ def test_all_kinds_of_tables_give_the_fit_of_the_array(quick, long_moons, tmp_pa
     assert of_files == pytest.approx(expected.mean(), abs=0.1)
 
 
-def test_a_short_table_is_held_whole(quick, long_moons):
+def test_a_short_table_is_not_streamed(quick, long_moons):
     streamed = quick(stream=True, max_rows=N).fit(long_moons)
     np.testing.assert_array_equal(
         streamed.score_samples(long_moons), quick().fit(long_moons).score_samples(long_moons)
     )
 
 
-def test_rows_of_weight_0_do_not_matter_and_a_factor_changes_nothing(quick, long_moons):
+def test_rows_of_zero_weight_and_a_factor_of_the_weights_do_not_matter(quick, long_moons):
     weights = np.arange(N) % 3 + 0.0
     of_weights = quick(**LONG).fit(long_moons, sample_weight=weights).score_samples(long_moons)
-    spoilt = np.where(weights[:, None] > 0, long_moons, 7.0)
-    of_spoilt = quick(**LONG).fit(spoilt, sample_weight=1024 * weights)
-    np.testing.assert_allclose(of_spoilt.score_samples(long_moons), of_weights, rtol=1e-6)
+    changed = np.where(weights[:, None] > 0, long_moons, 7.0)
+    of_changed = quick(**LONG).fit(changed, sample_weight=1024 * weights)
+    np.testing.assert_allclose(of_changed.score_samples(long_moons), of_weights, rtol=1e-6)
     plain = quick(**LONG).fit(long_moons).score_samples(long_moons)
     assert not np.allclose(plain, of_weights, rtol=1e-2)
 
@@ -213,7 +213,7 @@ def test_rows_of_weight_0_do_not_matter_and_a_factor_changes_nothing(quick, long
         (1e300, None, "variance of column 1 overflows"),
     ],
 )
-def test_rows_are_checked_before_training_even_those_not_held(
+def test_all_rows_are_checked_before_training(
     value, support, message, quick, long_moons, monkeypatch
 ):
     X = long_moons.copy()
@@ -225,7 +225,7 @@ def test_rows_are_checked_before_training_even_those_not_held(
         quick(**LONG, support=support).fit(X)
 
 
-def test_supports_streamed(quick, long_moons):
+def test_streaming_with_supports_is_about_as_good_as_fitting_in_memory(quick, long_moons):
     X = np.column_stack([np.round(3 * long_moons[:, 0]), np.exp(long_moons[:, 1])])
     X[:, 1] %= 2 * np.pi
     density = quick(**LONG, support=["integer", "circular"]).fit(X)
@@ -235,7 +235,7 @@ def test_supports_streamed(quick, long_moons):
     assert np.isfinite(whole.score(np.round(3 * long_moons)))
 
 
-def test_the_length_of_training(quick, long_moons):
+def test_the_number_of_epochs(quick, long_moons):
     assert quick(**LONG, n_iter_no_change=99).fit(long_moons).n_iter_ == 4
     automatic = quick(**LONG | {"max_iter": "auto", "batch_size": 1, "n_iter_no_change": 99})
     automatic.fit(long_moons)
@@ -244,13 +244,13 @@ def test_the_length_of_training(quick, long_moons):
 
 
 @pytest.mark.parametrize("family", ["flow_matching"])
-def test_regressions_stream(family, quick, long_moons):
+def test_flow_matching_streams(family, quick, long_moons):
     density = quick(**LONG, flow=family, n_iter_no_change=99).fit(long_moons)
     assert density.n_iter_ == 4
     assert density.score(long_moons) > quick(max_iter=1).fit(long_moons[:50]).score(long_moons)
 
 
-def test_a_warm_start_goes_on_streaming(quick, long_moons):
+def test_a_warm_start_continues_with_a_stream(quick, long_moons):
     density = quick(**LONG, warm_start=True, n_iter_no_change=99).fit(long_moons)
     first = density.score(long_moons)
     density.fit(long_moons)
@@ -258,7 +258,7 @@ def test_a_warm_start_goes_on_streaming(quick, long_moons):
     assert density.score(long_moons) > first - 0.05
 
 
-def test_a_killed_fit_goes_on_in_the_middle_of_an_epoch(quick, long_moons, tmp_path):
+def test_a_killed_fit_continues_in_the_middle_of_an_epoch(quick, long_moons, tmp_path):
     params = quick(**LONG, dropout=0.1, noise=0.1).get_params()
     params = kill(tmp_path, long_moons, 4, params, chunk=200)
     resumed = NormalizingFlowDensity(**params).fit(long_moons)

@@ -1,4 +1,4 @@
-"""The multivariate t that a flow starts at."""
+"""The multivariate Student t that flows are initialized with."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def student(n, df, seed=0):
     return stats.multivariate_t(LOC, SCATTER, df).rvs(n, random_state=seed)
 
 
-def chosen(rows, weights=None, n_folds=5):
+def selected_shape(rows, weights=None, n_folds=5):
     weights = np.ones(len(rows)) if weights is None else weights
     folds = assign_folds(len(rows), n_folds, np.random.default_rng(0))
     return select_student_t(rows, weights, folds)
@@ -38,7 +38,7 @@ def fitted(rows, shape, weights=None):
 @pytest.mark.parametrize("df", [2.5, 5.0, 1e4])
 def test_location_scatter_and_degrees_of_freedom_are_recovered(df):
     rows = student(20_000, df)
-    shape = chosen(rows)
+    shape = selected_shape(rows)
     assert shape.df == df
     assert shape.shrinkage <= 0.01
     loc, scatter = fitted(rows, shape)
@@ -46,15 +46,15 @@ def test_location_scatter_and_degrees_of_freedom_are_recovered(df):
     np.testing.assert_allclose(scatter, SCATTER, atol=0.08)
 
 
-def test_score_is_the_left_out_log_likelihood():
+def test_the_score_is_the_held_out_log_likelihood():
     rows = student(4000, 5.0)
     expected = stats.multivariate_t(LOC, SCATTER, 5.0).logpdf(rows).mean()
-    assert chosen(rows).score == pytest.approx(expected, abs=0.02)
+    assert selected_shape(rows).score == pytest.approx(expected, abs=0.02)
 
 
 @pytest.mark.parametrize("df", [2.5, 10.0])
-def test_moments_are_those_of_the_most_likely_t(df):
-    """At the maximum the gradient in location and log-scale is zero."""
+def test_em_finds_the_maximum_of_the_likelihood(df):
+    """Small changes of location, scale or correlation decrease the likelihood."""
     rows, weights = student(500, df), np.random.default_rng(1).uniform(0.5, 2, 500)
     loc, scatter = fit_location_scatter(rows, weights, df, 1e-8)
 
@@ -70,8 +70,8 @@ def test_moments_are_those_of_the_most_likely_t(df):
         assert score(loc, tilted) < best
 
 
-def test_a_strongly_shrunk_t_still_has_the_right_scale():
-    """Fewer rows than columns: neither tenfold nor a tenth of the scatter is more likely."""
+def test_a_strongly_shrunk_scatter_has_the_right_scale():
+    """With fewer samples than columns; ten times or a tenth of the scatter is less likely."""
     rows = np.random.default_rng(0).normal(size=(60, 100))
     loc, factor = fit_student_t(rows, np.ones(60), StudentTShape(5.0, 0.5))
     scores = [
@@ -110,7 +110,7 @@ def test_log_likelihoods_are_scipys_for_every_shrinkage(df):
     np.testing.assert_allclose(found, expected, rtol=1e-8)
 
 
-def test_shrinking_keeps_scales_and_leaves_its_argument_alone():
+def test_shrinking_keeps_scales_and_does_not_change_its_argument():
     before = SCATTER.copy()
     shrunk = shrink(SCATTER, 0.25)
     np.testing.assert_allclose(shrunk.diagonal(), SCATTER.diagonal())
@@ -120,7 +120,7 @@ def test_shrinking_keeps_scales_and_leaves_its_argument_alone():
 
 def test_fewer_rows_than_columns_are_shrunk_strongly():
     rows = np.random.default_rng(0).normal(size=(10, 40))
-    shape = chosen(rows)
+    shape = selected_shape(rows)
     assert shape.shrinkage >= 0.5
     loc, scatter = fitted(rows, shape)
     assert np.isfinite(loc).all()
@@ -129,7 +129,7 @@ def test_fewer_rows_than_columns_are_shrunk_strongly():
 
 def test_two_rows_are_enough():
     rows = np.array([[0.0, 1.0], [2.0, -1.0]])
-    loc, scatter = fitted(rows, chosen(rows, n_folds=2))
+    loc, scatter = fitted(rows, selected_shape(rows, n_folds=2))
     np.testing.assert_allclose(loc, [1, 0], atol=1e-6)
     assert np.isfinite(scatter).all()
     assert np.linalg.eigvalsh(scatter).min() > 0
@@ -156,7 +156,7 @@ def degenerate(kind):
 )
 def test_degenerate_columns_are_finite(kind):
     rows = degenerate(kind)
-    shape = chosen(rows)
+    shape = selected_shape(rows)
     assert np.isfinite(shape.score)
     loc, factor = fit_student_t(rows, np.ones(60), shape)
     assert np.isfinite(np.linalg.solve(factor, (rows - loc).T)).all()
@@ -165,8 +165,8 @@ def test_degenerate_columns_are_finite(kind):
 
 @pytest.mark.parametrize("value", [0.0, 0.1, -1 / 3, 1e3])
 @pytest.mark.parametrize("df", [2.5, 1e4])
-def test_a_column_without_spread_counts_as_one_of_unit_spread(value, df):
-    """Whatever its value: what the mean has rounded is no spread."""
+def test_a_constant_column_is_given_unit_variance(value, df):
+    """Whatever its value: the rounding error of the mean is no variance."""
     rows = degenerate("constant")
     rows[:, 2] = value
     _, scatter = fit_location_scatter(rows, np.random.default_rng(0).uniform(size=60), df, 0.1)
@@ -174,14 +174,14 @@ def test_a_column_without_spread_counts_as_one_of_unit_spread(value, df):
 
 
 def test_collinear_columns_are_hardly_shrunk():
-    assert chosen(degenerate("duplicated")).shrinkage <= 1e-6
+    assert selected_shape(degenerate("duplicated")).shrinkage <= 1e-6
 
 
-def test_a_few_outliers_do_not_own_the_result():
+def test_a_few_outliers_hardly_change_the_estimates():
     rng = np.random.default_rng(0)
     clean = rng.multivariate_normal(LOC, SCATTER, 500)
     rows = np.concatenate([clean, rng.normal(size=(5, 3)) * 1e4])
-    shape = chosen(rows)
+    shape = selected_shape(rows)
     assert shape.df == DEGREES_OF_FREEDOM[0]
     assert shape.shrinkage <= 0.1
     loc, scatter = fitted(rows, shape)
@@ -191,15 +191,15 @@ def test_a_few_outliers_do_not_own_the_result():
     assert ratio.max() < 1.5
 
 
-def test_only_candidates_are_chosen():
+def test_only_candidates_are_selected():
     rows = student(300, 2.5)
     folds = assign_folds(300, 5, np.random.default_rng(0))
     assert select_student_t(rows, np.ones(300), folds, (1e4,)).df == 1e4
 
 
-def test_scale_of_the_columns_does_not_matter():
+def test_estimates_follow_the_scale_of_the_columns():
     rows, scale = student(200, 5.0), np.array([1e-6, 1.0, 1e6])
-    one, two = chosen(rows), chosen(rows * scale)
+    one, two = selected_shape(rows), selected_shape(rows * scale)
     assert (one.df, one.shrinkage) == (two.df, two.shrinkage)
     assert two.score == pytest.approx(one.score - np.log(scale).sum())
     shape = StudentTShape(5.0, 0.01)

@@ -1,4 +1,4 @@
-"""Components without training are functions of their own samples."""
+"""Components without training, fitted to given samples."""
 
 import numpy as np
 import torch
@@ -23,14 +23,14 @@ def test_components_depend_on_their_own_samples_only():
         mixture=MixtureConfig(2, 3e-3),
         bandwidth=0.3,
     )
-    seen = np.arange(300)
-    spoilt = np.concatenate([x[:300], 1e3 * x[300:]])
+    train = np.arange(300)
+    changed = np.concatenate([x[:300], 1e3 * x[300:]])
     data, other = (
         WeightedDataset(*map(torch.from_numpy, (x, np.ones(400)))),
-        torch.from_numpy(spoilt),
+        torch.from_numpy(changed),
     )
-    own = untrained_components(data.take(seen), selected, config)
-    same = untrained_components(WeightedDataset(other, data.weights).take(seen), selected, config)
+    own = untrained_components(data.take(train), selected, config)
+    same = untrained_components(WeightedDataset(other, data.weights).take(train), selected, config)
     for name, component in own.items():
         torch.testing.assert_close(
             component.flow.log_prob(data.x), same[name].flow.log_prob(data.x), rtol=0, atol=0

@@ -1,4 +1,4 @@
-"""Columns of whole numbers, spread over their cells and turned into normal ones."""
+"""Columns of integers, spread over their unit intervals and made standard normal."""
 
 import numpy as np
 import pytest
@@ -15,17 +15,17 @@ LOW, HIGH = (COUNTS - 4.5) / 11, (COUNTS - 3.5) / 11
 ONES = np.ones(3000)
 
 
-def test_shares_are_those_of_the_rows():
-    cells = IntegerMarginal.fit(LOW, HIGH, ONES)
-    assert cells.weights == pytest.approx(
+def test_weights_are_relative_frequencies_and_the_missing_mass_that_of_singletons():
+    marginal = IntegerMarginal.fit(LOW, HIGH, ONES)
+    assert marginal.weights == pytest.approx(
         np.bincount(COUNTS, minlength=51)[[0, 1, 2, 7, 50]] / 3000
     )
-    assert cells.missing_mass == pytest.approx(1 / 3000)  # no cell has a single row
-    alone = IntegerMarginal.fit(np.append(LOW, 9.0), np.append(HIGH, 9.1), np.append(ONES, 1.0))
-    assert alone.missing_mass == pytest.approx(1 / 3001)
+    assert marginal.missing_mass == pytest.approx(1 / 3000)  # no bin has a single sample
+    single = IntegerMarginal.fit(np.append(LOW, 9.0), np.append(HIGH, 9.1), np.append(ONES, 1.0))
+    assert single.missing_mass == pytest.approx(1 / 3001)
 
 
-def test_a_weight_is_a_repetition():
+def test_weights_are_repetitions():
     once = IntegerMarginal.fit(LOW[:5], HIGH[:5], np.array([1.0, 2.0, 3.0, 1.0, 4.0]))
     many = IntegerMarginal.fit(
         *(np.repeat(end[:5], [1, 2, 3, 1, 4]) for end in (LOW, HIGH)), np.ones(11)
@@ -33,16 +33,16 @@ def test_a_weight_is_a_repetition():
     assert once.weights == pytest.approx(many.weights)
 
 
-def test_density_is_the_cells_share_over_its_width():
-    cells = IntegerMarginal.fit(LOW, HIGH, ONES)
+def test_the_density_is_the_weight_of_a_bin_over_its_width():
+    marginal = IntegerMarginal.fit(LOW, HIGH, ONES)
     expected = (COUNTS[:, None] == COUNTS).mean(1) * 11
-    found = np.exp(cells.log_density(LOW[:20], HIGH[:20]))
+    found = np.exp(marginal.log_density(LOW[:20], HIGH[:20]))
     assert found == pytest.approx(expected[:20], rel=2e-3)
-    unseen = np.exp(cells.log_density(np.array([1.0]), np.array([1.1])))
+    unseen = np.exp(marginal.log_density(np.array([1.0]), np.array([1.1])))
     assert unseen == pytest.approx(norm.pdf(1.05) / 3000, rel=1e-6)
 
 
-def test_the_link_makes_a_stair_normal():
+def test_the_interpolant_makes_a_column_of_few_integers_normal():
     bijection = interpolant_through([IntegerMarginal.fit(LOW, HIGH, ONES).knots()])
     z, log_det = bijection(torch.from_numpy(X)[:, None])
     assert kstest(z[:, 0].numpy(), norm.cdf).statistic < 0.02
@@ -51,19 +51,19 @@ def test_the_link_makes_a_stair_normal():
     assert log_p.mean() == pytest.approx(ideal.mean(), abs=0.03)
 
 
-def test_many_cells_are_put_together_by_weight():
+def test_many_light_bins_are_merged():
     counts = np.append(np.arange(5000), np.full(5000, 2500))
     low = counts / 1000 - 2.5
-    table = IntegerMarginal.fit(low, low + 1e-3, np.ones(10_000)).knots()
-    assert table.shape[1] < 1000
-    assert (np.diff(table[:2]) > 0).all()
-    z, log_det = interpolant_through([table])(torch.from_numpy(low + 5e-4)[:, None])
+    knots = IntegerMarginal.fit(low, low + 1e-3, np.ones(10_000)).knots()
+    assert knots.shape[1] < 1000
+    assert (np.diff(knots[:2]) > 0).all()
+    z, log_det = interpolant_through([knots])(torch.from_numpy(low + 5e-4)[:, None])
     heavy = (norm.logpdf(z[:, 0]) + log_det.numpy())[counts == 2500]
-    # half of the rows are alone in their cells, so half of the mass is the normal's
+    # half of the samples are singletons, so half of the mass is that of the normal
     assert np.exp(heavy.mean()) == pytest.approx(0.5 * 0.5 / 1e-3, rel=0.05)
 
 
-def test_cells_are_chosen_where_left_out_rows_gain():
+def test_integer_marginals_are_preferred_if_they_gain_held_out_likelihood():
     folds = np.arange(3000) % 5
     score = norm.logpdf(X).mean()
     assert prefers_integer_marginal(LOW, HIGH, ONES, folds, score)

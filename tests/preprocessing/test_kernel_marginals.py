@@ -1,4 +1,4 @@
-"""Kernel marginals: which columns get kernels, and what the link makes of them."""
+"""Kernel marginals: which columns get kernels, and what their interpolants do."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def factor_for(column):
     return factor
 
 
-def link_for(*columns, factors):
+def interpolant_for(*columns, factors):
     x = torch.from_numpy(np.column_stack(columns))
     weights = np.ones(len(x))
     columns = zip(x.T.numpy(), factors, strict=True)
@@ -40,8 +40,8 @@ def link_for(*columns, factors):
     )
 
 
-def test_rows_of_a_negative_fold_are_never_left_out():
-    """Rows that no kernels of the others expect do not count where they are not left out."""
+def test_samples_of_a_negative_fold_are_never_held_out():
+    """Samples that are unlikely under the kernels of all others count only if held out."""
     column = np.concatenate([TWO_PEAKS, 50 + np.arange(5.0)])
     folds = np.concatenate([np.arange(N) % 5, np.full(5, -1)])
     weights, score = np.ones(N + 5), np.array([normal_score(TWO_PEAKS)])
@@ -59,7 +59,7 @@ def test_a_constant_or_tiny_column_gets_no_kernels():
     assert select_bandwidth_factors(columns, np.ones(8), folds, np.full(2, -9.0)) == [None, None]
 
 
-def test_an_atom_gets_the_narrowest_kernels():
+def test_ties_get_the_narrowest_kernels():
     assert factor_for(ATOM) == BANDWIDTH_FACTORS[0]
 
 
@@ -91,7 +91,7 @@ def test_the_log_density_is_that_of_the_kernels():
     kernels = KernelMarginal.fit(NORMAL[:50], np.ones(50), 1.0)
     x = np.linspace(-3, 3, 7)
     pairs = zip(kernels.values, kernels.weights, kernels.bandwidths, strict=True)
-    expected = sum(share * norm(value, width).pdf(x) for value, share, width in pairs)
+    expected = sum(weight * norm(value, width).pdf(x) for value, weight, width in pairs)
     np.testing.assert_allclose(kernels.log_density(x), np.log(expected))
 
 
@@ -102,17 +102,17 @@ def test_normal_scores_are_exact_in_both_tails():
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_the_link_makes_fresh_rows_normal(seed):
-    bijection = link_for(TWO_PEAKS, factors=[0.25])
-    fresh = np.random.default_rng(seed)
-    column = np.where(fresh.random(400) < 0.5, -1, 1) + 0.05 * fresh.normal(size=400)
+def test_the_interpolant_makes_new_samples_normal(seed):
+    bijection = interpolant_for(TWO_PEAKS, factors=[0.25])
+    new = np.random.default_rng(seed)
+    column = np.where(new.random(400) < 0.5, -1, 1) + 0.05 * new.normal(size=400)
     z, _ = bijection(torch.from_numpy(column[:, None]))
     assert kstest(z.numpy()[:, 0], "norm").pvalue > 1e-3
     assert kstest(column, "norm").pvalue < 1e-10  # it was not normal before
 
 
-def test_the_links_density_is_about_that_of_the_kernels_and_integrates_to_one():
-    bijection = link_for(ATOM, factors=[0.25])
+def test_the_density_behind_the_interpolant_is_about_that_of_the_kernels():
+    bijection = interpolant_for(ATOM, factors=[0.25])
     grid = np.linspace(-12, 12, 200_001)
     z, log_det = bijection(torch.from_numpy(grid[:, None]))
     density = norm.pdf(z.numpy()[:, 0]) * log_det.exp().numpy()
@@ -121,19 +121,19 @@ def test_the_links_density_is_about_that_of_the_kernels_and_integrates_to_one():
     assert np.abs(density[::1000] - kernels).mean() < 0.02
 
 
-def test_columns_that_were_not_chosen_pass_unchanged():
-    bijection = link_for(NORMAL, TWO_PEAKS, factors=[None, 0.25])
+def test_columns_without_a_factor_stay_unchanged():
+    bijection = interpolant_for(NORMAL, TWO_PEAKS, factors=[None, 0.25])
     x = torch.from_numpy(np.column_stack([NORMAL, TWO_PEAKS]) * 3)
     z, log_det = bijection(x)
     torch.testing.assert_close(z[:, 0], x[:, 0])
-    alone, log_det_alone = link_for(TWO_PEAKS, factors=[0.25])(x[:, 1:])
-    torch.testing.assert_close(z[:, 1:], alone)
-    torch.testing.assert_close(log_det, log_det_alone)
+    single, log_det_single = interpolant_for(TWO_PEAKS, factors=[0.25])(x[:, 1:])
+    torch.testing.assert_close(z[:, 1:], single)
+    torch.testing.assert_close(log_det, log_det_single)
 
 
-def test_many_rows_are_thinned_without_moving_the_link():
+def test_long_columns_are_thinned_to_order_statistics():
     many = np.random.default_rng(5).gamma(0.5, size=30_000)
     x = torch.linspace(0.01, 5, 50, dtype=torch.float64).unsqueeze(-1)
-    thinned, _ = link_for(many, factors=[0.5])(x)
+    thinned, _ = interpolant_for(many, factors=[0.5])(x)
     exact = norm.ppf(np.searchsorted(np.sort(many), x.numpy()[:, 0]) / len(many))
     assert np.abs(thinned.numpy()[:, 0] - exact).max() < 0.15
