@@ -21,7 +21,7 @@ from skflow.preprocessing.supports import SMALLEST_POSITIVE, Support
 _N_OFFSETS = 16  # places in a unit interval at which the density of an integer is evaluated
 _BINS = 36  # of the circle, to find where it is emptiest
 # the fields of ColumnConstraints that users declare, and what they are called in a Support
-_DECLARED = {"low": "low", "high": "high", "period": "period", "whole": "integer"}
+_DECLARED = ("low", "high", "period", "integer")
 
 
 @dataclass(frozen=True)
@@ -145,8 +145,8 @@ def _fields_of(earlier: Flow | ConstrainedDensity) -> dict[str, np.ndarray]:
 
 def _check_same(fields: dict[str, np.ndarray], supports: Sequence[Support]) -> None:
     """Raise where columns had other supports."""
-    for key, name in _DECLARED.items():
-        earlier = fields.get(key, np.array([float(getattr(Support(), name))] * len(supports)))
+    for name in _DECLARED:
+        earlier = fields.get(name, np.array([float(getattr(Support(), name))] * len(supports)))
         if earlier.tolist() != [float(getattr(s, name)) for s in supports]:
             raise ValueError(
                 "warm_start=True continues an earlier fit, in which the columns had other "
