@@ -20,7 +20,7 @@ from skflow.preprocessing.supports import SMALLEST_POSITIVE, Support
 
 _N_OFFSETS = 16  # places in a unit interval at which the density of an integer is evaluated
 _BINS = 36  # of the circle, to find where it is emptiest
-# the fields of ColumnConstraints that users declare, and what they are called in a Support
+# the fields of ColumnConstraints that users declare, as attributes of a Support
 _DECLARED = ("low", "high", "period", "integer")
 
 
