@@ -1,49 +1,27 @@
-"""Invertible maps with log-determinants, one module each; `bijection.py` has the contract."""
+"""Invertible maps with log-determinants, one module each; `bijection.py` has the contract.
 
-from skflow.flows.bijections.additive import Additive
-from skflow.flows.bijections.affine import Affine
-from skflow.flows.bijections.arc import Arc
-from skflow.flows.bijections.autoregressive import Autoregressive
-from skflow.flows.bijections.bijection import Bijection
-from skflow.flows.bijections.bounded import Bounded
-from skflow.flows.bijections.chain import Chain
-from skflow.flows.bijections.class_whiten import ClassWhiten
-from skflow.flows.bijections.continuous import Continuous
-from skflow.flows.bijections.coupling import Coupling
-from skflow.flows.bijections.interpolant import Interpolant
-from skflow.flows.bijections.lu_linear import LULinear
-from skflow.flows.bijections.planar import Planar
-from skflow.flows.bijections.radial import Radial
-from skflow.flows.bijections.regress import Regress
-from skflow.flows.bijections.reverse import Reverse
-from skflow.flows.bijections.scale import Scale
-from skflow.flows.bijections.spline import Spline
-from skflow.flows.bijections.standardize import Standardize
-from skflow.flows.bijections.transformer import Transformer
-from skflow.flows.bijections.whiten import Whiten
-from skflow.flows.bijections.yeo_johnson import YeoJohnson
+A new one is its module and its line here (``as`` says that the name is exported).
+"""
 
-__all__ = [
-    "Additive",
-    "Affine",
-    "Arc",
-    "Autoregressive",
-    "Bijection",
-    "Bounded",
-    "Chain",
-    "ClassWhiten",
-    "Continuous",
-    "Coupling",
-    "Interpolant",
-    "LULinear",
-    "Planar",
-    "Radial",
-    "Regress",
-    "Reverse",
-    "Scale",
-    "Spline",
-    "Standardize",
-    "Transformer",
-    "Whiten",
-    "YeoJohnson",
-]
+from skflow.flows.bijections.additive import Additive as Additive
+from skflow.flows.bijections.affine import Affine as Affine
+from skflow.flows.bijections.arc import Arc as Arc
+from skflow.flows.bijections.autoregressive import Autoregressive as Autoregressive
+from skflow.flows.bijections.bijection import Bijection as Bijection
+from skflow.flows.bijections.bounded import Bounded as Bounded
+from skflow.flows.bijections.chain import Chain as Chain
+from skflow.flows.bijections.class_whiten import ClassWhiten as ClassWhiten
+from skflow.flows.bijections.continuous import Continuous as Continuous
+from skflow.flows.bijections.coupling import Coupling as Coupling
+from skflow.flows.bijections.interpolant import Interpolant as Interpolant
+from skflow.flows.bijections.lu_linear import LULinear as LULinear
+from skflow.flows.bijections.planar import Planar as Planar
+from skflow.flows.bijections.radial import Radial as Radial
+from skflow.flows.bijections.regress import Regress as Regress
+from skflow.flows.bijections.reverse import Reverse as Reverse
+from skflow.flows.bijections.scale import Scale as Scale
+from skflow.flows.bijections.spline import Spline as Spline
+from skflow.flows.bijections.standardize import Standardize as Standardize
+from skflow.flows.bijections.transformer import Transformer as Transformer
+from skflow.flows.bijections.whiten import Whiten as Whiten
+from skflow.flows.bijections.yeo_johnson import YeoJohnson as YeoJohnson
