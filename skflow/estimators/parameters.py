@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skflow.estimators.docstrings import fill_placeholders
+from skflow.flows.distributions.normal_and_t import BASES
 from skflow.flows.families import FAMILIES
 from skflow.flows.nets.mlp import ACTIVATIONS
 
@@ -65,7 +66,7 @@ class FlowParameters(BaseEstimator):
         "n_estimators": [_AUTO, Interval(Integral, 1, None, closed="left")],
         "safety_net": ["boolean"],
         "marginals": [StrOptions({"auto", "yeo-johnson"}), None],
-        "base": [StrOptions({"auto", "normal", "t"})],
+        "base": [StrOptions({"auto", *BASES})],
         "max_iter": [_AUTO, Interval(Integral, 1, None, closed="left")],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "max_rows": [Interval(Integral, 2, None, closed="left")],

@@ -7,6 +7,7 @@ from torch import Generator
 
 from skflow.flows.bijections import Bijection, LULinear, Reverse, Scale
 from skflow.flows.bijections.continuous import ProbabilityPath
+from skflow.flows.distributions.normal_and_t import BASES
 from skflow.flows.layers import (
     Layer,
     LayerConfig,
@@ -54,8 +55,8 @@ class Family:
     learning_rate : float
         For few samples; large data sets allow five times as much.
     bases : tuple of str
-        The bases that the family can be trained with, "t" and "normal" in general. The first is
-        the default.
+        Keys of ``BASES`` that the family can be trained with, all of them in general. The first
+        is the default.
     training : TrainingOptions
     """
 
@@ -63,7 +64,7 @@ class Family:
     n_transforms: int
     min_transforms: int | None = None
     learning_rate: float = 2e-3
-    bases: tuple[str, ...] = ("t", "normal")
+    bases: tuple[str, ...] = tuple(BASES)
     training: TrainingOptions = TrainingOptions()
 
     @property
@@ -170,8 +171,8 @@ def check_base(base: str, flow: str | UserFamily) -> None:
     """Raise where a flow cannot be trained with a base; "auto" is always possible."""
     if base != "auto" and base not in family_of(flow).bases:
         raise ValueError(
-            f"flow={flow!r} is trained to end in normal noise, and base={base!r} is another. "
-            "Pass base='normal' or 'auto'; the safety net's wide t takes care of heavy tails."
+            f"flow={flow!r} is trained towards normal noise, so its base cannot be {base!r}. Pass "
+            "base='normal' or 'auto'; the wide t of the safety net accounts for heavy tails."
         )
 
 

@@ -28,7 +28,7 @@ from skflow.flows.distributions.gaussian_mixture_and_kernels import (
     GaussianMixture,
 )
 from skflow.flows.distributions.mixture import Mixture
-from skflow.flows.distributions.normal_and_t import MultivariateT, StandardNormal
+from skflow.flows.distributions.normal_and_t import BASES
 from skflow.flows.families import build_bijections
 from skflow.flows.layers import LayerConfig
 
@@ -128,8 +128,8 @@ class DensitySpec:
 
 
 def make_base(name: str, n_features: int, df: float = 10.0) -> Base:
-    """Build a base density by its name, "normal" or "t"."""
-    return StandardNormal(n_features) if name == "normal" else MultivariateT(n_features, df)
+    """Build a base density by its name, a key of ``BASES``."""
+    return BASES[name](n_features, df)
 
 
 def bijection_names(bijections: Iterable[Bijection]) -> tuple[str, ...]:

@@ -143,10 +143,10 @@ def _parse(declaration: Any) -> Support:
         if kind in ("real", "integer") and len(numbers) == 2 and bounds[0] < bounds[1]:
             return Support(bounds[0], bounds[1], integer=kind == "integer")
     raise ValueError(
-        f"support={declaration!r} must be None, 'positive', 'nonnegative', 'unit', 'integer', "
-        "'circular', (low, high), ('integer', low, high) or ('circular', period), where low < "
-        "high (None for no bound) and period > 0; or a list of these with one for each column, "
-        "or a dict of these whose keys are names or indices of columns."
+        f"support={declaration!r} must be None, {', '.join(map(repr, _NAMED_SUPPORTS))}, (low, "
+        "high), ('integer', low, high) or ('circular', period), where low < high (None for no "
+        "bound) and period > 0; or a list of these with one for each column, or a dict of these "
+        "whose keys are names or indices of columns."
     )
 
 

@@ -1,6 +1,7 @@
 """Base densities: the standard normal and the multivariate Student t."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -93,6 +94,13 @@ class MultivariateT(Base):
 
     def _log_df(self) -> Tensor:
         return self.log_df.clamp(math.log(0.1), math.log(1e4))
+
+
+# bases by name, each from a number of columns and the initial degrees of freedom of a t
+BASES: dict[str, Callable[[int, float], Base]] = {
+    "t": MultivariateT,
+    "normal": lambda n_features, df: StandardNormal(n_features),
+}
 
 
 def _log1p_square(z: Tensor, log_df: Tensor) -> Tensor:
