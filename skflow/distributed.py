@@ -24,8 +24,8 @@ def shards(timeout: float = 600.0) -> Iterator[ProcessGroup]:
     everything else, including scoring, is local to each process. `max_rows` and `batch_size` are
     totals over all processes.
 
-    Error messages count rows within the shard. A process that fails leaves the block with its
-    error, and the others with a ``RuntimeError``.
+    Error messages count rows within the shard. If a process fails,
+    it raises its own error, and the others raise a ``RuntimeError``.
 
     Parameters
     ----------

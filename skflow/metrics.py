@@ -112,7 +112,7 @@ def neg_crps(
     X : array-like of shape (n_samples, n_features)
         Data.
     y : array-like of shape (n_samples,)
-        Targets; the mean over them is returned if there are several.
+        Targets. If there are several, the mean over the targets is returned.
     sample_weight : array-like of shape (n_samples,), optional
         Sample weights.
     n_samples : int, default=200

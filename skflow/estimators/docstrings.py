@@ -31,7 +31,8 @@ flow : str or callable, default="nsf_ar"
     Alternatively, an importable callable ``(n_features, n_context, generator) -> bijections``
     that returns the bijections of a chain, see ``skflow.flows.bijections``.
 effort : {"full", "fast"}, default="full"
-    "fast" trains a single flow, for half as many steps.
+    "fast" trains a single flow for 400 steps, where "full" trains up to five flows for 800
+    steps, or a single one for 1,500 if there are 10,000 samples or more.
 support : str, tuple, list, dict or None, default=None
     Values that the columns of X (for a regressor, the targets) can take. None means all real
     numbers. Give one support for all columns, a list with one per column, or a dict that maps
@@ -50,8 +51,8 @@ safety_net : bool, default=True
     Whether to mix simpler densities, the safety net, into the ensemble of flows. If False,
     the fitted density consists of the flows alone.
 marginals : {"auto", "yeo-johnson"} or None, default="auto"
-    Transformation of each column by itself, before the flow. None standardizes it,
-    "yeo-johnson" also applies a power transform. "auto" selects by held-out log-likelihood.
+    Transformation applied to each column separately, before the flow. None only standardizes
+    it; "yeo-johnson" also applies a power transform. "auto" selects by held-out log-likelihood.
 base : {"auto", "normal", "t"}, default="auto"
     Base distribution of the flow: a standard normal, or a multivariate Student t with learned
     degrees of freedom, which has heavier tails. "auto" uses the Student t, except for
@@ -64,8 +65,8 @@ max_time : float or None, default=None
     so far and a warning. The steps before and after training are not limited.
 max_rows : int, default=1_000_000
     Maximum number of rows that are held in memory. From a longer table, `max_rows` rows are
-    sampled, one from each of `max_rows` stretches of equal length, so that the sample has to
-    fit into memory and the table does not. If `max_iter` is "auto", training ends before it
+    drawn, one from each of `max_rows` segments of equal length, so only these rows have to
+    fit into memory, not the whole table. If `max_iter` is "auto", training ends before it
     has seen a million rows.
 learning_rate_init : "auto" or float, default="auto"
     Maximum learning rate. The learning rate warms up to it, then decays to 0 along a cosine.
@@ -77,8 +78,8 @@ noise : "auto" or float, default="auto"
     Standard deviation of the Gaussian noise that is added to the whitened data in training.
 n_transforms : "auto" or int, default="auto"
     Number of layers. Ignored if `flow` is callable. For continuous flows, the number of times
-    that the solver takes four steps: "auto" means 4, and 2 for "flow_matching_ot". Twice as
-    many are about thirty times as accurate, and take twice the time to score.
+    that the solver takes four steps: "auto" means 4, and 2 for "flow_matching_ot". Doubling it
+    makes scores about thirty times as accurate, and scoring takes twice as long.
 hidden_layer_sizes : "auto", int or sequence of int, default="auto"
     Number of units in each hidden layer of the conditioner networks.
 n_bins : int, default=8
@@ -92,17 +93,17 @@ early_stopping : "auto" or bool, default="auto"
     If False, every flow is trained on all samples, and there is no safety net, whose weight
     is estimated on held-out samples. "auto" holds samples out if at least two are distinct.
 validation_fraction : float, default=0.1
-    Fraction of the samples held out if a single flow is trained. They are one of
-    round(1 / validation_fraction) folds: at most half of the samples, and at least ten if
-    there are twenty. With several flows, each of them holds out a fold.
+    Fraction of the samples held out if a single flow is trained. The held-out samples are one
+    of round(1 / validation_fraction) folds: at most half of the samples and, with twenty or
+    more, at least ten. With several flows, each of them holds out one fold.
 n_iter_no_change : int, default=8
     Number of validation checks without an improvement after which training stops.
 tol : float, default=2e-3
-    Minimum improvement of the validation log-likelihood that counts as one, in nats per
-    sample.
+    Minimum increase of the validation log-likelihood that counts as an improvement, in nats
+    per sample.
 warm_start : bool, default=False
-    Whether `fit` continues from the previous fit. It is meant for the same data: samples held
-    out from other data may have been trained on before.
+    Whether `fit` continues from the previous fit. Use it only with the same data: with other
+    data, samples that are now held out may have been used for training before.
 checkpoint : str, path-like or None, default=None
     File to which the state of training is saved every few seconds, until the fit has ended.
     If the process is killed, calling `fit` again with the same data and parameters resumes
@@ -125,8 +126,9 @@ compile : bool, default=False
     Whether to use torch.compile for training steps, and for the scores of many rows.
     Compilation takes some ten seconds per fit, up to a minute the first time, and needs a C++
     compiler. If it fails, there is a warning, and the fit continues without it. It pays off
-    for long fits, see the benchmarks in the documentation. The solver of continuous flows is
-    not compiled: only those trained by regression gain, in training, and "cnf" does not.
+    for long fits; see the benchmarks in the documentation. The solver of continuous flows is
+    not compiled, so only the training of those fitted by regression is faster; "cnf" does not
+    benefit.
 verbose : int, default=0
     If positive, show a progress bar with the validation log-likelihood.
 """.strip()

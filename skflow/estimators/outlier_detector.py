@@ -27,8 +27,8 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
     The density of the training data, outliers included, is estimated by normalizing flows; a
     row is an outlier if its density is low. The threshold is calibrated on training rows scored
     under densities that were fitted without them, so a false alarm rate can be chosen. To keep
-    outliers from attracting density to themselves, parameters set to "auto" give a smoother
-    density than that of `NormalizingFlowDensity`: columns are only standardized, noise of 0.7
+    the density from adapting to outliers, parameters set to "auto" give a smoother density
+    than that of `NormalizingFlowDensity`: columns are only standardized, noise of 0.7
     times the bandwidth of Scott's rule is added in training, training ends after 200 steps,
     and the safety net has no Gaussian mixtures and no kernels.
 
@@ -224,8 +224,8 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         of new samples from the same distribution are approximately uniform: labeling samples
         with p < 0.05 as outliers gives a false alarm for about one in twenty. The training rows
         themselves have higher p-values, because the density was fitted to them. Outliers in the
-        training data count, too: if a fraction of it is outliers, a threshold on p below that
-        fraction misses some of them.
+        training data affect the p-values, too: if a fraction of the training rows are outliers,
+        a threshold on p below that fraction misses some of them.
 
         Parameters
         ----------

@@ -153,9 +153,10 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
         """Predict the conditional mean and, optionally, the standard deviation.
 
         For a single target, they are computed by quadrature over the quantiles of each component
-        of the mixture, without the outermost 3e-5 on either side, so that heavy tails have a
-        standard deviation, too. For several targets, they are estimated from 512 samples with a
-        fixed seed, which gives means a standard error of 0.044 standard deviations.
+        of the mixture, without the outermost 3e-5 on either side, so that the standard
+        deviation is finite even for heavy tails. For several targets, they are estimated from
+        512 samples with a fixed seed, so the standard error of a mean is 0.044 standard
+        deviations.
 
         Parameters
         ----------
