@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skflow.fitting.defaults import ContextKind
+from skflow.fitting.defaults import Task
 from skflow.fitting.student_t import (
     DEGREES_OF_FREEDOM,
     StudentTShape,
@@ -21,11 +21,18 @@ from skflow.fitting.student_t import (
     select_student_t,
     shrink,
 )
-from skflow.flows.bijections import Bijection, Chain, ClassWhiten, Regress, Whiten
+from skflow.flows.bijections import (
+    Bijection,
+    Chain,
+    ClassWhiten,
+    ParetoTails,
+    Regress,
+    Whiten,
+)
 from skflow.flows.distributions.flow import Flow
 from skflow.flows.spec import make_base
 from skflow.preprocessing.dataset import WeightedDataset
-from skflow.preprocessing.marginals import Marginals
+from skflow.preprocessing.tails import fit_tails
 
 _PENALTIES = np.logspace(-6, 1, 15)  # of a ridge regression, per sample
 _POOLING = (0.0, 0.3, 1.0, 3.0, 10.0, 100.0, 1e4)  # pseudo-samples per column, see below
@@ -55,6 +62,14 @@ class InitialFit(ABC):
         """What marginal transforms are selected by, given their mean log-determinant."""
         return self.shape.score + log_det
 
+    def whiten(self, data: WeightedDataset) -> list[Bijection]:
+        """Bijections whose image is about elliptical, for Gaussian mixtures and kernels."""
+        return self.fit(data)
+
+    def fit_wide(self, data: WeightedDataset, df: float) -> list[Bijection]:
+        """As `fit`, for a Student t with the given degrees of freedom."""
+        return self.fit(data)
+
 
 @dataclass(frozen=True)
 class StudentTInitialFit(InitialFit):
@@ -69,6 +84,35 @@ class StudentTInitialFit(InitialFit):
     def fit(self, data: WeightedDataset) -> list[Bijection]:
         loc, factor = fit_student_t(data.x.numpy(), data.weights.numpy(), self.shape)
         return [Whiten(torch.from_numpy(loc), torch.from_numpy(factor))]
+
+
+@dataclass(frozen=True)
+class ParetoTailsInitialFit(InitialFit):
+    """A Student t behind `ParetoTails`, which keep its tails from the units of the columns."""
+
+    @classmethod
+    def select(
+        cls, data: WeightedDataset, folds: np.ndarray, df: Sequence[float]
+    ) -> "ParetoTailsInitialFit":
+        shapes = []
+        for candidate in df:
+            z, log_det = fit_tails(data.x, data.weights, candidate)(data.x)
+            shape = select_student_t(z.numpy(), data.weights.numpy(), folds, (candidate,))
+            shapes.append(replace(shape, score=shape.score + data.mean(log_det)))
+        return cls(max(shapes, key=lambda shape: shape.score))
+
+    def fit(self, data: WeightedDataset) -> list[Bijection]:
+        return self._behind(fit_tails(data.x, data.weights, self.shape.df), data)
+
+    def whiten(self, data: WeightedDataset) -> list[Bijection]:
+        return self._behind(fit_tails(data.x, data.weights, DEGREES_OF_FREEDOM[-1]), data)
+
+    def fit_wide(self, data: WeightedDataset, df: float) -> list[Bijection]:
+        return self._behind(fit_tails(data.x, data.weights, df), data)
+
+    def _behind(self, tails: ParetoTails, data: WeightedDataset) -> list[Bijection]:
+        z, _ = tails(data.x)
+        return [tails, *StudentTInitialFit(self.shape).fit(replace(data, x=z))]
 
 
 @dataclass(frozen=True)
@@ -155,27 +199,12 @@ class DiscriminantInitialFit(InitialFit):
         return [ClassWhiten(loc, torch.from_numpy(np.stack(factors)))]
 
 
-INITIAL_FITS: dict[ContextKind, type[InitialFit]] = {
-    None: StudentTInitialFit,
-    "numbers": RidgeInitialFit,
-    "classes": DiscriminantInitialFit,
+INITIAL_FITS: dict[Task, type[InitialFit]] = {
+    Task(): ParetoTailsInitialFit,
+    Task(robust=True): StudentTInitialFit,
+    Task(context="numbers"): RidgeInitialFit,
+    Task(context="classes"): DiscriminantInitialFit,
 }
-
-
-def select_initial_fit(
-    kind: ContextKind, data: WeightedDataset, folds: np.ndarray, df: Sequence[float]
-) -> InitialFit:
-    """The initial fit for a kind of context, with its hyperparameters selected."""
-    return INITIAL_FITS[kind].select(data, folds, df)
-
-
-def fit_bijections(
-    data: WeightedDataset, marginals: Marginals, initial_fit: InitialFit
-) -> list[Bijection]:
-    """Marginal transforms and, behind them, the bijections of an initial fit."""
-    transforms = marginals.fit(data.x, data.weights, data.bin_bounds)
-    z, _ = Chain(transforms)(data.x)
-    return [*transforms, *initial_fit.fit(replace(data, x=z))]
 
 
 def _ridge(data: WeightedDataset) -> Regress:

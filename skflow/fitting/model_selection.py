@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from skflow.data.weighted_rows import assign_folds
-from skflow.fitting.defaults import FitConfig
+from skflow.fitting.defaults import FitConfig, Task
 from skflow.fitting.gmm_and_kde import (
     MixtureConfig,
     has_ties,
@@ -21,11 +21,10 @@ from skflow.fitting.gmm_and_kde import (
 from skflow.fitting.initial_fit import (
     INITIAL_FITS,
     InitialFit,
-    fit_bijections,
-    select_initial_fit,
+    RidgeInitialFit,
 )
 from skflow.fitting.student_t import DEGREES_OF_FREEDOM
-from skflow.flows.bijections import Chain, Standardize
+from skflow.flows.bijections import Bijection, Chain, Standardize
 from skflow.preprocessing.dataset import WeightedDataset
 from skflow.preprocessing.marginals import Marginals, candidate_marginals
 
@@ -54,13 +53,20 @@ class SelectedModels:
     seed: int = 0
 
 
+def whitening(data: WeightedDataset, selected: SelectedModels) -> list[Bijection]:
+    """Marginal transforms, and behind them what makes their image about elliptical."""
+    marginals = selected.marginals.fit(data.x, data.weights, data.bin_bounds)
+    z, _ = Chain(marginals)(data.x)
+    return [*marginals, *selected.initial_fit.whiten(replace(data, x=z))]
+
+
 def select_models(
     data: WeightedDataset, config: FitConfig, rng: np.random.Generator
 ) -> SelectedModels:
     """Select all models by held-out likelihood."""
     n = len(data)
     if n == 1:
-        return SelectedModels(Marginals("standardize"), INITIAL_FITS[config.task.context]())
+        return SelectedModels(Marginals("standardize"), INITIAL_FITS[config.task]())
     subset = data.take(rng.permutation(n)[:_MAX_SAMPLES])
     folds = assign_folds(len(subset), min(_N_FOLDS, n), rng)
     seed = int(rng.integers(2**31))
@@ -89,7 +95,7 @@ def select_context_transform(
     subset = data.take(rng.permutation(len(c))[:_MAX_SAMPLES])
     folds = assign_folds(len(subset), min(_N_FOLDS, len(subset)), rng)
     fits = [
-        select_initial_fit("numbers", subset.transform_context(chain), folds, _CONTEXT_DF)
+        RidgeInitialFit.select(subset.transform_context(chain), folds, _CONTEXT_DF)
         for chain in candidates
     ]
     return candidates[int(np.argmax([fit.shape.score for fit in fits]))]
@@ -102,10 +108,11 @@ def _select_initial_fit(
     df = DEGREES_OF_FREEDOM[-1:] if config.base == "normal" else DEGREES_OF_FREEDOM
     min_slope = _MIN_SLOPE if config.task.context == "numbers" else 0.0
     candidates, criteria = [], []
-    for marginals in candidate_marginals(config.marginals, data, folds, min_slope):
+    linear_tails = config.task == Task()  # for ParetoTails behind them
+    for marginals in candidate_marginals(config.marginals, data, folds, min_slope, linear_tails):
         chain = Chain(marginals.fit(data.x, data.weights, data.bin_bounds))
         z, log_det = chain(data.x)
-        initial_fit = select_initial_fit(config.task.context, replace(data, x=z), folds, df)
+        initial_fit = INITIAL_FITS[config.task].select(replace(data, x=z), folds, df)
         candidates.append((marginals, initial_fit))
         criteria.append(initial_fit.criterion(data.mean(log_det)))
     return candidates[int(np.argmax(criteria))]
@@ -115,8 +122,7 @@ def _with_mixtures(
     selected: SelectedModels, data: WeightedDataset, held_out: Tensor
 ) -> SelectedModels:
     """With a Gaussian mixture, in the space in which it is more likely, and kernels."""
-    chain = Chain(fit_bijections(data, selected.marginals, selected.initial_fit))
-    z, log_det = chain(data.x)
+    z, log_det = Chain(whitening(data, selected))(data.x)
     plain, plain_log_det = Standardize.fit(data.x, data.weights)(data.x)
     few = torch.arange(len(data)) < max(_MIN_MIXTURE_SAMPLES, _MAX_MIXTURE_WORK // data.x.shape[1])
     ties = has_ties(data.x)

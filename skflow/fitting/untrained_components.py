@@ -1,13 +1,12 @@
 """Components of a density that need no training: initial fit, wide t, mixture and kernels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from skflow.fitting.defaults import FitConfig
 from skflow.fitting.gmm_and_kde import fit_gaussians, fit_kernels
-from skflow.fitting.initial_fit import fit_bijections
 from skflow.fitting.model_selection import SelectedModels
 from skflow.flows.bijections import Bijection, Chain, Standardize
 from skflow.flows.distributions.distribution import Density
@@ -37,32 +36,41 @@ def untrained_components(
     data: WeightedDataset, selected: SelectedModels, config: FitConfig
 ) -> dict[str, Component]:
     """All components without training, fitted to a data set, by their keys in ``weights_``."""
-    bijections = fit_bijections(data, selected.marginals, selected.initial_fit)
-    z, _ = Chain(bijections)(data.x, data.context)
-    d = data.x.shape[1]
-    base = make_base(config.base, d, selected.initial_fit.shape.df)
+    marginals = selected.marginals.fit(data.x, data.weights, data.bin_bounds)
+    normal_scores = _images(data, marginals)
+    initial_fit, d = selected.initial_fit, data.x.shape[1]
+    base = make_base(config.base, d, initial_fit.shape.df)
+    bijections = [*marginals, *initial_fit.fit(normal_scores)]
     components = {"start": _component(bijections, base, config.base)}
     if not config.safety_net:
         return components
-    components["wide t"] = _component(bijections, make_base("t", d, _WIDE_DF), "t")
+    wide = [*marginals, *initial_fit.fit_wide(normal_scores, _WIDE_DF)]
+    components["wide t"] = _component(wide, make_base("t", d, _WIDE_DF), "t")
+    whitening = [*marginals, *initial_fit.whiten(normal_scores)]
+    z = _images(data, whitening).x
     if selected.mixture is not None:
-        components["gaussians"] = _mixture(data, bijections, z, selected)
+        components["gaussians"] = _mixture(data, whitening, z, selected)
     if selected.bandwidth is not None:
         kernels = fit_kernels(z, data.weights, selected.bandwidth)
-        components["kernels"] = _component(bijections, kernels, "kernels")
+        components["kernels"] = _component(whitening, kernels, "kernels")
     return components
 
 
+def _images(data: WeightedDataset, bijections: list[Bijection]) -> WeightedDataset:
+    """The samples behind bijections."""
+    return replace(data, x=Chain(bijections)(data.x, data.context)[0])
+
+
 def _mixture(
-    data: WeightedDataset, bijections: list[Bijection], z: Tensor, selected: SelectedModels
+    data: WeightedDataset, whitening: list[Bijection], z: Tensor, selected: SelectedModels
 ) -> Component:
     """A Gaussian mixture of the whitened samples z, or of standardized ones."""
     assert selected.mixture is not None
     if not selected.mixture_whitened:
-        bijections = [Standardize.fit(data.x, data.weights)]
-        z, _ = bijections[0](data.x)
+        whitening = [Standardize.fit(data.x, data.weights)]
+        z, _ = whitening[0](data.x)
     gaussians = fit_gaussians(z, data.weights, selected.mixture, selected.seed)
-    return _component(bijections, gaussians, "gaussians")
+    return _component(whitening, gaussians, "gaussians")
 
 
 def _component(bijections: list[Bijection], base: Density, base_name: str) -> Component:

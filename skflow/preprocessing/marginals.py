@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from skflow.preprocessing.kernel_marginals import (
     kernel_knots,
     select_bandwidth_factors,
 )
+from skflow.preprocessing.tails import Thresholds
 
 Factor = float | str | None
 
@@ -36,29 +36,42 @@ class Marginals:
         intervals have a probability each, or None for a column that is left alone.
     min_slope : float
         Of Yeo-Johnson transforms, which are linear where they would be flatter.
+    linear_tails : bool
+        Whether the tails of the columns, beyond their `Thresholds`, are only scaled.
     """
 
     kind: str
     factors: tuple[Factor, ...] = ()
     min_slope: float = 0.0
+    linear_tails: bool = False
 
     def fit(self, x: Tensor, weights: Tensor, bin_bounds: Tensor | None = None) -> list[Bijection]:
         """Bijections that make the columns of x (n, d) about standard normal.
 
         `bin_bounds` (2, n, d) are those of `WeightedDataset`.
         """
-        if self.kind == "standardize":
-            return [Standardize.fit(x, weights)]
-        bijections: list[Bijection] = []
-        yeo_johnson = partial(YeoJohnson.fit, min_slope=self.min_slope)
-        for fit in (_center_at_median, yeo_johnson, Standardize.fit):
-            bijections.append(fit(x, weights))
-            x, _ = bijections[-1](x)
+        bijections = self._normalizing(x, weights)
         if self.kind == "kernel":
+            z, _ = Chain(bijections)(x)
             bounds = None if bin_bounds is None else Chain(bijections)(bin_bounds)[0].numpy()
-            knots = self._knots(x.numpy(), weights.numpy(), bounds)
+            knots = self._knots(z.numpy(), weights.numpy(), bounds)
             bijections.append(interpolant_through(knots))
         return bijections
+
+    def _normalizing(self, x: Tensor, weights: Tensor) -> list[Bijection]:
+        """Standardization, after a Yeo-Johnson transform unless the kind is "standardize"."""
+        if self.kind == "standardize":
+            return [Standardize.fit(self._without_tails(x, weights), weights)]
+        center = _center_at_median(self._without_tails(x, weights), weights)
+        centered, _ = center(x)
+        linear_beyond = Thresholds.of(centered, weights) if self.linear_tails else None
+        yeo_johnson = YeoJohnson.fit(centered, weights, self.min_slope, linear_beyond)
+        transformed, _ = yeo_johnson(self._without_tails(centered, weights))
+        return [center, yeo_johnson, Standardize.fit(transformed, weights)]
+
+    def _without_tails(self, x: Tensor, weights: Tensor) -> Tensor:
+        """With linear tails, the columns with values in the tails moved to the thresholds."""
+        return x.clamp(*Thresholds.of(x, weights)) if self.linear_tails else x
 
     def _knots(
         self, x: np.ndarray, weights: np.ndarray, bin_bounds: np.ndarray | None
@@ -80,6 +93,7 @@ def candidate_marginals(
     data: WeightedDataset,
     folds: np.ndarray,
     min_slope: float = 0.0,
+    linear_tails: bool = False,
 ) -> list[Marginals]:
     """Candidates of the given kinds; kernels are one only if they improve some column.
 
@@ -88,11 +102,11 @@ def candidate_marginals(
     candidates = []
     for kind in kinds:
         if kind != "kernel":
-            candidates.append(Marginals(kind, (), min_slope))
+            candidates.append(Marginals(kind, (), min_slope, linear_tails))
             continue
         factors = _select_factors(data, folds)
         if any(factor is not None for factor in factors):
-            candidates.append(Marginals(kind, tuple(factors), min_slope))
+            candidates.append(Marginals(kind, tuple(factors), min_slope, linear_tails))
     return candidates
 
 

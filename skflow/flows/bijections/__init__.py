@@ -15,6 +15,7 @@ from skflow.flows.bijections.continuous import Continuous as Continuous
 from skflow.flows.bijections.coupling import Coupling as Coupling
 from skflow.flows.bijections.interpolant import Interpolant as Interpolant
 from skflow.flows.bijections.lu_linear import LULinear as LULinear
+from skflow.flows.bijections.pareto_tails import ParetoTails as ParetoTails
 from skflow.flows.bijections.planar import Planar as Planar
 from skflow.flows.bijections.radial import Radial as Radial
 from skflow.flows.bijections.regress import Regress as Regress

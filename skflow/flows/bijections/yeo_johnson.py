@@ -37,7 +37,13 @@ class YeoJohnson(Bijection):
         self.register_buffer("high", high)
 
     @classmethod
-    def fit(cls, x: Tensor, weights: Tensor, min_slope: float = 0.0) -> "YeoJohnson":
+    def fit(
+        cls,
+        x: Tensor,
+        weights: Tensor,
+        min_slope: float = 0.0,
+        linear_beyond: tuple[Tensor, Tensor] | None = None,
+    ) -> "YeoJohnson":
         """Choose the powers by maximum likelihood under a normal distribution.
 
         Parameters
@@ -46,8 +52,11 @@ class YeoJohnson(Bijection):
             Columns of about unit scale.
         weights : Tensor of shape (n,)
         min_slope : float
-            The linear tails begin at twice the extremes of the data, or where the slope falls
-            below `min_slope`, which bounds the slope of the inverse.
+            The linear tails begin where the slope falls below `min_slope`, if not before, which
+            bounds the slope of the inverse.
+        linear_beyond : tuple of two Tensors of shape (d,), optional
+            Where the linear tails begin. By default, and where these values do not enclose 0,
+            at twice the extremes of the data.
 
         Returns
         -------
@@ -55,6 +64,9 @@ class YeoJohnson(Bijection):
         """
         lam = torch.tensor([_best_power(column, weights) for column in x.T], dtype=x.dtype)
         low, high = 2 * x.amin(0).clamp_max(0) - 1, 2 * x.amax(0).clamp_min(0) + 1
+        if linear_beyond is not None:
+            first, last = linear_beyond
+            low, high = torch.where(first < 0, first, low), torch.where(last > 0, last, high)
         if min_slope > 0:
             low = torch.maximum(low, -_magnitude_at_slope(min_slope, 2 - lam))
             high = torch.minimum(high, _magnitude_at_slope(min_slope, lam))

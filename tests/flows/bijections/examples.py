@@ -6,6 +6,7 @@ that is not defined on all of ℝ^d also says what its domain is.
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -18,6 +19,7 @@ from skflow.flows.bijections import (
     ClassWhiten,
     Interpolant,
     LULinear,
+    ParetoTails,
     Regress,
     Reverse,
     Scale,
@@ -108,6 +110,13 @@ def _interpolant(config, generator):
     return Interpolant(knots - 2, values - 2, slopes)
 
 
+def _pareto_tails(config, generator, df):
+    d = config.n_features
+    thresholds = torch.rand(2, d, generator=generator, dtype=torch.float64) + 0.5
+    shapes = torch.stack(_ends([(0.3, 0.0), (-4.0, 0.5)], d))
+    return ParetoTails(-thresholds[0], thresholds[1], *shapes, torch.tensor(df).double())
+
+
 def _regress(config, generator):
     drawn = _normal(config.n_features, config.n_context + 1, generator=generator)
     return Regress(drawn[:, 1:], drawn[:, 0])
@@ -143,6 +152,8 @@ EXAMPLES: dict[str, Example] = {
     "linear, volume preserving": Example(
         lambda config, generator: LULinear(config.n_features, volume_preserving=True)
     ),
+    "pareto tails": Example(partial(_pareto_tails, df=1e4)),
+    "pareto tails of a t": Example(partial(_pareto_tails, df=2.5)),
     "planar": Example(planar),
     "radial": Example(radial),
     "regress": Example(_regress, uses_context=True),
