@@ -31,8 +31,8 @@ from skflow.flows.bijections import (
 )
 from skflow.flows.distributions.flow import Flow
 from skflow.flows.spec import make_base
+from skflow.preprocessing.column_tails import fit_tails
 from skflow.preprocessing.dataset import WeightedDataset
-from skflow.preprocessing.tails import fit_tails
 
 _PENALTIES = np.logspace(-6, 1, 15)  # of a ridge regression, per sample
 _POOLING = (0.0, 0.3, 1.0, 3.0, 10.0, 100.0, 1e4)  # pseudo-samples per column, see below

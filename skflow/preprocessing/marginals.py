@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from skflow.flows.bijections import Bijection, Chain, Standardize, YeoJohnson
+from skflow.preprocessing.column_tails import Thresholds
 from skflow.preprocessing.dataset import WeightedDataset
 from skflow.preprocessing.integer_marginals import IntegerMarginal, prefers_integer_marginal
 from skflow.preprocessing.kernel_marginals import (
@@ -15,7 +16,6 @@ from skflow.preprocessing.kernel_marginals import (
     kernel_knots,
     select_bandwidth_factors,
 )
-from skflow.preprocessing.tails import Thresholds
 
 Factor = float | str | None
 
