@@ -11,11 +11,12 @@ from sklearn.base import OutlierMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skflow.data.sources import is_lazy, score_lazily
+from skflow.data.sources import Source, is_lazy, score_lazily
 from skflow.estimators.flow_estimator import FlowEstimator
-from skflow.estimators.p_values import CalibrationScores
+from skflow.estimators.p_values import ROUNDING, CalibrationScores, share_threshold
 from skflow.estimators.parameters import Seed
 from skflow.fitting.defaults import Task
+from skflow.preprocessing.dataset import WeightedDataset
 from skflow.runtime.process_group import current_process_group
 
 _FALSE_ALARM_RATE = 0.01  # for contamination="auto"
@@ -156,16 +157,14 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
             rows = self._opened(X, reset=True)
             names = getattr(self, "feature_names_in_", None)
             fitted = self._fit_rows(rows, sample_weight, names)
-            gather_rows = current_process_group().gather_rows
-            held_out_scores = fitted.held_out_scores or gather_rows(
-                self._log_prob(rows), np.ones(len(rows))
+            self._calibration = current_process_group().broadcast(
+                lambda: self._calibrated(fitted.held_out)
             )
-            self._calibration = CalibrationScores.from_samples(*held_out_scores)
             if self.contamination == "auto":
                 self.offset_ = self._calibration.threshold(_FALSE_ALARM_RATE)
+                self._calibration.warn_if_few(_FALSE_ALARM_RATE)
             else:
-                (scores,) = gather_rows(self._log_prob(rows))
-                self.offset_ = float(np.percentile(scores, 100 * self.contamination))
+                self.offset_ = self._offset_of_share(self.contamination, rows, sample_weight)
         return self
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
@@ -237,5 +236,29 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         ndarray of shape (n_samples,)
             The p-values, between 0 and 1.
         """
-        scores = np.asarray(self.score_samples(X))
-        return self._calibration.p_values(scores)
+        check_is_fitted(self)
+        return self._p_values(self._opened(X, reset=False))
+
+    def _p_values(self, rows: np.ndarray | Source) -> np.ndarray:
+        models = self._density().parts(self._calibration.n_models)
+        return self._calibration.p_values(self._log_probs(models, rows))
+
+    def _calibrated(self, held_out: Sequence[WeightedDataset]) -> CalibrationScores:
+        """The scores of the samples that each model held out, as p_value scores new ones."""
+        scores, weights = [], []
+        for model, samples in zip(self._density().parts(len(held_out)), held_out, strict=True):
+            assert samples.observed is not None
+            assert samples.counts is not None
+            scores.append(self._log_probs([model], samples.observed)[0])
+            weights.append(samples.counts)
+        return CalibrationScores.from_samples(scores, weights, ROUNDING[self.dtype])
+
+    def _offset_of_share(
+        self, share: float, rows: np.ndarray | Source, sample_weight: ArrayLike | None
+    ) -> float:
+        """The threshold below which a share of the rows of all processes is."""
+        own = np.ones(len(rows)) if sample_weight is None else np.asarray(sample_weight, float)
+        scores, weights = current_process_group().gather_rows(
+            self._log_prob(rows), np.broadcast_to(own, len(rows))
+        )
+        return share_threshold(scores, weights, share, ROUNDING[self.dtype])
