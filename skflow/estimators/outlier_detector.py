@@ -311,4 +311,4 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         scores, weights = current_process_group().gather_rows(
             self._log_prob(rows), np.broadcast_to(own, len(rows))
         )
-        return share_threshold(scores, weights, share, ROUNDING[self.dtype])
+        return share_threshold(scores, weights, share)

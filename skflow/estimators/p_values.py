@@ -100,13 +100,11 @@ class CalibrationScores:
         )
 
 
-def share_threshold(
-    scores: np.ndarray, weights: np.ndarray, share: float, rounding: float = 0.0
-) -> float:
+def share_threshold(scores: np.ndarray, weights: np.ndarray, share: float) -> float:
     """Threshold below which the scores have the given share of the weight, or the nearest one.
 
-    It is halfway between two scores, so that rounding moves no score across it. Equal scores are
-    on one side, and at least one score is above.
+    It is halfway between two scores. Equal scores, also those that rounding in float64 has made
+    different, are on one side, and at least one score is above.
 
     Parameters
     ----------
@@ -114,11 +112,10 @@ def share_threshold(
     weights : ndarray of shape (n,)
     share : float
         Between 0 and 1.
-    rounding : float
-        Rounding error of the scores, relative to max(1, |score|).
     """
     order = np.argsort(scores, kind="stable")
     scores, below = scores[order], weights[order].cumsum() / weights.sum()
+    rounding = ROUNDING["float64"]  # that of float32 would make many scores of a long table equal
     last = np.flatnonzero(scores[:-1] < _lowered(scores[1:], rounding))  # of equal scores
     distances = np.abs(np.concatenate([[0.0], below[last]]) - share).round(12)
     nearest = np.flatnonzero(distances == distances.min())[-1]

@@ -161,6 +161,16 @@ def test_rows_that_are_all_equal():
     assert detector.predict([[1.0, 1.0], [1.0, 2.0]]).tolist() == [1, -1]
 
 
+def test_a_warm_start_holds_the_same_rows_out(moons):
+    detector = quick(max_iter=3, warm_start=True).fit(moons)
+    first = detector._calibration
+    second = detector.fit(moons)._calibration
+    assert second is not first
+    assert [len(s) for s in second.scores] == [len(s) for s in first.scores]
+    assert detector.p_value([[100.0, 100.0]]) == [1 / 301]
+    assert detector.p_value(moons).min() >= 2 / 301
+
+
 def test_p_values_in_float32(moons, more_moons):
     double = quick(max_iter=5).fit(moons)
     single = quick(max_iter=5, dtype="float32").fit(moons)
@@ -169,6 +179,8 @@ def test_p_values_in_float32(moons, more_moons):
 
 
 def test_contamination_is_the_fraction_of_training_rows_labeled(moons):
+    single = quick(contamination=0.1, max_iter=3, dtype="float32")
+    assert np.sum(single.fit_predict(moons) == -1) == 30
     detector = quick(contamination=0.1, max_iter=3)
     labels = detector.fit_predict(moons)
     assert np.sum(labels == -1) == 30

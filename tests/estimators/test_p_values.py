@@ -119,7 +119,7 @@ def test_the_share_below_the_threshold(share):
 )
 def test_equal_scores_are_on_one_side_of_the_threshold(scores, share, n_below):
     scores = np.array(scores, dtype=float)
-    assert np.sum(scores < share_threshold(scores, np.ones(5), share, 1e-9)) == n_below
+    assert np.sum(scores < share_threshold(scores, np.ones(5), share)) == n_below
 
 
 @pytest.mark.parametrize(
