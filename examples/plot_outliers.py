@@ -3,10 +3,10 @@ Outlier detection with a chosen false-alarm rate
 ================================================
 
 The data are samples along two moons and a few outliers. `NormalizingFlowOutlierDetector` is
-fitted to all of them without labels. A p-value is the share of training samples with a lower
-density, where each training sample is scored out of fold. Since the outliers are themselves
-training samples, they have the lowest p-values: with 3 % of outliers, p < 0.03 finds most of
-them, and p < 0.01 only the most extreme ones.
+fitted to all of them without labels. A p-value is the share of training samples that are as
+rare or rarer, where each training sample is scored out of fold. Since the outliers are
+themselves training samples, they have the lowest p-values: with 3 % of outliers, p <= 0.03
+finds most of them, and p <= 0.01 only the most extreme ones.
 """
 
 import matplotlib.pyplot as plt

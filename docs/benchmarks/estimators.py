@@ -7,6 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 from statistics import mean, stdev
 
+from p_values import ALPHAS
 from page import table
 from records import read
 
@@ -15,8 +16,9 @@ HERE = Path(__file__).parent
 
 def page():
     """The page as Markdown."""
-    conditional, classes, outliers = (
-        read(HERE / "results" / f"{name}.jsonl") for name in ("conditional", "classes", "outliers")
+    conditional, classes, outliers, p_values = (
+        read(HERE / "results" / f"{name}.jsonl")
+        for name in ("conditional", "classes", "outliers", "p_values")
     )
     sections = {
         "likelihood": averages(conditional, "ll", max),
@@ -27,7 +29,7 @@ def page():
         "calibration": averages(classes, "calibration_error", min),
         "against_qda": differences(classes, "skflow", "QDA"),
         "auc": averages(outliers, "auc", max, with_mean=True),
-        "alarms": alarms(outliers),
+        "alarms": alarms(p_values),
     }
     return (HERE / "estimators.md.in").read_text().format(**sections)
 
@@ -81,8 +83,18 @@ def divergences(records):
 
 
 def alarms(records):
-    rows = [[r["set"], f"{r['false_alarms']:.3f}"] for r in records if "false_alarms" in r]
-    return table(["rows to fit", "false alarms"], rows)
+    """Shares of new rows with a p-value of at most α: means over the fits, standard errors."""
+    groups = defaultdict(list)
+    for r in records:
+        groups[f"{r['n']:,} × {r['d']}"].append(r)
+    for r in records:
+        groups[f"**all, {r['effort']}**"].append(r)
+    rows = []
+    for name, fits in groups.items():
+        shares = zip(*([*r["alarms"], r["predicted"]] for r in fits), strict=True)
+        cells = (f"{mean(s):.4f} ± {stdev(s) / len(s) ** 0.5:.4f}" for s in shares)
+        rows.append([name, len(fits), *cells])
+    return table(["rows to fit", "fits", *(f"p ≤ {a}" for a in ALPHAS), "predict"], rows)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,7 @@
 
 Two data sets are made from those of scikit-learn: 36 of the malignant tumours of breast_cancer
 are outliers among the benign ones, and 20 of the zeros of digits (16 principal components) among
-the other digits. `false_alarms` is the fraction of 5,000 new samples of a Gaussian without
-outliers for which p < 0.05.
+the other digits. False alarms are measured by p_values.py.
 """
 
 import time
@@ -24,8 +23,6 @@ from skflow import NormalizingFlowDensity, NormalizingFlowOutlierDetector
 
 SETS = "annthyroid_ad cover_ad shuttle_ad ionosphere_rnade breast_cancer digits".split()  # noqa: SIM905
 MAX_ROWS = 20_000
-CLEAN_SIZES, CLEAN_COLUMNS, CLEAN_SEEDS = (200, 1000, 5000), 4, range(5)
-N_TEST = 5000
 
 MODELS = {
     "skflow": lambda X: NormalizingFlowOutlierDetector(random_state=0).fit(X),
@@ -68,19 +65,6 @@ def measure(fit, X, outlying):
     return {"n": len(X), "d": X.shape[1], "auc": auc, "seconds": seconds}
 
 
-def false_alarms(n, d, seed):
-    """The fraction of new samples with p < 0.05 if there are no outliers."""
-    rng = np.random.default_rng(seed)
-    mixing = rng.normal(size=(d, d))
-    detector = NormalizingFlowOutlierDetector(random_state=0).fit(rng.normal(size=(n, d)) @ mixing)
-    return float((detector.p_value(rng.normal(size=(N_TEST, d)) @ mixing) < 0.05).mean())
-
-
-def mean_false_alarms(n):
-    rates = [false_alarms(n, CLEAN_COLUMNS, seed) for seed in CLEAN_SEEDS]
-    return {"false_alarms": float(np.mean(rates))}
-
-
 def main(arguments=None):
     args = option_parser(__doc__, sets=SETS, models=tuple(MODELS)).parse_args(arguments)
     use_one_thread()
@@ -89,9 +73,6 @@ def main(arguments=None):
         X, outlying = load(name, args.data)
         for which in args.models:
             records.add(measure, MODELS[which], X, outlying, set=name, model=which)
-    for n in CLEAN_SIZES:
-        name = f"clean, {n} × {CLEAN_COLUMNS}"
-        records.add(mean_false_alarms, n, set=name, model="skflow")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ _SMALLEST_COUNTS = range(1, 200)  # counts of the lightest row that are tried
 _MAX_REPEATED_ROWS = 1_000_000
 _MANY_REPEATS = 5  # mean repeats per distinct row
 _MIN_REPEATED_ROWS = 1000  # where distinct rows have many repeats
+_MAX_COUNT = 2.0**53  # beyond which a sum of weights could overflow and 1 more row is nothing
 
 
 def merge_duplicates(
@@ -38,23 +39,33 @@ def merge_duplicates(
     """
     n_context = 0 if context is None else context.shape[1]
     joint = rows if context is None else np.hstack([context, rows])
-    joint, weights = _merge_equal_rows(joint, weights)
+    joint, weights, _ = _merge_equal_rows(joint, weights)
     context = None if context is None else np.ascontiguousarray(joint[:, :n_context])
     return np.ascontiguousarray(joint[:, n_context:]), weights, context
 
 
-def _merge_equal_rows(rows: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def summed_weights(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the summed weights (m,) of the distinct rows of `merge_duplicates`, not scaled."""
+    return _merge_equal_rows(rows, weights)[2]
+
+
+def _merge_equal_rows(
+    rows: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The distinct rows, and their summed weights, scaled to mean 1 and as they were given."""
     positive = weights > 0
     rows, weights = rows[positive] + 0.0, weights[positive]  # + 0.0 turns −0 into 0
     # The weights are the last sort key, so that those of equal rows are always added in one order.
     order = np.lexsort([weights, *rows.T[::-1]])
     rows, weights = rows[order], weights[order]
     first = np.concatenate([[True], (rows[1:] != rows[:-1]).any(1)])
-    sums = np.add.reduceat(weights / weights.max(), np.flatnonzero(first))
+    starts = np.flatnonzero(first)
+    sums = np.add.reduceat(weights / weights.max(), starts)
     # Rounded to float32, so that a common factor leaves no trace in the last bits.
     normalized = (sums * (len(sums) / sums.sum())).astype(np.float32)
     positive = normalized > 0
-    return rows[first][positive], normalized[positive].astype(np.float64)
+    as_given = np.add.reduceat(weights / max(1.0, weights.max() / _MAX_COUNT), starts)
+    return rows[first][positive], normalized[positive].astype(np.float64), as_given[positive]
 
 
 def sample_row_indices(n_rows: int, max_rows: int, rng: np.random.Generator) -> np.ndarray:

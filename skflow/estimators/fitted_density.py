@@ -1,5 +1,7 @@
 """The fitted density of an estimator: scores of rows, and samples."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from sklearn.utils.validation import check_random_state
@@ -7,6 +9,7 @@ from sklearn.utils.validation import check_random_state
 from skflow.data.sources import Source, in_blocks
 from skflow.estimators.parameters import FlowParameters, Seed
 from skflow.flows.distributions.constrained_columns import ConstrainedDensity
+from skflow.flows.distributions.distribution import Density
 from skflow.flows.distributions.flow import Flow
 from skflow.runtime.compile import compiled, is_compilable
 from skflow.runtime.device import keep_freed_memory, scoring_dtype
@@ -30,19 +33,29 @@ class FittedDensity(FlowParameters):
         self, rows: np.ndarray | Source, context: np.ndarray | None = None
     ) -> np.ndarray:
         """log p of validated rows (n, d) given a context (n, c), (n,), in nats."""
+        return self._log_probs([self._density()], rows, context)[0]
+
+    def _log_probs(
+        self,
+        densities: Sequence[Density],
+        rows: np.ndarray | Source,
+        context: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """log p of rows under each density, (n_densities, n); the rows are read once."""
         keep_freed_memory()
-        out = np.empty(len(rows))
-        density = self._density()
-        plain, many = density.log_prob, len(rows) >= _MANY_ROWS
-        fast = compiled(plain, self.compile and many and is_compilable(density))
-        start = 0
+        out = np.empty((len(densities), len(rows)))
         size = _BLOCK_OF_FEW_COLUMNS if rows.shape[1] <= _FEW_COLUMNS else _BLOCK
+        compiles = self.compile and len(rows) >= _MANY_ROWS
+        plain = [density.log_prob for density in densities]
+        fast = [compiled(d.log_prob, compiles and is_compilable(d)) for d in densities]
+        start = 0
         with torch.no_grad():
             for block in in_blocks(rows, size):
                 at = slice(start, start + len(block))
+                x = self._tensor(block)
                 condition = None if context is None else self._tensor(context[at])
-                log_prob = fast if len(block) == size else plain
-                out[at] = log_prob(self._tensor(block), condition).cpu().numpy()
+                for k, log_prob in enumerate(fast if len(block) == size else plain):
+                    out[k, at] = log_prob(x, condition).cpu().numpy()
                 start = at.stop
         return out
 

@@ -4,6 +4,7 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -26,7 +27,11 @@ from skflow.data.validation import (
     check_variance,
     explained_conversion,
 )
-from skflow.data.weighted_rows import effective_sample_size, merge_duplicates
+from skflow.data.weighted_rows import (
+    effective_sample_size,
+    merge_duplicates,
+    summed_weights,
+)
 from skflow.estimators.callbacks import CallbackMixin
 from skflow.estimators.fitted_density import FittedDensity
 from skflow.estimators.pickling import PlainStateMixin
@@ -73,7 +78,7 @@ class FlowEstimator(RepresentationMixin, CallbackMixin, PlainStateMixin, FittedD
         weights = _checked_weights(table, sample_weight)
         loaded = load_rows(table, weights, context, self.max_rows, fit)
         check_inside(loaded.rows, supports, names, loaded.indices)
-        distinct, n_rows = _distinct_rows(loaded, names, fit)
+        distinct, n_rows = _distinct_rows(loaded, names, fit, self._task)
         data, transform = fit_support_transform(
             distinct,
             supports,
@@ -232,12 +237,15 @@ def _checked_weights(
 
 
 def _distinct_rows(
-    loaded: LoadedRows, names: Names, fit: FitContext
+    loaded: LoadedRows, names: Names, fit: FitContext, task: Task
 ) -> tuple[WeightedDataset, int]:
     """The distinct rows of all processes, their weights summed; and how many rows there were."""
     rows, weights, context = fit.processes.gather_rows(loaded.rows, loaded.weights, loaded.context)
     check_variance(rows, names)
-    return WeightedDataset.of(*merge_duplicates(rows, weights, context)), len(rows)
+    data = WeightedDataset.of(*merge_duplicates(rows, weights, context))
+    if task.robust:  # p-values count rows
+        data = replace(data, counts=summed_weights(rows, weights))
+    return data, len(rows)
 
 
 def _size_of(data: WeightedDataset, factor: float, n_streamed: int) -> DataSize:

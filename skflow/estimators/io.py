@@ -261,4 +261,7 @@ def _check_shapes(estimator: FlowEstimator, n_stored: int) -> None:
     if max(layers.n_features, layers.n_context) > n_stored:
         raise ValueError(f"{n_stored} stored numbers are too few for a density with {layers}")
     context = np.zeros((1, layers.n_context)) if layers.n_context else None
-    estimator._log_prob(np.zeros((1, layers.n_features)), context)
+    row = np.zeros((1, layers.n_features))
+    estimator._log_prob(row, context)
+    if isinstance(estimator, NormalizingFlowOutlierDetector):
+        estimator._p_values(row)

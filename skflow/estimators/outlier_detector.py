@@ -11,11 +11,12 @@ from sklearn.base import OutlierMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skflow.data.sources import is_lazy, score_lazily
+from skflow.data.sources import Source, is_lazy, score_lazily
 from skflow.estimators.flow_estimator import FlowEstimator
-from skflow.estimators.p_values import CalibrationScores
+from skflow.estimators.p_values import ROUNDING, CalibrationScores, share_threshold
 from skflow.estimators.parameters import Seed
 from skflow.fitting.defaults import Task
+from skflow.preprocessing.dataset import WeightedDataset
 from skflow.runtime.process_group import current_process_group
 
 _FALSE_ALARM_RATE = 0.01  # for contamination="auto"
@@ -32,6 +33,14 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
     times the bandwidth of Scott's rule is added in training, training ends after 200 steps,
     and the safety net has no Gaussian mixtures and no kernels.
 
+    The density is the mean of one density per flow, each fitted without the rows that its flow
+    holds out, and `p_value` compares a new row under each of them with these rows. Of fewer
+    than 2,000 distinct rows, every row is held out by one of the flows, of which there are five,
+    or three if `effort` is "fast"; of more rows, at least 2,000 are, by three flows, or two, and
+    by a single one from 10,000 rows on. With fewer than 4,000 distinct rows there are two flows
+    even if `n_estimators` is 1. If `early_stopping` is False, the rows that are held out are
+    used for p-values only.
+
     A density shows which rows are rare, in the units of the given columns. It cannot show
     whether rare rows are wrong, or interesting. Outliers that form a tight cluster are dense,
     not rare, and regular rows between clusters may seem rarer than outliers. Columns of pure
@@ -40,14 +49,17 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
     Parameters
     ----------
     contamination : "auto" or float, default="auto"
-        Fraction of the training rows to be labeled outliers, at most 0.5. "auto" labels the
-        rows with a p-value below 0.01.
+        Fraction of the training rows, by weight, to be labeled outliers, at most 0.5. "auto"
+        labels the rows that are rarer than about 99 % of the held-out rows, with a false alarm
+        for about one in a hundred new rows; see the notes.
     {flow_parameters}
 
     Attributes
     ----------
     offset_ : float
-        Log-likelihood below which a row is an outlier.
+        Log-likelihood below which a row is an outlier. −1e9, so that only rows outside of the
+        declared supports are outliers, where `contamination` is "auto" and the held-out rows
+        are too few for a p-value of 0.01.
     flow_ : torch.nn.Module
         The fitted density, as in `NormalizingFlowDensity`.
     weights_ : dict
@@ -61,11 +73,22 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
     NormalizingFlowDensity : Density estimation.
     sklearn.ensemble.IsolationForest : Outlier detection by random splits.
 
+    Notes
+    -----
+    `predict` compares a single score with `offset_`, while `p_value` compares the scores under
+    several densities with those of the rows that each of them was fitted without. With
+    ``contamination="auto"``, ``predict(X) == -1`` and ``p_value(X) <= 0.01`` are the same if
+    there is a single flow, and otherwise differ in a few rows close to the threshold.
+
     References
     ----------
     .. [1] Bates, Candes, Lei, Romano & Sesia (2023). Testing for outliers with conformal
        p-values. The Annals of Statistics 51.
-    .. [2] Nalisnick et al. (2019). Do deep generative models know what they don't know? ICLR.
+    .. [2] Vovk (2015). Cross-conformal predictors. Annals of Mathematics and Artificial
+       Intelligence 74.
+    .. [3] Barber, Candes, Ramdas & Tibshirani (2021). Predictive inference with the jackknife+.
+       The Annals of Statistics 49.
+    .. [4] Nalisnick et al. (2019). Do deep generative models know what they don't know? ICLR.
 
     Examples
     --------
@@ -137,12 +160,19 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         y : None
             Ignored, present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative sample weights.
+            Non-negative sample weights. A weight is a number of repetitions: a common factor
+            does not change the density, but it changes the p-values.
 
         Returns
         -------
         NormalizingFlowOutlierDetector
             The fitted estimator.
+
+        Warns
+        -----
+        UserWarning
+            If `contamination` is "auto" and the rows are too few for p-values of 0.01 (99 are
+            needed), or so few that a row must be rarer than all held-out rows (up to 199).
 
         Raises
         ------
@@ -156,16 +186,14 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
             rows = self._opened(X, reset=True)
             names = getattr(self, "feature_names_in_", None)
             fitted = self._fit_rows(rows, sample_weight, names)
-            gather_rows = current_process_group().gather_rows
-            held_out_scores = fitted.held_out_scores or gather_rows(
-                self._log_prob(rows), np.ones(len(rows))
+            self._calibration = current_process_group().broadcast(
+                lambda: self._calibrated(fitted.held_out)
             )
-            self._calibration = CalibrationScores.from_samples(*held_out_scores)
             if self.contamination == "auto":
                 self.offset_ = self._calibration.threshold(_FALSE_ALARM_RATE)
+                self._calibration.warn_if_few(_FALSE_ALARM_RATE)
             else:
-                (scores,) = gather_rows(self._log_prob(rows))
-                self.offset_ = float(np.percentile(scores, 100 * self.contamination))
+                self.offset_ = self._offset_of_share(self.contamination, rows, sample_weight)
         return self
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
@@ -218,12 +246,24 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         return np.where(np.asarray(self.decision_function(X)) < 0, -1, 1)
 
     def p_value(self, X: ArrayLike) -> np.ndarray:
-        """Compute conformal p-values: the fraction of training rows that are less likely.
+        """Compute conformal p-values: the fraction of training rows that are as rare or rarer.
 
-        Training rows are scored under densities that were fitted without them, so the p-values
-        of new samples from the same distribution are approximately uniform: labeling samples
-        with p < 0.05 as outliers gives a false alarm for about one in twenty. The training rows
-        themselves have higher p-values, because the density was fitted to them. Outliers in the
+        The p-value of a row x is::
+
+            p = (1 + Σ_i w_i 1[s_i <= s_f(i)(x)]) / (1 + Σ_i w_i)
+
+        where i runs over the held-out training rows, s_i is the log-likelihood of row i under
+        the density f(i) that was fitted without it, s_f(i)(x) is that of x under the same
+        density, and w_i is the weight of row i as it was passed to `fit`, or 1. Ties count as
+        rarer, so p-values are at least 1 / (1 + Σ w_i) and at most 1. Equal rows add up: a
+        weight of 3 is the same as three rows. Weights with a larger common factor claim more
+        rows, and make p-values smaller; scale weights that are not numbers of repetitions so
+        that they sum to the number of rows, or of independent rows.
+
+        The p-values of new samples from the same distribution are approximately uniform:
+        labeling samples with p <= 0.05 as outliers gives a false alarm for about one in twenty
+        and, with a hundred rows in many columns, for fewer. The training rows themselves have
+        higher p-values, because most of the densities were fitted to them. Outliers in the
         training data affect the p-values, too: if a fraction of the training rows are outliers,
         a threshold on p below that fraction misses some of them.
 
@@ -235,7 +275,40 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         Returns
         -------
         ndarray of shape (n_samples,)
-            The p-values, between 0 and 1.
+            The p-values, greater than 0 and at most 1.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skflow import NormalizingFlowOutlierDetector
+        >>> X = np.random.default_rng(0).normal(size=(300, 2))
+        >>> detector = NormalizingFlowOutlierDetector(effort="fast", random_state=0).fit(X)
+        >>> bool(detector.p_value([[6.0, -6.0]])[0] == 1 / 301)
+        True
         """
-        scores = np.asarray(self.score_samples(X))
-        return self._calibration.p_values(scores)
+        check_is_fitted(self)
+        return self._p_values(self._opened(X, reset=False))
+
+    def _p_values(self, rows: np.ndarray | Source) -> np.ndarray:
+        models = self._density().parts(self._calibration.n_models)
+        return self._calibration.p_values(self._log_probs(models, rows))
+
+    def _calibrated(self, held_out: Sequence[WeightedDataset]) -> CalibrationScores:
+        """The scores of the samples that each model held out, as p_value scores new ones."""
+        scores, weights = [], []
+        for model, samples in zip(self._density().parts(len(held_out)), held_out, strict=True):
+            assert samples.observed is not None
+            assert samples.counts is not None
+            scores.append(self._log_probs([model], samples.observed)[0])
+            weights.append(samples.counts)
+        return CalibrationScores.from_samples(scores, weights, ROUNDING[self.dtype])
+
+    def _offset_of_share(
+        self, share: float, rows: np.ndarray | Source, sample_weight: ArrayLike | None
+    ) -> float:
+        """The threshold below which a share of the rows of all processes is."""
+        own = np.ones(len(rows)) if sample_weight is None else np.asarray(sample_weight, float)
+        scores, weights = current_process_group().gather_rows(
+            self._log_prob(rows), np.broadcast_to(own, len(rows))
+        )
+        return share_threshold(scores, weights, share)

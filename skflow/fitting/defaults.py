@@ -98,7 +98,8 @@ class DataSize:
 class FitConfig:
     """All settings of one fit, resolved.
 
-    `marginals` are the candidates to select from; `n_folds` is None if no samples are held out.
+    `marginals` are the candidates to select from; `n_folds` is None if no samples are held out,
+    and `stops_early` says whether those held out decide when training ends.
     """
 
     flow: FlowSpec
@@ -110,6 +111,7 @@ class FitConfig:
     training: TrainingConfig
     task: Task = Task()
     compile: bool = False
+    stops_early: bool = True
 
     @property
     def scores_held_out(self) -> bool:
@@ -139,18 +141,20 @@ def resolve_config(parameters: Parameters, size: DataSize, task: Task | None = N
     """
     task = task or Task()
     family = family_of(parameters.flow)
-    n_members = _or_auto(parameters.n_estimators, _n_members(parameters, size))
-    n_folds = _n_folds(parameters, n_members, size)
+    n_members = _n_members(parameters, size, task)
+    n_folds = _n_folds(parameters, n_members, size, task)
+    stops_early = n_folds is not None and bool(parameters.early_stopping)
     return FitConfig(
         flow=_flow_spec(parameters, family, size, task),
         base=family.base if parameters.base == "auto" else parameters.base,
         marginals=_marginals(parameters, task),
         n_members=n_members,
         n_folds=n_folds,
-        safety_net=parameters.safety_net and n_folds is not None,
+        safety_net=parameters.safety_net and stops_early,
         training=_training_config(parameters, family, n_folds, size, task),
         task=task,
         compile=parameters.compile,
+        stops_early=stops_early,
     )
 
 
@@ -158,21 +162,41 @@ def _or_auto(value: T | Literal["auto"], automatic: T) -> T:
     return automatic if isinstance(value, str) else value
 
 
-def _n_members(parameters: Parameters, size: DataSize) -> int:
-    if parameters.effort == "fast" or size.n_effective >= 10_000:
+def _n_members(parameters: Parameters, size: DataSize, task: Task) -> int:
+    n_members = _or_auto(parameters.n_estimators, _automatic_members(parameters, size, task))
+    if task.robust and 1 < size.n_distinct < 2 * _MANY_ROWS:
+        return max(n_members, 2)  # a single one cannot hold out all or 2,000 samples
+    return n_members
+
+
+def _automatic_members(parameters: Parameters, size: DataSize, task: Task) -> int:
+    if size.n_effective >= 10_000:
         return 1
-    return 3 if size.n_effective >= _MANY_ROWS else 5
+    many = size.n_effective >= _MANY_ROWS
+    if parameters.effort == "fast" and task.robust:
+        return 2 if many else 3
+    if parameters.effort == "fast":
+        return 1
+    return 3 if many else 5
 
 
-def _n_folds(parameters: Parameters, n_members: int, size: DataSize) -> int | None:
+def _n_folds(parameters: Parameters, n_members: int, size: DataSize, task: Task) -> int | None:
     """Number of folds, of which each member holds out one."""
-    if not parameters.early_stopping or size.n_distinct < 2:
+    if size.n_distinct < 2 or not (parameters.early_stopping or task.robust):
         return None
+    wanted = round(1 / parameters.validation_fraction)
     if n_members > 1:
         wanted = max(n_members, 5 if size.n_effective < _MANY_ROWS else 10)
+    if task.robust:
+        return max(2, min(wanted, _folds_for_p_values(n_members, size.n_distinct)))
+    if n_members > 1:
         return min(wanted, size.n_distinct)
-    wanted = round(1 / parameters.validation_fraction)
     return max(2, min(wanted, size.n_distinct // _MIN_HELD_OUT))
+
+
+def _folds_for_p_values(n_members: int, n: int) -> int:
+    """The most folds with which `n_members` hold out 2,000 of n samples; or one fold each."""
+    return max(min(n_members, n), n // math.ceil(_MANY_ROWS / n_members))
 
 
 def _marginals(parameters: Parameters, task: Task) -> tuple[str, ...]:

@@ -105,7 +105,7 @@ class EnsembleTrainer:
         self._train: StackedRows | ShuffleBuffer
         self._train, self._train_log_det = self._latent(data, [s.train for s in splits])
         self._held_out, self._held_out_log_det = None, 0.0
-        if config.n_folds is not None:
+        if config.stops_early:
             held_out = [split.held_out for split in splits]
             self._held_out, self._held_out_log_det = self._latent(data, held_out)
 

@@ -16,7 +16,7 @@ from skflow.fitting.model_selection import (
     select_context_transform,
     select_models,
 )
-from skflow.fitting.stacking import HeldOutScores, stack
+from skflow.fitting.stacking import MAX_HELD_OUT, HeldOutScores, stack
 from skflow.fitting.streamed_dataset import StreamedDataset
 from skflow.fitting.untrained_components import Component, untrained_components
 from skflow.fitting.warm_start import WarmStart
@@ -36,7 +36,10 @@ class FitResult:
     """A fitted density, its specification, the weights of its components, and its history.
 
     `held_out_scores` are log-likelihoods (n,) of samples under components fitted without
-    them, and the weights (n,) of these samples.
+    them, and the weights (n,) of these samples. For a robust task, `held_out` are the samples
+    that each split holds out: the density is then the mean of as many densities, each fitted
+    without the samples of one split. If no sample is held out, there is one density, and
+    `held_out` are all samples.
     """
 
     density: Flow | ConstrainedDensity
@@ -44,6 +47,7 @@ class FitResult:
     weights: dict[str, float]
     history: History
     held_out_scores: tuple[np.ndarray, np.ndarray] | None = None
+    held_out: tuple[WeightedDataset, ...] = ()
 
     @property
     def held_out_score(self) -> float | None:
@@ -130,6 +134,7 @@ def fit_density(
             stacked.weights,
             fit.processes.broadcast(lambda: history),
             stacked.held_out_scores,
+            _held_out(data, plan.splits, config) if config.task.robust else (),
         )
 
 
@@ -142,6 +147,15 @@ def deal_splits(n: int, config: FitConfig, rng: np.random.Generator) -> list[Spl
         Split(np.flatnonzero(folds != k), rng.permutation(np.flatnonzero(folds == k)))
         for k in range(min(config.n_members, config.n_folds))
     ]
+
+
+def _held_out(
+    data: WeightedDataset, splits: list[Split], config: FitConfig
+) -> tuple[WeightedDataset, ...]:
+    """The held-out samples of each split, or all samples if none are held out."""
+    if config.n_folds is None:
+        return (data.take(slice(MAX_HELD_OUT)),)
+    return tuple(data.take(split.held_out[:MAX_HELD_OUT]) for split in splits)
 
 
 def _input_transform(
@@ -216,8 +230,11 @@ def _safety_net(
     """The components without training, fitted to all samples except for Gaussian mixtures.
 
     EM for a mixture may end in any local optimum: the mixtures that earned their weight are
-    kept, one for each split.
+    kept, one for each split. In a robust task all components are: with the flow of their split,
+    they are a density that none of its held-out samples was used for.
     """
+    if config.task.robust:
+        return {name: [each[name] for each in plan.untrained] for name in plan.untrained[0]}
     without_mixture = replace(plan.selected, mixture=None)
     on_all = untrained_components(data, without_mixture, config)
     net = {name: [component] for name, component in on_all.items()}

@@ -11,7 +11,7 @@ from skflow.fitting.untrained_components import Component
 from skflow.preprocessing.dataset import Split, WeightedDataset
 
 _ITERATIONS = 200
-_MAX_ROWS = 20_000  # held-out samples of a split that the components are compared on
+MAX_HELD_OUT = 20_000  # samples of a split that the components are compared on
 _MIN_WEIGHT = 1e-3  # below which a component is dropped; kernels are expensive to score:
 _MIN_WEIGHTS = {"flow": 0.0, "kernels": 0.05, "wide t": 0.0}
 
@@ -39,7 +39,7 @@ class HeldOutScores:
         """Scores of the held-out samples of every split."""
         log_probs, weights = [], []
         for flow, others, split in zip(flows, untrained, splits, strict=True):
-            held_out = data.take(split.held_out[:_MAX_ROWS])
+            held_out = data.take(split.held_out[:MAX_HELD_OUT])
             each = [component.log_prob(held_out) for component in (flow, *others.values())]
             log_probs.append(torch.stack(each, dim=1) + held_out.log_dets.unsqueeze(1))
             weights.append(held_out.weights)

@@ -29,6 +29,8 @@ class WeightedDataset:
         columns of real numbers both equal `x`.
     observed : ndarray of shape (n, d), optional
         The samples as they were before they were dequantized.
+    counts : ndarray of shape (n,), optional
+        The weights as the user gave them, those of equal rows added up.
     """
 
     x: Tensor
@@ -37,6 +39,7 @@ class WeightedDataset:
     log_det: Tensor | None = None
     bin_bounds: Tensor | None = None
     observed: np.ndarray | None = None
+    counts: np.ndarray | None = None
 
     @classmethod
     def of(
@@ -69,6 +72,7 @@ class WeightedDataset:
             None if self.log_det is None else self.log_det[index],
             None if self.bin_bounds is None else self.bin_bounds[:, index],
             None if self.observed is None else self.observed[index],
+            None if self.counts is None else self.counts[index],
         )
 
     def transform(self, chain: Chain) -> "WeightedDataset":

@@ -88,7 +88,8 @@ def fit_support_transform(
         _bijections(fields, x, data.weights),
     )
     bounds = transform.bin_bounds(x)
-    return WeightedDataset(x, data.weights, data.context, None, bounds, rows), transform
+    dequantized = WeightedDataset(x, data.weights, data.context, None, bounds, rows, data.counts)
+    return dequantized, transform
 
 
 def _repeated(data: WeightedDataset) -> WeightedDataset:
@@ -97,7 +98,10 @@ def _repeated(data: WeightedDataset) -> WeightedDataset:
     copies = repeat_counts(weights)
     repeated = data.take(np.repeat(np.arange(len(data)), copies))
     return WeightedDataset(
-        repeated.x, torch.from_numpy(np.repeat(weights / copies, copies)), repeated.context
+        repeated.x,
+        torch.from_numpy(np.repeat(weights / copies, copies)),
+        repeated.context,
+        counts=None if data.counts is None else np.repeat(data.counts / copies, copies),
     )
 
 

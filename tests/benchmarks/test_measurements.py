@@ -11,7 +11,7 @@ RUNS = {
     "conditional": (["--sets", "concrete,boston_rnade:9"], 2 * 6 + 1),
     "continuous": (["--sets", "two_moons,faithful", "--models", "flow_matching,nsf_ar"], 4),
     "divergence": (["--models", "skflow,GMM,KDE"], 9),
-    "outliers": (["--sets", "annthyroid_ad"], 6),
+    "outliers": (["--sets", "annthyroid_ad"], 5),
     "quality": (["--sets", "faithful", "--models", "skflow,KDE,GMM", "--seeds", "1"], 3),
     "rnade": (["--sets", "wine_red_rnade"], 4),
     "supports": (["--seeds", "0"], 6),
@@ -21,7 +21,6 @@ SMALL = {
     "conditional": {"N_SPLITS": 1, "N_KNOWN": 60},
     "continuous": {"MAX_TRAIN": 60, "N_TEST": 20},
     "divergence": {"SIZES": (60,), "N_TEST": 20},
-    "outliers": {"CLEAN_SIZES": (40,), "CLEAN_SEEDS": range(1), "N_TEST": 50},
     "rnade": {"N_FOLDS": 2},
 }
 MEASURED = {
@@ -72,13 +71,29 @@ def test_a_second_run_measures_nothing_again(run, name):
     assert run(name, options) == run(name, options)
 
 
-def test_conditional_divergence_and_false_alarms_are_measured(run):
+def test_conditional_divergence_is_measured(run):
     conditional = run("conditional", ["--sets", "concrete", "--models", "linear"])
     (known,) = [record for record in conditional if "kl" in record]
     assert np.isfinite([known["kl"], known["se"]]).all()
-    outliers = run("outliers", ["--sets", "annthyroid_ad", "--models", "KernelDensity"])
-    (clean,) = [record for record in outliers if "false_alarms" in record]
-    assert 0 <= clean["false_alarms"] <= 1
+
+
+def test_false_alarms_of_the_detector_are_measured_once(script, tmp_path, monkeypatch):
+    p_values, out = script("p_values"), tmp_path / "records.jsonl"
+    monkeypatch.setattr(p_values, "SIZES", (60,))
+    monkeypatch.setattr(p_values, "COLUMNS", (1, 2))
+    monkeypatch.setattr(p_values, "FITS", {"fast": {60: 2}, "full": {60: 1}})
+    monkeypatch.setattr(p_values, "N_TEST", 50)
+    for _ in range(2):
+        p_values.main(["--out", str(out)])
+    records = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [(r["effort"], r["d"], r["seed"]) for r in records] == [
+        *(("fast", 1, 0), ("fast", 1, 1), ("fast", 2, 0), ("fast", 2, 1)),
+        *(("full", 1, 0), ("full", 2, 0)),
+    ]
+    for record in records:
+        assert record["smallest"] >= 1 / 61
+        assert record["alarms"] == sorted(record["alarms"])
+        assert 0 <= record["alarms"][0] == record["predicted"] <= record["alarms"][2] <= 1
 
 
 @pytest.mark.parametrize("family", ["flow_matching_ot", "diffusion", "cnf"])

@@ -12,6 +12,7 @@ from skflow.data.weighted_rows import (
     merge_duplicates,
     repeat_counts,
     sample_row_indices,
+    summed_weights,
 )
 
 bounded = settings(deadline=None, derandomize=True, max_examples=100)
@@ -105,6 +106,24 @@ def test_merge_drops_rows_whose_weight_underflows():
     )
     assert (weights > 0).all()
     assert rows.ravel().tolist() == [1, 3]
+
+
+@bounded
+@given(weighted_rows())
+def test_summed_weights_are_those_of_the_merged_rows_as_given(problem):
+    rows, weights = problem
+    merged, _, _ = merge_duplicates(rows, weights)
+    expected = [weights[(rows == row).all(1)].sum() for row in merged]
+    assert summed_weights(rows, weights).tolist() == expected
+    np.testing.assert_array_equal(
+        summed_weights(rows.repeat(weights.astype(int), axis=0), np.ones(int(weights.sum()))),
+        expected,
+    )
+
+
+def test_summed_weights_do_not_overflow():
+    summed = summed_weights(np.array([[1.0], [1.0], [2.0]]), np.array([1e308, 1e308, 1e308]))
+    assert (summed[0], summed[1]) == (2 * summed[1], 2.0**53)
 
 
 @pytest.mark.parametrize(

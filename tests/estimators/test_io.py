@@ -30,6 +30,8 @@ from skflow import (
 FLOWERS, KINDS = load_iris(return_X_y=True, as_frame=True)
 X, LENGTHS = FLOWERS.iloc[:, :3], FLOWERS.iloc[:, 3]
 SPECIES = np.array(["setosa", "versicolor", "virginica"])[KINDS]
+# 150 flowers are few for a p-value of 0.01.
+pytestmark = pytest.mark.filterwarnings("ignore:Only rows rarer than all:UserWarning")
 QUICK = {
     "flow": "realnvp",
     "n_transforms": 2,

@@ -1,7 +1,11 @@
 """What "auto" means for data sets of different sizes."""
 
+import numpy as np
 import pytest
 
+from skflow import NormalizingFlowOutlierDetector
+from skflow.fitting.defaults import DataSize, Task, resolve_config
+from skflow.fitting.fit_density import deal_splits
 from tests.fitting.examples import config_for as config
 
 
@@ -28,6 +32,44 @@ def test_effort_fast_trains_one_member_for_half_the_steps(n):
     fast = config(n, 4, effort="fast")
     assert (fast.n_members, fast.n_folds, fast.training.n_steps) == (1, 10, 400)
     assert fast.flow == config(n, 4).flow
+
+
+@pytest.mark.parametrize("effort", ["fast", "full"])
+@pytest.mark.parametrize("n_estimators", ["auto", 1, 2, 3, 20])
+@pytest.mark.parametrize(
+    "n", [2, 3, 10, 100, 1999, 2000, 2001, 2667, 3999, 4000, 5000, 9999, 10_000, 30_000]
+)
+def test_a_detector_holds_out_all_samples_or_two_thousand(n, n_estimators, effort):
+    detector = NormalizingFlowOutlierDetector(effort=effort, n_estimators=n_estimators)
+    robust = resolve_config(detector, DataSize(n, n, 4), Task(robust=True))
+    splits = deal_splits(n, robust, np.random.default_rng(0))
+    held_out = np.concatenate([split.held_out for split in splits])
+    assert len(np.unique(held_out)) == len(held_out)
+    assert len(held_out) >= min(n, 2000)
+    if n_estimators != "auto" and n >= 4000:
+        assert len(splits) == n_estimators
+
+
+@pytest.mark.parametrize(
+    ("n", "fast", "full"),
+    [
+        (100, (3, 3), (5, 5)),
+        (3000, (2, 3), (3, 4)),
+        (12_000, (1, 6), (1, 6)),
+        (10**5, (1, 10), (1, 10)),
+    ],
+)
+def test_members_and_folds_of_a_detector(n, fast, full):
+    for effort, expected in (("fast", fast), ("full", full)):
+        detector = NormalizingFlowOutlierDetector(effort=effort)
+        robust = resolve_config(detector, DataSize(n, n, 4), Task(robust=True))
+        assert (robust.n_members, robust.n_folds) == expected
+
+
+def test_a_detector_holds_samples_out_without_early_stopping():
+    detector = NormalizingFlowOutlierDetector(early_stopping=False)
+    robust = resolve_config(detector, DataSize(100, 100, 4), Task(robust=True))
+    assert (robust.n_folds, robust.stops_early, robust.safety_net) == (5, False, False)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ def full_dataset():
         log_det=torch.tensor([1.0, 2.0, 3.0, 4.0], dtype=torch.float64),
         bin_bounds=torch.stack([x - 0.5, x + 0.5]),
         observed=X,
+        counts=2 * WEIGHTS,
     )
 
 
@@ -42,12 +43,14 @@ def test_a_subset_takes_every_field_in_the_order_of_the_index(index):
     assert subset.bin_bounds[0].tolist() == [[3.75, 4.75], [-0.25, 0.75]]
     assert subset.bin_bounds[1].tolist() == [[4.75, 5.75], [0.75, 1.75]]
     assert subset.observed.tolist() == [[4.0, 5.0], [0.0, 1.0]]
+    assert subset.counts.tolist() == [2.0, 1.0]
 
 
 def test_a_subset_has_no_fields_that_the_data_set_has_not():
     subset = WeightedDataset.of(X, WEIGHTS).take(slice(1, 3))
     assert subset.observed.tolist() == [[2.0, 3.0], [4.0, 5.0]]
     assert (subset.context, subset.log_det, subset.bin_bounds) == (None, None, None)
+    assert subset.counts is None
     assert subset.log_dets.tolist() == [0.0, 0.0]
 
 
@@ -59,6 +62,7 @@ def test_a_transform_maps_samples_and_bin_bounds_and_keeps_what_was_observed():
     assert transformed.log_det.tolist() == pytest.approx([-np.log(8)] * 4)
     assert transformed.context is data.context
     assert transformed.observed is X
+    assert transformed.counts is data.counts
 
 
 def test_a_transform_of_the_context_leaves_the_samples_alone():

@@ -58,6 +58,8 @@ DEFAULTS = {
 
 # Some checks use columns of one or two distinct values, for which the warning is correct.
 degenerate_data = pytest.mark.filterwarnings("ignore::skflow.DegenerateColumnWarning")
+# Other checks have so few rows that a p-value cannot be 0.01.
+few_rows = pytest.mark.filterwarnings("ignore:.* can be labeled:UserWarning")
 
 
 ESTIMATORS = [
@@ -95,6 +97,7 @@ def test_estimator_checks_of_every_family(estimator, check):
 
 
 @degenerate_data
+@few_rows
 @parametrize_with_checks([shrunk("nsf_ar", estimator) for estimator in ESTIMATORS[1:]])
 def test_estimator_checks_of_the_other_estimators(estimator, check):
     never_skipped(check, estimator)
@@ -102,6 +105,7 @@ def test_estimator_checks_of_the_other_estimators(estimator, check):
 
 @pytest.mark.slow
 @degenerate_data
+@few_rows
 @parametrize_with_checks([shrunk("flow_matching", estimator) for estimator in ESTIMATORS[1:]])
 def test_estimator_checks_of_the_other_estimators_on_continuous_flows(estimator, check):
     never_skipped(check, estimator)
@@ -109,6 +113,7 @@ def test_estimator_checks_of_the_other_estimators_on_continuous_flows(estimator,
 
 @pytest.mark.slow
 @degenerate_data
+@few_rows
 @parametrize_with_checks([estimator() for estimator in ESTIMATORS])
 def test_estimator_checks_of_the_defaults(estimator, check):
     never_skipped(check, estimator)
@@ -120,6 +125,7 @@ def test_the_checks_cover_all_documented_families():
     assert set(FAMILIES) >= layered | continuous
 
 
+@few_rows
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_param_validation(estimator):
     never_skipped(check_param_validation, estimator.__name__, shrunk("nsf_ar", estimator))
@@ -137,6 +143,7 @@ def test_column_names_consistency(estimator):
     assert not [w for w in caught if "was fitted without feature names" in str(w.message)]
 
 
+@few_rows
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_read_only_input_stays_as_it_is(estimator):
     instance = shrunk("nsf_ar", estimator)

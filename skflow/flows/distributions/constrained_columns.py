@@ -128,6 +128,11 @@ class ConstrainedDensity(Density):
         """As `Flow.with_base_dtype`, of the density of real numbers."""
         return ConstrainedDensity(self.continuous.with_base_dtype(dtype), **vars(self.supports))
 
+    def parts(self, n_parts: int) -> "list[ConstrainedDensity]":
+        """As `Flow.parts`, of the density of real numbers."""
+        parts = self.continuous.parts(n_parts)
+        return [ConstrainedDensity(part, **vars(self.supports)) for part in parts]
+
 
 def _unrollings(
     x: Tensor, supports: ColumnConstraints, circular: Sequence[int]

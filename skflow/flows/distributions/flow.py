@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 from skflow.flows.bijections import Chain, Continuous
 from skflow.flows.distributions.distribution import Density
 from skflow.flows.distributions.mixed_precision import with_float32_networks
+from skflow.flows.distributions.mixture import Mixture
 
 # Sizes of the blocks that samples are mapped in: large enough for the overhead of operations,
 # small enough for the cache.
@@ -73,6 +74,12 @@ class Flow(Density):
         The chain keeps its dtype, so that units are removed in the precision of the data.
         """
         return Flow(self.chain, copy.deepcopy(self.base).to(dtype), self.context_transform)
+
+    def parts(self, n_parts: int) -> "list[Flow]":
+        """The flows over `Mixture.parts` of the base, whose mean this density is."""
+        assert isinstance(self.base, Mixture)
+        bases = self.base.parts(n_parts)
+        return [Flow(self.chain, base, self.context_transform).eval() for base in bases]
 
     def _block_size(self, n_columns: int) -> int:
         modules = self.chain.modules()

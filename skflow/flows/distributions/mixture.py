@@ -61,6 +61,16 @@ class Mixture(Density):
         by_component = torch.cat(samples)
         return by_component[torch.cat(order).argsort().to(by_component.device)]
 
+    def parts(self, n_parts: int) -> "list[Mixture]":
+        """The mixtures of every n-th component, whose mean this mixture is.
+
+        Components k, n + k, 2n + k, ... are in part k, and all parts have the same weight.
+        """
+        return [
+            Mixture(self.components[k::n_parts], self.weights[k::n_parts] * n_parts)
+            for k in range(n_parts)
+        ]
+
     def _in_dtype_of_weights(self, x: Tensor) -> Tensor:
         """x in the dtype of the weights, clamped to what float32 holds where they differ."""
         if x.dtype == self.weights.dtype:

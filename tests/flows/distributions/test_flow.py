@@ -50,6 +50,18 @@ def test_the_context_is_transformed_first_and_its_log_det_does_not_count():
     torch.testing.assert_close(samples, z + shift, check_dtype=False)
 
 
+@pytest.mark.parametrize("is_constrained", [False, True])
+def test_a_density_is_the_mean_of_its_parts(quick, moons, is_constrained):
+    X = moons.round() if is_constrained else moons
+    estimator = quick(n_estimators=2, support="integer" if is_constrained else None, max_iter=3)
+    density = estimator.fit(X).flow_
+    x = torch.tensor(X[:20])
+    parts = density.parts(2)
+    assert not torch.equal(parts[0].log_prob(x), parts[1].log_prob(x))
+    mean = sum(part.log_prob(x).exp() for part in parts) / 2
+    torch.testing.assert_close(density.log_prob(x).exp(), mean)
+
+
 def test_with_base_dtype_leaves_the_chain_and_the_flow_alone():
     inner = Flow(Chain([Scale(2)]), StandardNormal(2)).double()
     flow = Flow(Chain([Standardize(LOC, SCALE)]), inner)

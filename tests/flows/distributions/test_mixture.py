@@ -71,6 +71,18 @@ def test_components_of_weight_zero_are_neither_evaluated_nor_sampled():
     assert mixture.sample(1000, Generator().manual_seed(0)).shape == (1000, 1)
 
 
+def test_a_mixture_is_the_mean_of_its_parts():
+    shifts = [-3.0, 0.0, 1.0, 4.0, -1.0, 2.0]
+    weights = torch.tensor([0.2, 0.2, 0.1, 0.1, 0.2, 0.2], dtype=torch.float64)
+    mixture = Mixture([normal_at([shift], 1.0) for shift in shifts], weights)
+    first, second = mixture.parts(2)
+    torch.testing.assert_close(first.weights, 2 * weights[::2])
+    assert [c.chain.bijections[0].loc.item() for c in second.components] == [0.0, 4.0, 2.0]
+    x = torch.linspace(-6, 6, 50, dtype=torch.float64).unsqueeze(1)
+    mean = (first.log_prob(x).exp() + second.log_prob(x).exp()) / 2
+    torch.testing.assert_close(mixture.log_prob(x).exp(), mean)
+
+
 def test_components_are_sampled_by_weight_and_in_random_order():
     samples = three_normals([0.2, 0.5, 0.3]).sample(20_000, Generator().manual_seed(0))
     label = (samples[:, 0] > -15).int() + (samples[:, 0] > 15).int()
