@@ -106,4 +106,4 @@ def test_a_t_copula_keeps_exponential_columns_exponential():
     samples, _ = Chain([tails, whiten]).inverse(z)
     extreme, plain = (values[:, 0].quantile(0.9999) for values in (samples, whiten.inverse(z)[0]))
     assert float(extreme) == pytest.approx(np.log(10_000) - 1, rel=0.8)
-    assert float(plain) > 2 * float(extreme)  # what the t would make of it
+    assert float(plain) > 1.5 * float(extreme)  # what the t would make of it
