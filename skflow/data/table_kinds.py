@@ -51,7 +51,7 @@ def _way_to_a_table(X: Any, name: str) -> str | None:
     """How to make a table of X, or None if it is no such object."""
     if X is None:
         return "Pass the rows."
-    if isinstance(X, Mapping):
+    if isinstance(X, Mapping) and not hasattr(X, "shape"):  # some sparse matrices are mappings
         return f"Pass pandas.DataFrame({name}) if its values are columns."
     if isinstance(X, str | os.PathLike):
         return f"Read the file first: {_reader(X) or 'pandas.read_parquet(path)'}."

@@ -85,7 +85,7 @@ def _missing(name: str, value: Any, place: str) -> ValueError:
 def _cells(table: Any) -> Iterator[tuple[int, int | None, Any]]:
     """The cells of a table of objects, column by column, with the indices of row and column."""
     cells = np.asarray(table)
-    if cells.dtype.kind not in "OfUS" or not cells.ndim:
+    if cells.dtype.kind not in "OfUS" or cells.ndim not in (1, 2):
         return
     for j, column in enumerate(cells.T if cells.ndim == 2 else [cells]):
         for i, value in enumerate(column.tolist()):

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import scipy.sparse
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -23,6 +24,7 @@ ROWS = np.arange(6.0).reshape(3, 2)
         pl.DataFrame(ROWS),
         torch.tensor(ROWS),
         pd.Series(ROWS[:, 0]),
+        scipy.sparse.dok_array(ROWS),
         3.0,
     ],
     ids=lambda X: type(X).__name__,

@@ -47,7 +47,9 @@ def test_integers_beyond_float64_are_named(sign):
         check_cells(pd.DataFrame({"a": [LARGE, 1]}))
 
 
-@pytest.mark.parametrize("table", [objects("text"), objects(1.0), np.eye(2), np.array(3.0), "x"])
+@pytest.mark.parametrize(
+    "table", [objects("text"), objects(1.0), np.eye(2), np.array(3.0), "x", np.zeros((2, 2, 2))]
+)
 def test_other_cells_are_left_to_the_caller(table):
     check_cells(table)
 
