@@ -14,6 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from skflow import NormalizingFlowDensity
+from skflow.plotting import DensityDisplay
 
 rng = np.random.default_rng(0)
 n = 2000
@@ -68,5 +69,20 @@ axes[1].bar(counts - 0.2, shares[0], 0.4, color="0.75", label="data")
 axes[1].bar(counts + 0.2, shares[1], 0.4, color="C0", label="samples")
 axes[1].set(xlabel="lightning strokes", ylabel="share of days", title="integer column")
 axes[1].legend()
+
+# %%
+# ``DensityDisplay`` shows a column of integers by its probabilities, and a column over decades on
+# a logarithmic axis. Here, visits to a shop are counted, and the amounts spent are between cents
+# and thousands. The density is per unit of the column, also where the axis is logarithmic.
+
+visits = 1 + rng.poisson(2, n)
+spent = visits * np.exp(2 + 1.6 * rng.normal(size=n))
+figure, panels = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
+for columns, panel in (([0], panels[0]), ([1], panels[1]), ([0, 1], panels[2])):
+    rows = np.column_stack([visits, spent])[:, columns]
+    supports = [(("integer", 1, None), "positive")[j] for j in columns]
+    density = NormalizingFlowDensity(support=supports, effort="fast", random_state=0).fit(rows)
+    names = [("visits", "spent (€)")[j] for j in columns]
+    DensityDisplay.from_estimator(density, rows, feature_names=names, ax=panel)
 
 plt.show()

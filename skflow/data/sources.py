@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 from sklearn import get_config
 
+from skflow.data.table_kinds import check_is_parquet
 from skflow.data.validation import Names, check_finite
 
 T = TypeVar("T")
@@ -244,6 +245,7 @@ def source_of(X: Any) -> Source | None:
     if isinstance(X, np.memmap) and X.ndim == 2 and X.dtype.kind in "biuf":
         return MemmapSource(X)
     if isinstance(X, str | os.PathLike):
+        check_is_parquet(X)
         return ArrowSource(_parquet(X))
     arrow = sys.modules.get("pyarrow.dataset")  # imported by whoever made X
     if arrow is not None and isinstance(X, arrow.Dataset):
@@ -285,7 +287,18 @@ def _parquet(path: str | os.PathLike) -> Any:
         raise ImportError(
             f"Reading X={path!r} as Parquet requires pyarrow: pip install pyarrow."
         ) from error
-    return dataset(path, format="parquet")
+    try:
+        return dataset(path, format="parquet")
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"X={str(path)!r} is the path of a table, but there is no such file or folder."
+        ) from error
+    except ValueError as error:  # pyarrow.ArrowInvalid
+        raise ValueError(
+            f"X={str(path)!r} is not Parquet, the only format that is read from a path: {error} "
+            "Pass the rows instead, for example pandas.read_csv(path), or "
+            "pyarrow.dataset.dataset(path, format='csv') for a table larger than memory."
+        ) from error
 
 
 def _permuted(items: Sequence[T], rng: np.random.Generator | None) -> Iterator[T]:

@@ -2,12 +2,24 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from sklearn.utils import assert_all_finite, check_array, column_or_1d
+from sklearn.utils import (
+    assert_all_finite,
+    check_array,
+    check_random_state,
+    column_or_1d,
+)
 from sklearn.utils.multiclass import check_classification_targets
+
+from skflow.data.table_kinds import check_is_table
+from skflow.data.unreadable_cells import (
+    check_finite_targets,
+    check_no_missing_labels,
+    explained_cells,
+)
 
 Names = np.ndarray | None  # feature names of shape (n_features,), if there are any
 
@@ -29,7 +41,9 @@ def check_layer_sizes(sizes: Any) -> None:
     """Raise a ValueError unless hidden layer sizes are "auto" or positive ints."""
     if isinstance(sizes, str):
         return
-    widths = [sizes] if isinstance(sizes, Integral) else sizes
+    if isinstance(sizes, np.ndarray) and sizes.ndim == 0:
+        sizes = sizes.item()
+    widths = [sizes] if isinstance(sizes, Real) else sizes
     if isinstance(widths, set | dict) or not len(widths) or not all(map(_is_count, widths)):
         raise ValueError(
             f"hidden_layer_sizes={sizes!r} must be 'auto', a positive int, or a non-empty "
@@ -42,6 +56,19 @@ def check_count(name: str, value: Any) -> int:
     if not _is_count(value):
         raise ValueError(f"{name}={value!r} must be a positive int.")
     return int(value)
+
+
+def check_seed(random_state: Any) -> np.random.RandomState:
+    """Return a RandomState, or raise a ValueError that says what a seed can be."""
+    try:
+        rng: np.random.RandomState = check_random_state(random_state)
+    except ValueError as error:
+        raise ValueError(
+            f"random_state={random_state!r} must be an int from 0 to 2**32 - 1, a "
+            "numpy.random.RandomState or None. Of a numpy.random.Generator rng, pass "
+            "int(rng.integers(2**32))."
+        ) from error
+    return rng
 
 
 def check_levels(levels: Any, name: str = "quantiles") -> np.ndarray:
@@ -59,9 +86,12 @@ def check_targets(y: Any, n_samples: int, estimator_name: str) -> tuple[np.ndarr
     if y is None:
         raise ValueError(f"{estimator_name} requires y to be passed, but the target y is None.")
     names = np.asarray(getattr(y, "columns", []))
-    targets = check_array(
-        y, dtype=np.float64, ensure_2d=False, ensure_all_finite=True, input_name="y"
-    )
+    check_is_table(y, "y")
+    with explained_cells(y, "y"):
+        targets = check_array(
+            y, dtype=np.float64, ensure_2d=False, ensure_all_finite=False, input_name="y"
+        )
+    check_finite_targets(targets, names if len(names) else None)
     _check_n_samples(targets, n_samples)
     targets = targets.reshape(n_samples, -1)
     if len(names) != targets.shape[1]:
@@ -74,6 +104,8 @@ def check_labels(y: Any, n_samples: int, estimator_name: str) -> np.ndarray:
     """Return class labels, (n_samples,), without missing values."""
     if y is None:
         raise ValueError(f"{estimator_name} requires y to be passed, but the target y is None.")
+    check_is_table(y, "y")
+    check_no_missing_labels(y)
     labels = column_or_1d(y, warn=True)
     assert_all_finite(labels, input_name="y")
     check_classification_targets(labels)
@@ -111,7 +143,8 @@ def _check_n_samples(y: np.ndarray, n_samples: int) -> None:
 def explained_conversion(X: Any) -> Iterator[None]:
     """Add advice to the errors that converting X to an array of real numbers raises."""
     try:
-        yield
+        with explained_cells(X):
+            yield
     except (TypeError, ValueError) as error:
         message = str(error)
         if "Complex data not supported" in message:

@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils import column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
-from skflow.data.validation import check_count, check_labels, check_priors
+from skflow.data.sample_weights import check_weights
+from skflow.data.validation import check_count, check_labels, check_priors, check_seed
 from skflow.estimators.flow_estimator import FlowEstimator
 from skflow.estimators.parameters import Seed
 from skflow.fitting.defaults import Task
+from skflow.fitting.warm_start import check_same_targets
 from skflow.runtime.process_group import current_process_group
 
 
@@ -82,6 +84,7 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
     __module__ = "skflow"
     _task = Task(context="classes")
 
+    classes_: np.ndarray
     priors: ArrayLike | None
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -155,11 +158,14 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         with self._all_or_nothing():
             rows = self._validate(X, reset=True)
             labels = check_labels(y, len(rows), type(self).__name__)
-            weights = _check_sample_weight(
-                sample_weight, rows, dtype=np.float64, ensure_non_negative=True
-            )
+            weights = check_weights(sample_weight, len(rows))
             all_labels, all_weights = current_process_group().gather_rows(labels, weights)
-            self.classes_, indices = np.unique(all_labels, return_inverse=True)
+            classes, indices = np.unique(all_labels, return_inverse=True)
+            if self._columns_to_continue() is not None:
+                check_same_targets(
+                    f"the classes {self.classes_.tolist()}", f"the classes {classes.tolist()}"
+                )
+            self.classes_ = classes
             frequencies = np.bincount(indices, all_weights) / all_weights.sum()
             self.priors_ = check_priors(self.priors, self.classes_, frequencies)
             names = getattr(self, "feature_names_in_", None)
@@ -289,7 +295,8 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         """
         check_is_fitted(self)
         n_samples = check_count("n_samples", n_samples)
-        rng = check_random_state(random_state)
+        self._check_sample_memory(n_samples)
+        rng = check_seed(random_state)
         if y is None:
             indices = rng.choice(len(self.classes_), n_samples, p=self.priors_)
         else:
@@ -317,7 +324,7 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         unknown = ~np.isin(labels, self.classes_)
         if unknown.any():
             raise ValueError(
-                f"y contains the label {labels[unknown][0]!r}, which is not among the classes "
-                f"seen in fit: {self.classes_!r}."
+                f"y contains the label {labels[unknown].tolist()[0]!r}, which is not among the "
+                f"classes seen in fit: {self.classes_.tolist()}."
             )
         return np.searchsorted(self.classes_, labels)

@@ -7,8 +7,9 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import DensityMixin, _fit_context
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
+from skflow.data.sample_weights import check_weights
 from skflow.data.sources import is_lazy, score_lazily
 from skflow.data.validation import check_count
 from skflow.estimators.flow_estimator import FlowEstimator
@@ -211,11 +212,7 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
             The (weighted) mean of ``score_samples(X)``. ``KernelDensity`` returns the sum.
         """
         scores = np.asarray(self.score_samples(X))
-        weights = (
-            None
-            if sample_weight is None
-            else _check_sample_weight(sample_weight, scores, ensure_non_negative=True)
-        )
+        weights = None if sample_weight is None else check_weights(sample_weight, len(scores))
         return float(np.average(scores, weights=weights))
 
     def sample(self, n_samples: int = 1, random_state: Seed = None) -> np.ndarray:

@@ -77,11 +77,13 @@ alpha : float, default=1e-3
 noise : "auto" or float, default="auto"
     Standard deviation of the Gaussian noise that is added to the whitened data in training.
 n_transforms : "auto" or int, default="auto"
-    Number of layers. Ignored if `flow` is callable. For continuous flows, the number of times
-    that the solver takes four steps: "auto" means 4, and 2 for "flow_matching_ot". Doubling it
-    makes scores about thirty times as accurate, and scoring takes twice as long.
+    Number of layers, at most 1000. Ignored if `flow` is callable. For continuous flows, the
+    number of times that the solver takes four steps: "auto" means 4, and 2 for
+    "flow_matching_ot". Doubling it makes scores about thirty times as accurate, and scoring
+    takes twice as long.
 hidden_layer_sizes : "auto", int or sequence of int, default="auto"
-    Number of units in each hidden layer of the conditioner networks.
+    Number of units in each hidden layer of the conditioner networks, at most 65,536. A fit that
+    needs more memory than the machine has is refused before it begins.
 n_bins : int, default=8
     Number of bins of a spline.
 activation : {"silu", "relu", "gelu", "elu", "tanh"}, default="silu"

@@ -4,19 +4,21 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from sklearn.utils.validation import check_random_state
 
 from skflow.data.sources import Source, in_blocks
+from skflow.data.validation import check_seed
 from skflow.estimators.parameters import FlowParameters, Seed
 from skflow.flows.distributions.constrained_columns import ConstrainedDensity
 from skflow.flows.distributions.distribution import Density
 from skflow.flows.distributions.flow import Flow
 from skflow.runtime.compile import compiled, is_compilable
 from skflow.runtime.device import keep_freed_memory, scoring_dtype
+from skflow.runtime.memory import check_memory
 
 # rows scored at a time: enough to amortize the cost of an operation, few enough for the cache
 _BLOCK, _BLOCK_OF_FEW_COLUMNS = 2048, 4096
 _FEW_COLUMNS = 8
+_BYTES_PER_CELL = 32  # of samples: by component, in their order, in the user's units, as an array
 _MANY_ROWS = 500_000  # for which compiling pays
 
 
@@ -63,13 +65,28 @@ class FittedDensity(FlowParameters):
         self, n_samples: int, random_state: Seed, context: np.ndarray | None = None
     ) -> np.ndarray:
         """Samples (n_samples, d), given the rows of a context (n_samples, c), float64."""
+        self._check_sample_memory(n_samples)
         keep_freed_memory()
-        seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+        seed = check_seed(random_state).randint(np.iinfo(np.int32).max)
         generator = torch.Generator().manual_seed(int(seed))
         condition = None if context is None else self._tensor(context)
         with torch.no_grad():
             samples = self._density().sample(n_samples, generator, condition)
         return samples.double().cpu().numpy()
+
+    def _check_sample_memory(self, n_samples: int, n_rows: int = 1) -> None:
+        """Raise a ValueError before samples are drawn that do not fit into memory."""
+        for_rows = f" for each of {n_rows:,} rows" if n_rows > 1 else ""
+        check_memory(
+            f"n_samples={n_samples:,}{for_rows}",
+            _BYTES_PER_CELL * n_samples * n_rows * self._n_columns(),
+            "Draw the samples in parts, with another random_state each.",
+        )
+
+    def _n_columns(self) -> int:
+        """Columns of a sample."""
+        columns = vars(self)
+        return int(columns.get("n_targets_", columns["n_features_in_"]))
 
     def _continuous(self) -> Flow:
         """The fitted density of dequantized columns, without their supports."""

@@ -13,13 +13,14 @@ from numpy.typing import ArrayLike
 from sklearn import get_config
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import (
-    _check_sample_weight,
     check_random_state,
     validate_data,
 )
 from tqdm.auto import tqdm
 
+from skflow.data.sample_weights import check_weights
 from skflow.data.sources import MemmapSource, Source, source_of
+from skflow.data.table_kinds import check_is_table
 from skflow.data.validation import (
     Names,
     check_finite,
@@ -36,13 +37,14 @@ from skflow.estimators.callbacks import CallbackMixin
 from skflow.estimators.fitted_density import FittedDensity
 from skflow.estimators.pickling import PlainStateMixin
 from skflow.estimators.representation import RepresentationMixin
-from skflow.fitting.defaults import DataSize, Task, resolve_config
+from skflow.fitting.defaults import DataSize, Task
+from skflow.fitting.feasibility import feasible_config
 from skflow.fitting.fit_context import FitContext, Monitor, Progress
 from skflow.fitting.fit_density import FitResult, fit_density
 from skflow.fitting.history import History
 from skflow.fitting.loaded_rows import LoadedRows, load_rows
 from skflow.fitting.streamed_dataset import StreamedDataset
-from skflow.fitting.warm_start import WarmStart
+from skflow.fitting.warm_start import FittedColumns, WarmStart, check_same_columns
 from skflow.flows.families import check_base
 from skflow.preprocessing.column_warnings import warn_about_columns
 from skflow.preprocessing.dataset import WeightedDataset
@@ -94,7 +96,7 @@ class FlowEstimator(RepresentationMixin, CallbackMixin, PlainStateMixin, FittedD
             )
         n_fitted = n_rows if streamed is None else loaded.n_all
         size = _size_of(data, n_fitted / n_rows, 0 if streamed is None else n_fitted)
-        config = resolve_config(self, size, self._task)
+        config = feasible_config(self, size, self._task)
         fit.monitor.checkpoint.identify(
             FitIdentity.of(
                 fit.seed, data.arrays, config, warm_start is not None, fit.processes.size
@@ -186,6 +188,8 @@ class FlowEstimator(RepresentationMixin, CallbackMixin, PlainStateMixin, FittedD
 
     def _validate(self, X: ArrayLike, reset: bool) -> np.ndarray:
         """X in float64, its width and names checked, free of NaN and inf."""
+        check_is_table(X)
+        earlier = self._columns_to_continue() if reset else None
         with explained_conversion(X):
             rows: np.ndarray = validate_data(
                 self,
@@ -196,9 +200,17 @@ class FlowEstimator(RepresentationMixin, CallbackMixin, PlainStateMixin, FittedD
                 ensure_all_finite=False,
                 ensure_min_samples=2 if reset else 1,
             )
+        if earlier is not None:
+            check_same_columns(earlier, self._columns_to_continue())
         if not get_config()["assume_finite"]:
             check_finite(rows, getattr(self, "feature_names_in_", None))
         return rows
+
+    def _columns_to_continue(self) -> FittedColumns | None:
+        """The columns of X, if a fit is continued."""
+        if not (self.warm_start and hasattr(self, "flow_")):
+            return None
+        return FittedColumns(self.n_features_in_, getattr(self, "feature_names_in_", None))
 
     def _watch(self, updates: Iterable[Progress]) -> Iterable[Progress]:
         """Show a progress bar if `verbose`, and call the callbacks."""
@@ -233,7 +245,7 @@ def _checked_weights(
 ) -> np.ndarray | None:
     if sample_weight is None:
         return None
-    return _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
+    return check_weights(sample_weight, len(rows))
 
 
 def _distinct_rows(

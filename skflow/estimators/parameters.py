@@ -8,9 +8,10 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 
 from skflow.estimators.docstrings import fill_placeholders
+from skflow.estimators.near_misses import hint_for
 from skflow.flows.distributions.normal_and_t import BASES
 from skflow.flows.families import FAMILIES
 from skflow.flows.nets.mlp import ACTIVATIONS
@@ -97,6 +98,14 @@ class FlowParameters(BaseEstimator):
         is_estimator = "__init__" in vars(cls) and super(cls, cls).__init__ is object.__init__
         if is_estimator and sys.flags.optimize < 2:  # python -OO removes docstrings
             cls.__doc__ = fill_placeholders(cls)
+
+    def _validate_params(self) -> None:
+        """Validate the parameters as scikit-learn does, with a hint where one is at hand."""
+        try:
+            super()._validate_params()
+        except InvalidParameterError as error:
+            hint = hint_for(str(error), self)
+            raise InvalidParameterError(f"{error} {hint}".rstrip()) from None
 
     def _store(self, arguments: dict[str, Any]) -> None:
         """Set the arguments of `__init__`, its ``locals()``, as attributes."""

@@ -16,6 +16,7 @@ from skflow.estimators.flow_estimator import FlowEstimator
 from skflow.estimators.parameters import Seed
 from skflow.estimators.univariate import UnivariateDistribution
 from skflow.fitting.defaults import Task
+from skflow.fitting.warm_start import check_same_targets
 from skflow.flows.distributions.constrained_columns import ConstrainedDensity
 from skflow.preprocessing.supports import check_no_angles
 
@@ -75,6 +76,7 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
     # numpydoc ignore=PR01,PR02,PR04,PR07
     __module__ = "skflow"
     _task = Task(context="numbers")
+    n_targets_: int
 
     def __init__(
         self,
@@ -143,6 +145,8 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
             targets, names = check_targets(y, len(rows), type(self).__name__)
             check_no_angles(self.support, targets.shape[1], names)
             self._y_ndim = np.asarray(y).ndim
+            if self._columns_to_continue() is not None:
+                check_same_targets(_n_targets(self.n_targets_), _n_targets(targets.shape[1]))
             self.n_targets_ = targets.shape[1]
             self._fit_rows(targets, sample_weight, names, rows)
         return self
@@ -251,6 +255,7 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
         """
         context = self._validated(X)
         n_samples = check_count("n_samples", n_samples)
+        self._check_sample_memory(n_samples, len(context))
         repeated = np.repeat(context, n_samples, axis=0)
         samples = self._sample(len(repeated), random_state, repeated)
         samples = np.moveaxis(samples.reshape(len(context), n_samples, -1), 1, 2)
@@ -356,3 +361,7 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def _n_targets(n: int) -> str:
+    return "1 target" if n == 1 else f"{n} targets"

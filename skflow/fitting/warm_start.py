@@ -3,6 +3,8 @@
 import copy
 from dataclasses import dataclass
 
+import numpy as np
+
 from skflow.fitting.ensemble import EnsembleMember
 from skflow.flows.bijections import Chain
 from skflow.flows.distributions.flow import Flow
@@ -58,3 +60,39 @@ class WarmStart:
         component = mixture.components[k]
         assert isinstance(component, Flow)
         return component
+
+
+@dataclass(frozen=True)
+class FittedColumns:
+    """The columns of X in a fit: their number, and their names if there were any."""
+
+    n_features: int
+    names: np.ndarray | None
+
+
+def check_same_columns(earlier: FittedColumns, now: FittedColumns | None) -> None:
+    """Raise a ValueError unless a fit that continues an earlier one has the same columns."""
+    if now is None:
+        return
+    _check_same("X", f"{earlier.n_features} columns", f"{now.n_features} columns")
+    if earlier.names is None or now.names is None or list(earlier.names) == list(now.names):
+        return
+    if set(earlier.names) == set(now.names):
+        raise ValueError(
+            "warm_start=True continues an earlier fit, in which X had the same columns in another "
+            "order. Pass X[list(estimator.feature_names_in_)], or use warm_start=False."
+        )
+    _check_same("X", f"the columns {list(earlier.names)}", f"the columns {list(now.names)}")
+
+
+def check_same_targets(earlier: str, now: str) -> None:
+    """Raise a ValueError unless what is said of y is the same as in the fit that is continued."""
+    _check_same("y", earlier, now)
+
+
+def _check_same(argument: str, earlier: str, now: str) -> None:
+    if earlier != now:
+        raise ValueError(
+            f"warm_start=True continues an earlier fit, in which {argument} had {earlier}, but "
+            f"now it has {now}. Pass the same ones, or use warm_start=False."
+        )

@@ -1,6 +1,6 @@
 """Families of flows by name: from a `LayerConfig` to the bijections of a chain."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Generator
@@ -23,10 +23,10 @@ from skflow.flows.probability_paths import (
     log_uniform_noise_times,
     uniform_times,
 )
+from skflow.flows.user_families import UserFamily, bijections_of
 
 _STEPS_PER_TRANSFORM = 4  # of the solver of a continuous flow
 
-UserFamily = Callable[[int, int, Generator], Iterable[Bijection]]
 Builder = Callable[[int, LayerConfig, Generator], list[Bijection]]
 
 
@@ -58,6 +58,9 @@ class Family:
         Keys of ``BASES`` that the family can be trained with, all of them in general. The first
         is the default.
     training : TrainingOptions
+    has_splines, is_continuous, has_networks : bool
+        What determines its size: whether transformers are splines, whether all transforms share
+        one network, and whether there are networks even without a context.
     """
 
     build: Builder
@@ -66,6 +69,9 @@ class Family:
     learning_rate: float = 2e-3
     bases: tuple[str, ...] = tuple(BASES)
     training: TrainingOptions = TrainingOptions()
+    has_splines: bool = False
+    is_continuous: bool = False
+    has_networks: bool = True
 
     @property
     def base(self) -> str:
@@ -139,17 +145,19 @@ def _continuous(path: ProbabilityPath | None, n_training_steps: int | None = Non
 def _by_regression(path: ProbabilityPath, n_transforms: int) -> Family:
     """A continuous flow whose velocity is learned by regression along a path to normal noise."""
     training = TrainingOptions(length=5, ema_decay=0.99, check_every=100, max_held_out=512)
-    return Family(_continuous(path), n_transforms, bases=("normal",), training=training)
+    return Family(
+        _continuous(path), n_transforms, bases=("normal",), training=training, is_continuous=True
+    )
 
 
 FAMILIES: dict[str, Family] = {
-    "planar": Family(_with_mixing(planar), 24),
-    "radial": Family(_with_mixing(radial), 24),
+    "planar": Family(_with_mixing(planar), 24, has_networks=False),
+    "radial": Family(_with_mixing(radial), 24, has_networks=False),
     "nice": Family(_nice, 8),
     "realnvp": Family(_coupling("affine"), 8),
     "maf": Family(_autoregressive("affine"), 5),
-    "nsf": Family(_coupling("spline"), 6),
-    "nsf_ar": Family(_autoregressive("spline"), 3, 2, learning_rate=4e-3),
+    "nsf": Family(_coupling("spline"), 6, has_splines=True),
+    "nsf_ar": Family(_autoregressive("spline"), 3, 2, learning_rate=4e-3, has_splines=True),
     "flow_matching": _by_regression(IndependentCoupling(uniform_times), 4),
     # straighter paths take fewer steps
     "flow_matching_ot": _by_regression(OptimalTransportCoupling(), 2),
@@ -158,6 +166,7 @@ FAMILIES: dict[str, Family] = {
         _continuous(None, n_training_steps=3),
         4,
         training=TrainingOptions(length=0.5, check_every=25, max_held_out=512),
+        is_continuous=True,
     ),
 }
 
@@ -185,7 +194,6 @@ def build_bijections(
 
 def _user_family(function: UserFamily) -> Builder:
     def build(n_transforms: int, config: LayerConfig, generator: Generator) -> list[Bijection]:
-        bijections = function(config.n_features, config.n_context, generator)
-        return [bijections] if isinstance(bijections, Bijection) else list(bijections)
+        return bijections_of(function, config.n_features, config.n_context, generator)
 
     return build

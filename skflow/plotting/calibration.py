@@ -9,6 +9,7 @@ from sklearn.utils import check_random_state
 
 from skflow.data.sample_from_density import sample_rows
 from skflow.data.validation import check_count, check_levels
+from skflow.plotting.column_axis import column_supports
 from skflow.plotting.confidence_bands import uniform_band
 from skflow.plotting.plot_data import as_fitted_type
 from skflow.plotting.style import BLUE, GREY, INK, Style, check_matplotlib, get_axes, merge_style
@@ -21,8 +22,10 @@ class CalibrationDisplay:
 
     For a regressor, the probability integral transform P(Y ≤ y | x) of each target is computed
     from its forecast. If the forecasts are calibrated, these probabilities are uniform between
-    0 and 1. For a density, log p of the data is compared with log p of samples from the
-    density. If the density is correct, both have the same distribution.
+    0 and 1. For a target that was declared as integer, they are replaced by random numbers
+    between P(Y < y | x) and P(Y ≤ y | x), which are uniform then [3]_. For a density, log p of
+    the data is compared with log p of samples from the density. If the density is correct, both
+    have the same distribution.
 
     The display is a Q–Q plot, which is the diagonal for a calibrated model, or a histogram of
     the probabilities, which is flat. The band contains the whole curve of a calibrated model
@@ -43,7 +46,8 @@ class CalibrationDisplay:
     ----------
     probabilities_ : ndarray of shape (n_samples,)
         The values as probabilities in ascending order, uniform for a calibrated model. For
-        log p, the fraction of samples from the density with a lower log p.
+        log p, the fraction of samples from the density with a lower log p; equal values are
+        spread evenly over the fractions that they share.
     inside_band_ : bool
         Whether all quantiles are within the band.
     line_ : matplotlib.lines.Line2D or None
@@ -79,6 +83,8 @@ class CalibrationDisplay:
        sharpness. Journal of the Royal Statistical Society B 69.
     .. [2] Aldor-Noiman, Brown, Buja, Rolke & Stine (2013). The power to see: a new graphical
        test of normality. The American Statistician 67.
+    .. [3] Czado, Gneiting & Held (2009). Predictive model assessment for count data. Biometrics
+       65.
 
     Examples
     --------
@@ -136,7 +142,7 @@ class CalibrationDisplay:
         n_samples : int, default=10_000
             Number of samples from a density. The band is wider for fewer samples.
         random_state : int, RandomState instance or None, default=None
-            Seed of the samples.
+            Seed of the samples, and of the random numbers for integer targets.
         coverage : float, default=0.95
             The probability that a calibrated model stays within the band.
         name : str, optional
@@ -159,7 +165,7 @@ class CalibrationDisplay:
         check_matplotlib(f"{cls.__name__}.from_estimator")
         draws = None
         if y is not None and hasattr(estimator, "cdf"):
-            values = estimator.cdf(X, y)
+            values = _probability_integral_transform(estimator, X, y, random_state)
         elif hasattr(estimator, "score_samples") and hasattr(estimator, "sample"):
             values = estimator.score_samples(X)
             draws = _log_p_of_samples(estimator, X, n_samples, random_state)
@@ -312,8 +318,13 @@ class CalibrationDisplay:
         if self.draws is None:
             return ordered
         draws = np.sort(self.draws)
-        below = [np.searchsorted(draws, ordered, side) for side in ("left", "right")]
-        return np.mean(below, axis=0) / len(draws)
+        below, up_to = (np.searchsorted(draws, ordered, side) for side in ("left", "right"))
+        _, first, index, count = np.unique(
+            ordered, return_index=True, return_inverse=True, return_counts=True
+        )
+        place = (np.arange(len(ordered)) - first[index] + 0.5) / count[index]
+        fractions: np.ndarray = (below + place * (up_to - below)) / len(draws)
+        return fractions
 
     def _is_inside_band(self) -> bool:
         expected, lower, upper = self._band()
@@ -344,6 +355,21 @@ def _log_p_of_samples(estimator: Any, X: Any, n_samples: int, random_state: Any)
     samples = sample_rows(estimator, check_count("n_samples", n_samples), rng)
     log_p: np.ndarray = estimator.score_samples(as_fitted_type(estimator, X, samples))
     return log_p
+
+
+def _probability_integral_transform(
+    regressor: Any, X: Any, y: Any, random_state: Any
+) -> np.ndarray:
+    """P(Y ≤ y | x), randomized if the target is integer (Czado, Gneiting & Held 2009)."""
+    up_to: np.ndarray = regressor.cdf(X, y)
+    (support, *_) = column_supports(regressor, 1)
+    if not support.integer:
+        return up_to
+    before = np.asarray(y, dtype=float) - 1
+    below = np.where(before.ravel() < support.low, 0.0, regressor.cdf(X, before))
+    uniform = check_random_state(random_state).uniform(size=len(up_to))
+    randomized: np.ndarray = np.clip(below + uniform * (up_to - below), 0, 1)
+    return randomized
 
 
 def _check_values(values: ArrayLike, name: str) -> np.ndarray:

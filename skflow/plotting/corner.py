@@ -1,6 +1,6 @@
 """CornerDisplay: data and samples from a density, by columns and pairs of columns."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -8,17 +8,24 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from skflow.data.sample_from_density import sample_rows
+from skflow.plotting.column_axis import (
+    ColumnAxis,
+    column_axis,
+    column_supports,
+    count_label,
+)
 from skflow.plotting.plot_data import (
     check_has_method,
     check_rows,
-    padded_range,
     resolve_feature_names,
     subsample_rows,
 )
-from skflow.plotting.style import BLUE, VERMILION, Style, check_matplotlib, merge_style
+from skflow.plotting.style import BLUE, VERMILION, Style, check_matplotlib, scatter_style
 
 _MAX_COLUMNS = 12
 _PANEL_SIZE = 2.0  # inches
+_MAX_TICKS = 4
+_PADDING = 0.1  # of the range of the rows, on either side
 
 
 class CornerDisplay:
@@ -26,6 +33,11 @@ class CornerDisplay:
 
     Histograms of each column are on the diagonal, scatter plots of each pair below it. If the
     density is accurate, data and samples look alike. Use `from_estimator` to create a display.
+
+    Axes end at declared bounds and leave out values that are far from all others. A column over
+    decades or with heavy tails has a logarithmic axis, a symmetric one if there are zeros or
+    both signs; its histogram is the density per unit of that axis, so that areas are shares. The
+    bins of a column that was declared as integer are around integers.
 
     Parameters
     ----------
@@ -37,18 +49,21 @@ class CornerDisplay:
         Names of the columns.
     name : str, optional
         Title of the legend.
+    axes : sequence of ColumnAxis, optional
+        Scale, limits and support of each column, as ``from_estimator`` finds them; None finds
+        them from the rows alone.
 
     Attributes
     ----------
     axes_ : ndarray of shape (n_features, n_features)
         The axes; those above the diagonal are turned off.
     row_histograms_, sample_histograms_ : list of matplotlib.patches.StepPatch
-        The histograms of each column, normalized to area 1.
+        The histograms of each column, normalized to area 1 on the axis.
     row_scatters_, sample_scatters_ : dict
         The scatter plots of pairs (i, j), i > j, with column j on the horizontal and column i
         on the vertical axis.
     legend_ : matplotlib.legend.Legend
-        The legend, with the number of samples outside the axis limits.
+        The legend, with the numbers of rows and samples outside the axis limits.
     figure_ : matplotlib.figure.Figure
         The figure.
 
@@ -78,11 +93,13 @@ class CornerDisplay:
         samples: np.ndarray,
         feature_names: Sequence[str] | None = None,
         name: str | None = None,
+        axes: Sequence[ColumnAxis] | None = None,
     ) -> None:
         self.rows = rows
         self.samples = samples
         self.feature_names = feature_names
         self.name = name
+        self.axes = axes
 
     @classmethod
     def from_estimator(
@@ -144,6 +161,9 @@ class CornerDisplay:
         names = resolve_feature_names(estimator, X, feature_names, rows.shape[1])
         selected = _column_indices(columns, names)
         rng = check_random_state(random_state)
+        supports = column_supports(estimator, rows.shape[1])
+        rows = np.column_stack([s.wrapped(x) for s, x in zip(supports, rows.T, strict=True)])
+        axes = [column_axis(rows[:, j], supports[j], padding=_PADDING) for j in selected]
         rows = subsample_rows(rows, subsample, rng)
         samples = sample_rows(estimator, len(rows) if n_samples is None else n_samples, rng)
         display = cls(
@@ -151,6 +171,7 @@ class CornerDisplay:
             samples=samples[:, selected],
             feature_names=[names[j] for j in selected],
             name=type(estimator).__name__ if name is None else name,
+            axes=axes,
         )
         return display.plot(ax, **kwargs)
 
@@ -170,7 +191,8 @@ class CornerDisplay:
             Axes to subdivide, or axes of shape (n_features, n_features); None creates a new
             figure.
         bins : int or str, default="auto"
-            Bins of each histogram over the range of the data, as in ``numpy.histogram``.
+            Bins of each histogram over the range of the data, as in ``numpy.histogram``, evenly
+            spaced on the axis. "auto" has one for each integer if the data are few integers.
         rows_kwargs : dict, optional
             Passed to ``ax.scatter`` for the data.
         samples_kwargs : dict, optional
@@ -182,34 +204,35 @@ class CornerDisplay:
             The display itself.
         """
         check_matplotlib(f"{type(self).__name__}.plot")
-        from matplotlib.collections import PathCollection
-
         d = self.rows.shape[1]
         self.axes_ = _panels(ax, d)
         self.figure_ = self.axes_[0, 0].figure
         defaults = {"s": 5, "alpha": 0.5, "linewidths": 0}
-        row_style = merge_style(PathCollection, rows_kwargs, color=VERMILION, **defaults)
-        sample_style = merge_style(PathCollection, samples_kwargs, color=BLUE, **defaults)
-        self._limits = [padded_range(column, fraction=0.1) for column in self.rows.T]
-        self._plot_histograms(bins, row_style["color"], sample_style["color"])
+        row_style = scatter_style(rows_kwargs, VERMILION, **defaults)
+        sample_style = scatter_style(samples_kwargs, BLUE, **defaults)
+        self._axes = self.axes or [column_axis(x, padding=_PADDING) for x in self.rows.T]
+        colors = _single_color(row_style, VERMILION), _single_color(sample_style, BLUE)
+        self._plot_histograms(bins, *colors)
         self._plot_scatters(row_style, sample_style)
         self._label_axes()
-        self._add_legend(row_style["color"], sample_style["color"])
+        self._add_legend(*colors)
         return self
 
     def _plot_histograms(self, bins: Any, row_color: Any, sample_color: Any) -> None:
         self.row_histograms_: list[Any] = []
         self.sample_histograms_: list[Any] = []
         row_style = {"fill": True, "color": row_color, "alpha": 0.4}
-        for j, limits in enumerate(self._limits):
-            panel, samples = self.axes_[j, j], self.samples[:, j]
-            heights, edges = np.histogram(self.rows[:, j], bins, density=True)
+        for j, axis in enumerate(self._axes):
+            panel = self.axes_[j, j]
+            edges = axis.bin_edges(self.rows[:, j], bins)
+            heights = _shares_per_axis_unit(axis, self.rows[:, j], edges)
             self.row_histograms_.append(panel.stairs(heights, edges, **row_style))
-            edges = _extend_bins(edges, *limits)
             # samples outside the axis limits count, too
-            heights = np.histogram(samples, edges)[0] / (len(samples) * np.diff(edges))
+            edges = axis.extended(edges)
+            heights = _shares_per_axis_unit(axis, self.samples[:, j], edges)
             self.sample_histograms_.append(panel.stairs(heights, edges, color=sample_color))
-            panel.set(xlim=limits, ylim=(0, None), yticks=[])
+            axis.apply(panel, "x", _MAX_TICKS)
+            panel.set(ylim=(0, None), yticks=[])
 
     def _plot_scatters(self, row_style: Any, sample_style: Any) -> None:
         self.row_scatters_: dict[tuple[int, int], Any] = {}
@@ -219,7 +242,8 @@ class CornerDisplay:
             panel = self.axes_[i, j]
             self.row_scatters_[i, j] = panel.scatter(rows[j], rows[i], **row_style)
             self.sample_scatters_[i, j] = panel.scatter(samples[j], samples[i], **sample_style)
-            panel.set(xlim=self._limits[j], ylim=self._limits[i])
+            self._axes[j].apply(panel, "x", _MAX_TICKS)
+            self._axes[i].apply(panel, "y", _MAX_TICKS)
 
     def _label_axes(self) -> None:
         d = len(self.axes_)
@@ -235,10 +259,10 @@ class CornerDisplay:
     def _add_legend(self, row_color: Any, sample_color: Any) -> None:
         from matplotlib.lines import Line2D
 
-        low, high = np.transpose(self._limits)
-        n_outside = int(((self.samples < low) | (self.samples > high)).any(axis=1).sum())
-        outside = f", {n_outside:,} outside" if n_outside else ""
-        labels = [f"{len(self.rows):,} rows", f"{len(self.samples):,} samples{outside}"]
+        labels = [
+            count_label(self.rows, "rows", self._axes),
+            count_label(self.samples, "samples", self._axes),
+        ]
         handles = [
             Line2D([], [], color=color, linestyle="", marker="o", markersize=4, label=label)
             for color, label in zip((row_color, sample_color), labels, strict=True)
@@ -263,12 +287,19 @@ def _column_indices(columns: Sequence[int | str] | None, names: list[str]) -> li
     return [names.index(c) if isinstance(c, str) else range(len(names))[c] for c in columns]
 
 
-def _extend_bins(edges: np.ndarray, low: float, high: float) -> np.ndarray:
-    """The edges of bins of equal width, with as many more as cover the axis limits."""
-    width = edges[1] - edges[0]
-    below = np.arange(edges[0], low - width, -width)[:0:-1]
-    above = np.arange(edges[-1], high + width, width)[1:]
-    return np.concatenate([below, edges, above])
+def _shares_per_axis_unit(axis: ColumnAxis, values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Heights of a histogram whose area is 1 on the axis, also if that is logarithmic."""
+    widths = np.diff(axis.positions(edges))
+    heights: np.ndarray = np.histogram(values, edges)[0] / widths / len(values)
+    return heights
+
+
+def _single_color(style: Mapping[str, Any], default: str) -> Any:
+    """The color of a scatter plot, or the default if its points have different ones."""
+    from matplotlib.colors import is_color_like
+
+    color = style.get("color", style.get("c"))
+    return color if is_color_like(color) else default
 
 
 def _pairs(d: int) -> Iterator[tuple[int, int]]:

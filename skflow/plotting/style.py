@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 # from the color-blind safe palette of Okabe & Ito (2008)
 BLUE, VERMILION = "#0072B2", "#D55E00"
 GREY, INK = "0.75", "0.15"
@@ -35,7 +37,25 @@ def merge_style(artist: type, style: Style, **defaults: Any) -> dict[str, Any]:
     return {**defaults, **normalize_kwargs(dict(style or {}), artist)}
 
 
+def scatter_style(style: Style, color: str, **defaults: Any) -> dict[str, Any]:
+    """The style of a scatter plot: with `color`, unless the user passes "c", which excludes it."""
+    from matplotlib.collections import PathCollection
+
+    merged = merge_style(PathCollection, style, color=color, **defaults)
+    if "c" in merged and "color" not in (style or {}):
+        del merged["color"]
+    return merged
+
+
 def density_label(name: str) -> str:
     """Axis label of the density of a column: per unit if its name ends in a unit, "mass (kg)"."""
     unit = re.search(r"\(([^()]+)\)\s*$", name)
     return f"density per {unit[1]}" if unit else "density"
+
+
+def shades(n: int) -> list[tuple[float, ...]]:
+    """Blues from light to dark, for regions from the widest to the narrowest."""
+    from matplotlib import colormaps
+
+    blues: list[tuple[float, ...]] = [colormaps["Blues"](x) for x in np.linspace(0.25, 0.75, n)]
+    return blues

@@ -1,10 +1,12 @@
 """CalibrationDisplay: calibrated models are within the band, others are not."""
 
+from types import SimpleNamespace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binom, norm
+from scipy.stats import binom, norm, poisson
 from sklearn.ensemble import IsolationForest
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity
@@ -36,6 +38,49 @@ def test_the_line_has_sorted_probabilities_against_expected_ones():
     assert display.ax_.get_title() == "NormalForecasts"
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert labels == ["calibrated model, 95 %", "400 rows"]
+
+
+class PoissonForecasts:
+    """A regressor of counts, or a density of counts, whose mean is the same for all rows."""
+
+    def __init__(self, mean):
+        self.distribution = poisson(mean)
+        fields = {"low": 0, "high": np.inf, "integer": 1, "period": np.inf, "origin": 0}
+        arrays = {name: np.array([float(value)]) for name, value in fields.items()}
+        self.flow_ = SimpleNamespace(supports=SimpleNamespace(**arrays))
+
+    def cdf(self, X, y):
+        return self.distribution.cdf(y)
+
+    def score_samples(self, X):
+        return self.distribution.logpmf(X[:, 0])
+
+    def sample(self, n_samples, random_state=None):
+        return self.distribution.rvs((n_samples, 1), random_state=random_state)
+
+
+@pytest.mark.parametrize(("mean", "calibrated"), [(1.5, True), (2.0, False)])
+def test_counts_are_calibrated_if_their_probabilities_are(mean, calibrated):
+    y = poisson(1.5).rvs(500, random_state=3)
+    forecasts = PoissonForecasts(mean)
+    display = CalibrationDisplay.from_estimator(forecasts, np.zeros((500, 1)), y, random_state=0)
+    assert display.inside_band_ == calibrated
+    assert len(np.unique(display.values)) == 500
+    lower, upper = forecasts.cdf(None, y - 1), forecasts.cdf(None, y)
+    assert ((display.values >= lower) & (display.values <= upper)).all()
+    again = CalibrationDisplay.from_estimator(
+        forecasts, np.zeros((500, 1)), y, random_state=0, kind="histogram"
+    )
+    np.testing.assert_array_equal(again.values, display.values)
+
+
+@pytest.mark.parametrize(("mean", "calibrated"), [(0.5, True), (1.0, False)])
+def test_equal_log_p_do_not_leave_the_band(mean, calibrated):
+    counts = poisson(0.5).rvs((500, 1), random_state=3)
+    display = CalibrationDisplay.from_estimator(PoissonForecasts(mean), counts, random_state=0)
+    assert display.inside_band_ == calibrated
+    if calibrated:
+        assert len(np.unique(display.probabilities_)) == 500
 
 
 @pytest.mark.parametrize("scale", [0.7, 1.5])

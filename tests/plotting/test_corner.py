@@ -80,6 +80,47 @@ def test_draws_outside_the_frame_are_counted(mixture):
     )
 
 
+def test_each_column_is_on_its_own_axis():
+    rng = np.random.default_rng(0)
+    flags = (rng.random(300) < 0.2).astype(float)
+    rows = np.column_stack([np.exp(2 * ROWS[:, 0]), flags, rng.normal(size=300)])
+    rows[5, 2] = 1e12
+    display = CornerDisplay(rows=rows, samples=rows[:200]).plot()
+    assert [panel.get_xscale() for panel in display.axes_[2]] == ["log", "linear", "linear"]
+    assert display.axes_[1, 0].get_xscale() == "log"
+    heights, edges, _ = display.row_histograms_[0].get_data()
+    widths = np.diff(np.log10(edges))
+    np.testing.assert_allclose(widths, widths[0])
+    np.testing.assert_allclose(heights @ widths, 1)
+    heights, edges, _ = display.row_histograms_[1].get_data()
+    np.testing.assert_array_equal(edges, [-0.5, 0.5, 1.5])
+    np.testing.assert_allclose(heights, [1 - flags.mean(), flags.mean()])
+    assert display.axes_[2, 2].get_xlim()[1] < 10
+    labels = [text.get_text() for text in display.legend_.get_texts()]
+    assert labels == ["300 rows, 1 outside", "200 samples, 1 outside"]
+
+
+def test_declared_supports_bound_the_panels(quick):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"n": rng.poisson(1, 200), "u": rng.random(200)})
+    density = quick(support={"n": ("integer", 0, 9), "u": "unit"}).fit(frame)
+    display = CornerDisplay.from_estimator(density, frame, random_state=0)
+    assert display.axes_[1, 0].get_xlim()[0] == -0.5
+    assert display.axes_[1, 0].get_ylim() == (0, 1)
+    edges = display.sample_histograms_[0].get_data()[1]
+    np.testing.assert_array_equal(edges % 1, 0.5)
+
+
+def test_points_can_have_colors_by_value(mixture):
+    values = np.arange(300.0)
+    display = CornerDisplay.from_estimator(
+        mixture, FRAME, random_state=0, rows_kwargs={"c": values}, samples_kwargs={"c": "red"}
+    )
+    np.testing.assert_array_equal(display.row_scatters_[1, 0].get_array(), values)
+    red = display.sample_scatters_[1, 0].get_facecolor()[0, :3]
+    np.testing.assert_allclose(red, [1, 0, 0])
+
+
 @pytest.mark.parametrize("columns", [["c", "a"], [2, 0], [-1, "a"]])
 def test_columns_are_chosen_by_name_or_index(mixture, columns):
     display = CornerDisplay.from_estimator(mixture, FRAME, columns=columns, random_state=0)

@@ -36,3 +36,12 @@ def test_regions_hold_their_share_and_not_a_cell_more(density, mass):
     held = density[density >= level].sum()
     assert held >= mass * density.sum() * (1 - 1e-9)
     assert density[density > level].sum() <= mass * density.sum() * (1 + 1e-9)
+
+
+def test_cells_count_by_their_volume():
+    axis = np.sinh(np.linspace(-8, 8, 4001)) / 200
+    widths = np.gradient(axis)
+    quantile = norm.ppf(0.95)
+    np.testing.assert_allclose(
+        region_levels(norm.pdf(axis), [0.9], widths), [norm.pdf(quantile)], rtol=0.01
+    )

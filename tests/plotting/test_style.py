@@ -8,7 +8,7 @@ import pytest
 from matplotlib.lines import Line2D
 
 from skflow.plotting import CalibrationDisplay, CornerDisplay, DensityDisplay, LossCurveDisplay
-from skflow.plotting.style import density_label, merge_style
+from skflow.plotting.style import density_label, merge_style, scatter_style
 
 DISPLAYS = [
     CalibrationDisplay(values=np.array([0.5])),
@@ -57,3 +57,9 @@ def test_styles_know_aliases():
     }
     with pytest.raises(TypeError, match="alias"):
         merge_style(Line2D, {"c": "red", "color": "blue"})
+
+
+def test_values_for_colors_exclude_the_default_color():
+    assert scatter_style({"c": [1, 2]}, "red", s=3) == {"s": 3, "c": [1, 2]}
+    assert scatter_style({"color": "blue"}, "red") == {"color": "blue"}
+    assert scatter_style(None, "red", s=3) == {"color": "red", "s": 3}
