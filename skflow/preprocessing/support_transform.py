@@ -155,9 +155,13 @@ def _check_same(fields: dict[str, np.ndarray], supports: Sequence[Support]) -> N
 
 
 def _bijections(fields: dict[str, np.ndarray], x: Tensor, weights: Tensor) -> list[Bijection]:
-    """To columns without bounds: whole numbers fill their cells, angles a turn and a half."""
-    half = 0.5 * fields["integer"]
-    low, high = fields["low"] - half, fields["high"] + half
+    """To columns without bounds: angles fill a turn and a half.
+
+    Integers pass unchanged: the cells at their bounds take what lies beyond, and a map onto the
+    real line would bend the density within these cells.
+    """
+    real = fields["integer"] == 0
+    low, high = np.where(real, fields["low"], -np.inf), np.where(real, fields["high"], np.inf)
     bijections: list[Bijection] = []
     if np.isfinite([low, high]).any():
         edge = np.where(low == SMALLEST_POSITIVE, 0.0, low)

@@ -140,6 +140,8 @@ def _parse(declaration: Any) -> Support:
         bounds = [_bound(value, sign) for value, sign in zip(numbers, (-1, 1), strict=False)]
         if kind == "circular" and len(numbers) == 1 and 0 < bounds[0] < math.inf:
             return Support(period=bounds[0])
+        if kind == "integer" and len(numbers) == 2:
+            bounds = [float(np.ceil(bounds[0])), float(np.floor(bounds[1]))]
         if kind in ("real", "integer") and len(numbers) == 2 and bounds[0] < bounds[1]:
             return Support(bounds[0], bounds[1], integer=kind == "integer")
     raise ValueError(

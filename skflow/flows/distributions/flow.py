@@ -8,6 +8,7 @@ from torch import Generator, Tensor
 
 from skflow.flows.bijections import Chain, Continuous
 from skflow.flows.distributions.distribution import Density
+from skflow.flows.distributions.interval import Interval
 from skflow.flows.distributions.mixed_precision import with_float32_networks
 
 # Sizes of the blocks that samples are mapped in: large enough for the overhead of operations,
@@ -41,6 +42,16 @@ class Flow(Density):
         context = self._transform_context(context)
         z, log_det = self.chain(x, context)
         return self.base.log_prob(z, context) + log_det
+
+    def log_interval(self, interval: Interval, context: Tensor | None = None) -> Tensor:
+        """log P(low < X ≤ high | context): in one column, every bijection is monotone."""
+        context = self._transform_context(context)
+        low, slope_at_low = self.chain(interval.low.unsqueeze(-1), context)
+        high, slope_at_high = self.chain(interval.high.unsqueeze(-1), context)
+        slopes = slope_at_low, slope_at_high
+        return self.base.log_interval(
+            interval.image(low.squeeze(-1), high.squeeze(-1), slopes), context
+        )
 
     @property
     def regression_bijection(self) -> Continuous | None:
