@@ -1,6 +1,7 @@
 """Probabilistic regression: p(y | X)."""
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, Self
 
@@ -18,9 +19,11 @@ from skflow.estimators.univariate import UnivariateDistribution
 from skflow.fitting.defaults import Task
 from skflow.flows.distributions.constrained_columns import ConstrainedDensity
 from skflow.preprocessing.supports import check_no_angles
+from skflow.runtime.exceptions import UnreliablePredictionWarning
 
 _N_SAMPLES = 512  # per row, to estimate means, deviations and quantiles of several targets
 _MAX_ROWS = 256  # for which these samples are held at a time
+_MAX_CHECKED = 200  # rows that are checked for heavy tails
 
 
 class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
@@ -173,9 +176,11 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
             Conditional standard deviations. Only returned if `return_std` is True.
         """
         means, deviations = [], []
-        for values, weights in self._quadrature(self._validated(X)):
-            mean = np.tensordot(values, weights, (1, 0))
-            variance = np.tensordot((values - mean[:, None]) ** 2, weights, (1, 0))
+        context = self._validated(X)
+        self._warn_if_heavy_tailed(context)
+        for values, weights in self._quadrature(context):
+            mean = np.einsum("nmt,nm->nt", values, weights)
+            variance = np.einsum("nmt,nm->nt", (values - mean[:, None]) ** 2, weights)
             means.append(mean)
             deviations.append(np.sqrt(variance))
         if not return_std:
@@ -307,19 +312,45 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
         """Values and weights that approximate integrals over p(y | x) by weighted sums.
 
         For blocks of validated rows of X, yields values (n_rows, n_values, n_targets) of y, and
-        their weights (n_values,).
+        their weights (n_rows, n_values).
         """
         if self.n_targets_ > 1:
-            weights = np.full(_N_SAMPLES, 1 / _N_SAMPLES)
             for block in np.array_split(context, -(-len(context) // _MAX_ROWS)):
                 repeated = np.repeat(block, _N_SAMPLES, axis=0)
                 samples = self._sample(len(repeated), 0, repeated)
+                weights = np.full((len(block), _N_SAMPLES), 1 / _N_SAMPLES)
                 yield samples.reshape(len(block), _N_SAMPLES, -1), weights
             return
         with torch.no_grad():
-            for nodes, node_weights in self._univariate().quadrature(self._tensor(context)):
+            for nodes, node_weights in self._univariate_quadrature(self._tensor(context)):
                 values = self._in_support(nodes).unsqueeze(-1)
-                yield values.double().cpu().numpy(), node_weights.double().cpu().numpy()
+                weights = node_weights.double().cpu().numpy()
+                yield values.double().cpu().numpy(), np.broadcast_to(weights, nodes.shape)
+
+    def _univariate_quadrature(
+        self, context: torch.Tensor
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Values (n_rows, n_values) of a single target, and weights that broadcast with them."""
+        if isinstance(self.flow_, ConstrainedDensity) and self.flow_.is_integer:
+            low, high = float(self.flow_.low), float(self.flow_.high)
+            return self._univariate().integer_quadrature(context, low, high)
+        return self._univariate().quadrature(context)
+
+    def _warn_if_heavy_tailed(self, context: np.ndarray) -> None:
+        """Warn if most of some rows of X have a tail so heavy that its mean is not reliable."""
+        if self.n_targets_ > 1:
+            return
+        some = self._tensor(context[:: -(-len(context) // _MAX_CHECKED)])
+        with torch.no_grad():
+            reliable = self._univariate().has_reliable_mean(some)
+        if reliable.double().mean() < 0.5:
+            warnings.warn(
+                "The tails of y given X are so heavy that its mean is not reliable: few extreme "
+                "samples decide it. The median, predict_quantiles(X, 0.5), does not depend on "
+                "them.",
+                UnreliablePredictionWarning,
+                stacklevel=3,
+            )
 
     def _univariate(self) -> UnivariateDistribution:
         if self.n_targets_ > 1:

@@ -1,8 +1,9 @@
 """Distribution function, quantiles and moments of a conditional mixture of a single target.
 
-In one dimension, each component of the mixture is an increasing transformation of its base
-distribution. The distribution function of a component is therefore that of its base at the
-transformed value, and its quantiles are transformed quantiles of the base.
+In one dimension, each component of the mixture is a monotone transformation of its base
+distribution, which is symmetric. The distribution function of a component is therefore that of
+its base at the transformed value, with the sign of the slope, and its quantiles are transformed
+quantiles of the base.
 """
 
 from collections.abc import Iterator
@@ -14,12 +15,16 @@ from torch import Tensor
 
 from skflow.flows.distributions.distribution import Base
 from skflow.flows.distributions.flow import Flow
+from skflow.flows.distributions.inverse_cdf import inverse_cdf
 from skflow.flows.distributions.mixture import Mixture
 
 # of the trapezoidal rule, which converges fast for a normal density
 _NORMAL_NODES = np.linspace(-4, 4, 33)
-_MAX_ITER = 100  # of the root search
-_TOLERANCE = 1e-10  # of the last step, relative to the width of the initial bracket
+_LAST_FREE_NODE = 3.25  # beyond which quantiles grow at most like those of a t with 2 df
+# standard normal quantiles at the levels between which the weight of tails is measured
+_TAIL_NODES = np.array([1.0, 1.75, 2.5])
+_MIN_TAIL_INDEX = 1.3  # of a tail with a reliable mean; that of a Cauchy distribution is 1
+_MAX_CELLS = 256  # integers over which sums are exact
 _MAX_EVALUATIONS = 65_536  # rows that are mapped at a time
 
 Components = list[tuple[Flow, Base, float]]
@@ -31,7 +36,7 @@ class UnivariateDistribution:
     Parameters
     ----------
     density : Flow
-        Density over a mixture of flows, each increasing in its only column.
+        Density over a mixture of flows, each monotone in its only column.
     """
 
     def __init__(self, density: Flow):
@@ -48,7 +53,7 @@ class UnivariateDistribution:
     def cdf(self, y: Tensor, context: Tensor) -> Tensor:
         """P(Y ≤ y | context) for y (n,) and context (n, c), of shape (n,)."""
         blocks = zip(y.split(_MAX_EVALUATIONS), context.split(_MAX_EVALUATIONS), strict=True)
-        return torch.cat([self._cdf_and_density(*block)[0] for block in blocks])
+        return torch.cat([self.cdf_and_density(*block)[0] for block in blocks])
 
     def quantiles(self, levels: Tensor, context: Tensor) -> Tensor:
         """Quantiles at levels (m,) conditional on context (n, c), of shape (n, m)."""
@@ -59,13 +64,12 @@ class UnivariateDistribution:
         """Yield values (n, m) and weights (m,) that approximate integrals, in blocks of rows.
 
         The values are quantiles of each component at the nodes of a trapezoidal rule. What is
-        beyond the levels Φ(±4) of a component is left out, so that heavy tails have moments, too.
-        Components without a variance, such as the wide t of the safety net, are left out if
-        their weights add up to less than a half.
+        beyond the levels Φ(±4) of a component is left out, so that heavy tails have moments, too,
+        and beyond Φ(±3.25) quantiles grow at most like those of a t with two degrees of freedom,
+        so that the few samples there do not rule the mean. Components without a variance, such
+        as the wide t of the safety net, are left out if their weights add up to less than a half.
         """
-        components = [c for c in self._components if c[1].has_variance]
-        if sum(weight for *_, weight in components) < 0.5:
-            components = self._components
+        components = self._components_with_variance()
         node_weights = np.exp(-0.5 * _NORMAL_NODES**2)
         fractions = torch.from_numpy(node_weights / node_weights.sum()).to(context)
         weights = torch.cat([weight * fractions for *_, weight in components])
@@ -73,28 +77,73 @@ class UnivariateDistribution:
         levels = torch.from_numpy(ndtr(_NORMAL_NODES)).to(context)
         for block in _blocks(context, len(levels)):
             values = self._component_quantiles(components, levels, block)
-            yield torch.cat(list(values), dim=1), weights
+            yield torch.cat([_tamed(each) for each in values], dim=1), weights
+
+    def integer_quadrature(
+        self, context: Tensor, low: float, high: float
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield integers (n, m) and their probabilities (n, m), in blocks of rows.
+
+        The integers that the quadrature would cover, those beyond the bounds clipped to them.
+        Where there are many, values and weights are those of the quadrature.
+        """
+        for block in _blocks(context, _MAX_CELLS):
+            ((values, weights),) = self.quadrature(block)
+            values = values.round().clamp(low, high)
+            first, last = values.amin(1), values.amax(1)
+            is_narrow = last - first < _MAX_CELLS
+            weights = weights.expand_as(values).clone()
+            n_cells = int((last - first)[is_narrow].amax()) + 1 if is_narrow.any() else 0
+            cells, probabilities = self._cells(block, first, last, n_cells, (low, high))
+            weights[is_narrow] = 0
+            probabilities[~is_narrow] = 0
+            yield torch.cat([cells, values], dim=1), torch.cat([probabilities, weights], dim=1)
+
+    def _cells(
+        self, context: Tensor, first: Tensor, last: Tensor, n_cells: int, bounds: tuple
+    ) -> tuple[Tensor, Tensor]:
+        """The integers from `first` on, (n, n_cells), and their probabilities up to `last`."""
+        steps = torch.arange(n_cells + 1, dtype=first.dtype, device=first.device)
+        edges = first.unsqueeze(1) - 0.5 + steps
+        cdf = self.cdf(edges.flatten(), _repeat(context, n_cells + 1)).view_as(edges)
+        cdf = torch.where(edges < bounds[0], 0.0, torch.where(edges > bounds[1], 1.0, cdf))
+        cells = edges[:, :-1] + 0.5
+        probabilities = torch.where(cells <= last.unsqueeze(1), cdf.diff(dim=1), 0.0)
+        total = probabilities.sum(1, keepdim=True)
+        return cells, probabilities / torch.where(total > 0, total, 1.0)
+
+    def has_reliable_mean(self, context: Tensor) -> Tensor:
+        """Whether no tail looks like one without a mean, (n,).
+
+        The index of a Pareto tail between two pairs of levels on the same side, from 0.16 to 0.04
+        and to 0.006, is that of the fitted quantiles, averaged over the components.
+        """
+        components = self._components_with_variance()
+        nodes = np.concatenate([[0.0], _TAIL_NODES, -_TAIL_NODES])
+        levels = torch.from_numpy(ndtr(nodes)).to(context)
+        weights = [weight for *_, weight in components]
+        by_component = self._component_quantiles(components, levels, context)
+        terms = [w * each for w, each in zip(weights, by_component, strict=True)]
+        values = torch.stack(terms).sum(0) / sum(weights)
+        distances = (values[:, 1:] - values[:, :1]).abs().view(-1, 2, len(_TAIL_NODES))
+        growth = torch.from_numpy(np.diff(np.log(ndtr(-_TAIL_NODES)))).to(context)
+        is_heavy = distances.log().diff(dim=-1) > -growth / _MIN_TAIL_INDEX
+        return ~is_heavy.all(-1).any(-1)
+
+    def _components_with_variance(self) -> Components:
+        """Those whose base has one, or all if these weigh less than a half."""
+        components = [c for c in self._components if c[1].has_variance]
+        enough = sum(weight for *_, weight in components) >= 0.5
+        return components if enough else self._components
 
     def _quantiles(self, levels: Tensor, context: Tensor) -> Tensor:
-        """Newton's method, bracketed by the extreme quantiles of the components."""
+        """Root finding between the extreme quantiles of the components."""
         by_component = list(self._component_quantiles(self._components, levels, context))
         bounds = torch.stack(by_component).flatten(1)
-        low, high = bounds.amin(0), bounds.amax(0)
         context, level = _repeat(context, len(levels)), levels.repeat(len(context))
-        y = low.lerp(high, 0.5)
-        tolerance = _TOLERANCE * (high - low)
-        for iteration in range(_MAX_ITER):
-            cdf, density = self._cdf_and_density(y, context)
-            low, high = torch.where(cdf < level, y, low), torch.where(cdf < level, high, y)
-            newton = y - (cdf - level) / density
-            bisection = low.lerp(high, 0.5)
-            # every fourth step bisects, so that the bracket shrinks for any density
-            use_newton = (newton > low) & (newton < high) & (iteration % 4 != 3)
-            y_next = torch.where(use_newton, newton, bisection)
-            converged = bool(((y_next - y).abs() <= tolerance).all())
-            y = y_next
-            if converged:
-                break
+        y = inverse_cdf(
+            lambda y: self.cdf_and_density(y, context), level, bounds.amin(0), bounds.amax(0)
+        )
         return y.view(-1, len(levels))
 
     def _component_quantiles(
@@ -104,19 +153,40 @@ class UnivariateDistribution:
         repeated = self._density.context_transform(_repeat(context, len(levels)))[0]
         for component, base, _ in components:
             z = base.quantile(levels).repeat(len(context)).unsqueeze(1)
+            z = z * _sign(component, repeated)
             y, _ = component.chain.inverse(z, repeated)
             y, _ = self._density.chain.inverse(y, repeated)
             yield y.view(-1, len(levels))
 
-    def _cdf_and_density(self, y: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+    def cdf_and_density(self, y: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """P(Y ≤ y | context) and the density at y for y (n,) and context (n, c), both (n,)."""
         context = self._density.context_transform(context)[0]
         x, log_det = self._density.chain(y.unsqueeze(1), context)
         cdf, density = torch.zeros_like(y), torch.zeros_like(y)
         for component, base, weight in self._components:
             z, component_log_det = component.chain(x, context)
-            cdf += weight * base.cdf(z.squeeze(1))
+            cdf += weight * base.cdf((z * _sign(component, context)).squeeze(1))
             density += weight * (base.log_prob(z) + component_log_det + log_det).exp()
         return cdf.clamp_max(1.0), density
+
+
+def _tamed(quantiles: Tensor) -> Tensor:
+    """Quantiles (n, m) of a component at the nodes, with bounded growth in the tails."""
+    middle = len(_NORMAL_NODES) // 2
+    free = int(np.searchsorted(_NORMAL_NODES, _LAST_FREE_NODE))
+    tail = ndtr(-np.abs(_NORMAL_NODES))
+    growth = torch.from_numpy(np.sqrt(np.maximum(1.0, tail[free] / tail))).to(quantiles)
+    center = quantiles[:, middle : middle + 1]
+    ends = quantiles[:, [len(_NORMAL_NODES) - 1 - free, free]] - center
+    low, high = ends.amin(1, keepdim=True), ends.amax(1, keepdim=True)
+    return center + (quantiles - center).clamp(low * growth, high * growth)
+
+
+def _sign(component: Flow, context: Tensor) -> float:
+    """The sign of a component's slope, the same everywhere; bases are symmetric."""
+    ends = torch.tensor([[-1.0], [1.0]], dtype=context.dtype, device=context.device)
+    low, high = component.chain(ends, context[:1].expand(2, -1))[0]
+    return 1.0 if bool(high >= low) else -1.0
 
 
 def _blocks(context: Tensor, n_values: int) -> tuple[Tensor, ...]:

@@ -19,6 +19,7 @@ from skflow.preprocessing.dataset import WeightedDataset
 from skflow.preprocessing.supports import SMALLEST_POSITIVE, Support
 
 _N_OFFSETS = 16  # places in a unit interval at which the density of an integer is evaluated
+_FEW_VALUES, _MIN_SAMPLES = 5, 1000  # few values of one column become at least as many samples
 _BINS = 36  # of the circle, to find where it is emptiest
 # the fields of ColumnConstraints that users declare, as attributes of a Support
 _DECLARED = ("low", "high", "period", "integer")
@@ -39,6 +40,11 @@ class SupportTransform:
     def all_integer(self) -> bool:
         """Whether all columns are integers, so that equal rows are counts."""
         return bool(self.fields) and bool(self.fields["integer"].all())
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether there is a single column, of integers."""
+        return self.all_integer and len(self.fields["integer"]) == 1
 
     def dequantize(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Rows (n, d) as real numbers."""
@@ -92,9 +98,15 @@ def fit_support_transform(
 
 
 def _repeated(data: WeightedDataset) -> WeightedDataset:
-    """Each sample as often as its weight says, the weights divided by the number of copies."""
+    """Each sample as often as its weight says, the weights divided by the number of copies.
+
+    The smallest counts in proportion to the weights of two flags may be 1 and 1, however many
+    samples there were: few values are repeated until there are enough samples to fit a density.
+    """
     weights = data.weights.numpy()
     copies = repeat_counts(weights)
+    if len(data) <= _FEW_VALUES and data.x.shape[1] == 1:
+        copies *= math.ceil(_MIN_SAMPLES / copies.sum())
     repeated = data.take(np.repeat(np.arange(len(data)), copies))
     return WeightedDataset(
         repeated.x, torch.from_numpy(np.repeat(weights / copies, copies)), repeated.context

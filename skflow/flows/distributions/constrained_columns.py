@@ -106,7 +106,7 @@ class ConstrainedDensity(Density):
         super().__init__()
         self.continuous = continuous
         self._circular = supports["period"].isfinite().nonzero().flatten().tolist()
-        self._is_integer = supports["integer"].tolist() == [1.0]  # a single column of integers
+        self.is_integer = supports["integer"].tolist() == [1.0]  # a single column of integers
         for field in fields(ColumnConstraints):
             self.register_buffer(field.name, supports[field.name])
 
@@ -120,7 +120,7 @@ class ConstrainedDensity(Density):
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """log p(x | context), (n, d) to (n,), in nats; −∞ where x violates the constraints."""
         valid = self.supports.contains(x)
-        log_prob = self._log_probability if self._is_integer else self._mean_over_offsets
+        log_prob = self._log_probability if self.is_integer else self._mean_over_offsets
         return torch.where(valid, log_prob(x, context), -torch.inf)
 
     def _log_probability(self, x: Tensor, context: Tensor | None) -> Tensor:

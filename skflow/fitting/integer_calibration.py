@@ -1,0 +1,142 @@
+"""Integers in one column, calibrated: values have the shares that they have in the samples.
+
+A fitted density of dequantized integers is smooth, and blurs the steps between cells: a frequent
+value leaks into rare neighbors, and may double their share. Before everything else, therefore, a
+monotone map moves the edges of the cells to where the fitted distribution function, averaged
+over the contexts if there are any, has the right values.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skflow.data.weighted_rows import effective_sample_size
+from skflow.flows.bijections import Interpolant
+from skflow.flows.distributions.flow import Flow
+from skflow.flows.distributions.interval import Interval
+from skflow.flows.distributions.inverse_cdf import inverse_cdf
+from skflow.preprocessing.dataset import WeightedDataset
+
+_FEW = 5  # values, up to which shares are taken as they are
+_HEAVY = 5.0  # samples of a value, from which on it has a cell of its own
+_MAX_EDGES = 200
+_MAX_EDGE = 2.0**40  # beyond which rounding blurs cells
+_UNSEEN = 0.1  # samples that cells without any have at most, if there are few values
+_MAX_EVALUATIONS = 40_000  # of the density in a step of the root search
+_MAX_DOUBLINGS = 60  # of a bracket
+
+
+def calibrate_integers(
+    flow: Flow, data: WeightedDataset, low: float, high: float
+) -> Interpolant | None:
+    """The map of the only column after which `flow` gives every value its share.
+
+    Parameters
+    ----------
+    flow : Flow
+        The fitted density, in the user's units.
+    data : WeightedDataset
+        The samples, with the context that `flow` takes.
+    low, high : float
+        The declared bounds, or −∞ and ∞.
+
+    Returns
+    -------
+    Interpolant or None
+        None if all shares are right already.
+    """
+    assert data.observed is not None
+    n = effective_sample_size(data.weights.numpy())
+    values, index = np.unique(data.observed[:, 0], return_inverse=True)
+    counts = np.bincount(index, data.weights.numpy())
+    counts *= n / counts.sum()
+    edges = _edges(values, counts, low, high)
+    if not len(edges):
+        return None
+    cdf = _MeanCdf(flow, data, len(edges))
+    shares = np.diff(cdf.at(edges), prepend=0.0, append=1.0)
+    group = np.searchsorted(edges, values)
+    grouped = np.bincount(group, counts, minlength=len(edges) + 1)
+    targets = _target_shares(np.maximum(shares, 1e-12), grouped, n, len(values) <= _FEW)
+    return _moving(edges, cdf.quantiles(np.cumsum(targets)[:-1], edges))
+
+
+def _edges(values: np.ndarray, counts: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Both edges of the cell of every value that has enough samples, in ascending order."""
+    heavy = values if len(values) <= _FEW else values[counts >= _HEAVY]
+    edges = np.unique(np.concatenate([heavy - 0.5, heavy + 0.5]))
+    edges = edges[(edges > low) & (edges < high) & (np.abs(edges) < _MAX_EDGE)]
+    if len(edges) > _MAX_EDGES:
+        edges = edges[np.linspace(0, len(edges) - 1, _MAX_EDGES).round().astype(int)]
+    return edges
+
+
+def _target_shares(shares: np.ndarray, counts: np.ndarray, n: float, few: bool) -> np.ndarray:
+    """The shares that groups of values are to have, from those they have, and their counts.
+
+    Those of few values are what they are in the samples, whose number is known only up to a
+    factor then: weights have no scale. Of many values, those shares that differ from the
+    samples' by more than a standard error are moved there, and the others stay smooth.
+    """
+    if few:
+        targets = np.where(counts > 0, counts / n, np.minimum(shares, _UNSEEN / n))
+    else:
+        error = np.sqrt(counts + 1)
+        targets = np.clip(shares, np.maximum(counts - error, 0) / n, (counts + error) / n)
+        targets = np.maximum(targets, np.minimum(shares, _UNSEEN / n))
+    return targets / targets.sum()
+
+
+class _MeanCdf:
+    """The distribution function of a density, averaged over the contexts of samples."""
+
+    def __init__(self, flow: Flow, data: WeightedDataset, n_values: int):
+        self._flow, self._context = flow, None
+        self._weights = torch.ones(1, dtype=torch.float64)
+        if data.context is not None:
+            size = max(1, min(len(data), _MAX_EVALUATIONS // n_values))
+            rows = np.linspace(0, len(data) - 1, size).round().astype(int)
+            self._context = data.context[rows]
+            self._weights = data.weights[rows] / data.weights[rows].sum()
+
+    def at(self, values: np.ndarray) -> np.ndarray:
+        """P(Y ≤ y), (n,) to (n,)."""
+        with torch.no_grad():
+            return self._cdf_and_density(torch.from_numpy(values))[0].numpy()
+
+    def quantiles(self, levels: np.ndarray, start: np.ndarray) -> np.ndarray:
+        """Where the function reaches ascending levels (n,), given a value near each one."""
+        level, y = torch.from_numpy(levels), torch.from_numpy(start)
+        with torch.no_grad():
+            low, high = self._bracket(level, y, -1.0), self._bracket(level, y, 1.0)
+            return inverse_cdf(self._cdf_and_density, level, low, high).numpy()
+
+    def _bracket(self, levels: Tensor, y: Tensor, step: float) -> Tensor:
+        """Values below (for a negative step) or above the quantiles."""
+        for _ in range(_MAX_DOUBLINGS):
+            cdf = self._cdf_and_density(y)[0]
+            inside = (cdf > levels) if step < 0 else (cdf < levels)
+            if not inside.any():
+                break
+            y, step = torch.where(inside, y + step, y), 2 * step
+        return y
+
+    def _cdf_and_density(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Both (n,), at values (n,)."""
+        m = len(self._weights)
+        rows = y.repeat_interleave(m)
+        context = None if self._context is None else self._context.repeat(len(y), 1)
+        cdf = self._flow.log_interval(Interval.below(rows), context).exp()
+        density = self._flow.log_prob(rows.unsqueeze(1), context).exp()
+        return cdf.view(-1, m) @ self._weights, density.view(-1, m) @ self._weights
+
+
+def _moving(edges: np.ndarray, images: np.ndarray) -> Interpolant:
+    """A smooth increasing map of edges to their images, a shift beyond the outermost ones."""
+    images = np.maximum.accumulate(images + 1e-9 * np.arange(len(images)))
+    edges = np.concatenate([[edges[0] - 1], edges, [edges[-1] + 1]])
+    images = np.concatenate([[images[0] - 1], images, [images[-1] + 1]])
+    secants = np.diff(images) / np.diff(edges)
+    inner = 2 * secants[1:] * secants[:-1] / (secants[1:] + secants[:-1])
+    slopes = np.concatenate([[1.0], inner, [1.0]])
+    return Interpolant(*(torch.from_numpy(a)[None] for a in (edges, images, slopes)))
