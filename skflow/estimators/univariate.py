@@ -20,10 +20,13 @@ from skflow.flows.distributions.mixture import Mixture
 
 # of the trapezoidal rule, which converges fast for a normal density
 _NORMAL_NODES = np.linspace(-4, 4, 33)
-_LAST_FREE_NODE = 3.25  # beyond which quantiles grow at most like those of a t with 2 df
-# standard normal quantiles at the levels between which the weight of tails is measured
-_TAIL_NODES = np.array([1.0, 1.75, 2.5])
-_MIN_TAIL_INDEX = 1.3  # of a tail with a reliable mean; that of a Cauchy distribution is 1
+_MIDDLE = len(_NORMAL_NODES) // 2
+_TAIL_NODES = np.array([4, 7, 10])  # from the middle, where the index of tails is measured
+_LEVELS = ndtr(-np.abs(_NORMAL_NODES))  # in the nearer tail
+# Tails of a smaller index than the first have no reliable mean, and are tamed; of a larger one
+# than the second they are left as they are. The index of a Cauchy distribution is 1.
+_UNRELIABLE, _RELIABLE = 1.3, 1.5
+_LAST_FREE_NODE = 8  # from the middle; further out tamed tails have the index _RELIABLE
 _MAX_CELLS = 256  # integers over which sums are exact
 _MAX_EVALUATIONS = 65_536  # rows that are mapped at a time
 
@@ -64,10 +67,10 @@ class UnivariateDistribution:
         """Yield values (n, m) and weights (m,) that approximate integrals, in blocks of rows.
 
         The values are quantiles of each component at the nodes of a trapezoidal rule. What is
-        beyond the levels Φ(±4) of a component is left out, so that heavy tails have moments, too,
-        and beyond Φ(±3.25) quantiles grow at most like those of a t with two degrees of freedom,
-        so that the few samples there do not rule the mean. Components without a variance, such
-        as the wide t of the safety net, are left out if their weights add up to less than a half.
+        beyond the levels Φ(±4) of a component is left out, so that heavy tails have moments, too.
+        Where the mean is not reliable, quantiles beyond the levels Φ(±2) grow at most like those
+        of a Pareto tail of index 1.5. Components without a variance, such as the wide t of the
+        safety net, are left out if their weights add up to less than a half.
         """
         components = self._components_with_variance()
         node_weights = np.exp(-0.5 * _NORMAL_NODES**2)
@@ -76,8 +79,10 @@ class UnivariateDistribution:
         weights /= weights.sum()
         levels = torch.from_numpy(ndtr(_NORMAL_NODES)).to(context)
         for block in _blocks(context, len(levels)):
-            values = self._component_quantiles(components, levels, block)
-            yield torch.cat([_tamed(each) for each in values], dim=1), weights
+            values = list(self._component_quantiles(components, levels, block))
+            excess = (_RELIABLE - self._tail_index(components, values)).unsqueeze(1)
+            share = (excess / (_RELIABLE - _UNRELIABLE)).clamp(0, 1)
+            yield torch.cat([each.lerp(_tamed(each), share) for each in values], dim=1), weights
 
     def integer_quadrature(
         self, context: Tensor, low: float, high: float
@@ -113,22 +118,25 @@ class UnivariateDistribution:
         return cells, probabilities / torch.where(total > 0, total, 1.0)
 
     def has_reliable_mean(self, context: Tensor) -> Tensor:
-        """Whether no tail looks like one without a mean, (n,).
-
-        The index of a Pareto tail between two pairs of levels on the same side, from 0.16 to 0.04
-        and to 0.006, is that of the fitted quantiles, averaged over the components.
-        """
+        """Whether no tail is so heavy that few samples decide the mean, (n,)."""
         components = self._components_with_variance()
-        nodes = np.concatenate([[0.0], _TAIL_NODES, -_TAIL_NODES])
-        levels = torch.from_numpy(ndtr(nodes)).to(context)
-        weights = [weight for *_, weight in components]
-        by_component = self._component_quantiles(components, levels, context)
-        terms = [w * each for w, each in zip(weights, by_component, strict=True)]
-        values = torch.stack(terms).sum(0) / sum(weights)
-        distances = (values[:, 1:] - values[:, :1]).abs().view(-1, 2, len(_TAIL_NODES))
-        growth = torch.from_numpy(np.diff(np.log(ndtr(-_TAIL_NODES)))).to(context)
-        is_heavy = distances.log().diff(dim=-1) > -growth / _MIN_TAIL_INDEX
-        return ~is_heavy.all(-1).any(-1)
+        levels = torch.from_numpy(ndtr(_NORMAL_NODES)).to(context)
+        values = list(self._component_quantiles(components, levels, context))
+        return self._tail_index(components, values) > _UNRELIABLE
+
+    def _tail_index(self, components: Components, values: list[Tensor]) -> Tensor:
+        """The index of a Pareto tail with the growth of the fitted quantiles, (n,).
+
+        From the level 0.16 to 0.04 and on to 0.006, the larger of both, in the heavier tail, of
+        quantiles averaged over the components.
+        """
+        mean = sum(w * each for each, (*_, w) in zip(values, components, strict=True))
+        mean = mean / sum(w for *_, w in components)
+        nodes = _MIDDLE + np.stack([_TAIL_NODES, -_TAIL_NODES])
+        distances = (mean[:, nodes] - mean[:, [_MIDDLE]].unsqueeze(-1)).abs()
+        growth = (distances[..., 1:] / distances[..., :-1]).log().nan_to_num(0.0)
+        log_levels = torch.from_numpy(-np.diff(np.log(_LEVELS[nodes]))).to(mean)
+        return (log_levels / growth.clamp_min(1e-9)).amax(-1).amin(-1)
 
     def _components_with_variance(self) -> Components:
         """Those whose base has one, or all if these weigh less than a half."""
@@ -172,12 +180,11 @@ class UnivariateDistribution:
 
 def _tamed(quantiles: Tensor) -> Tensor:
     """Quantiles (n, m) of a component at the nodes, with bounded growth in the tails."""
-    middle = len(_NORMAL_NODES) // 2
-    free = int(np.searchsorted(_NORMAL_NODES, _LAST_FREE_NODE))
-    tail = ndtr(-np.abs(_NORMAL_NODES))
-    growth = torch.from_numpy(np.sqrt(np.maximum(1.0, tail[free] / tail))).to(quantiles)
-    center = quantiles[:, middle : middle + 1]
-    ends = quantiles[:, [len(_NORMAL_NODES) - 1 - free, free]] - center
+    last = [_MIDDLE - _LAST_FREE_NODE, _MIDDLE + _LAST_FREE_NODE]
+    growth = np.maximum(1.0, _LEVELS[last[0]] / _LEVELS) ** (1 / _RELIABLE)
+    growth = torch.from_numpy(growth).to(quantiles)
+    center = quantiles[:, [_MIDDLE]]
+    ends = quantiles[:, last] - center
     low, high = ends.amin(1, keepdim=True), ends.amax(1, keepdim=True)
     return center + (quantiles - center).clamp(low * growth, high * growth)
 
