@@ -100,9 +100,7 @@ def check_inside(
 ) -> None:
     """Raise if a row (n, d) is outside the supports; `indices` (n,) are those in the table."""
     for j, (column, support) in enumerate(zip(rows.T, supports, strict=True)):
-        outside = (column < support.low) | (column > support.high)
-        if support.integer:
-            outside |= column != np.round(column)
+        outside = _is_outside(column, support)
         if outside.any():
             i = int(np.argmax(outside))
             raise ValueError(
@@ -110,6 +108,19 @@ def check_inside(
                 f"declared to contain {support} (rows outside: {int(outside.sum())}). Declare "
                 "another support for this column, or drop these rows."
             )
+
+
+def first_outside(row: np.ndarray, supports: Sequence[Support], names: Names) -> str:
+    """What the first value of a row (d,) outside its support is; "" if all are inside."""
+    for j, (value, support) in enumerate(zip(row, supports, strict=True)):
+        if _is_outside(value, support):
+            return f"{value:g} in {column_name(names, j)}, of {support}"
+    return ""
+
+
+def _is_outside(values: np.ndarray, support: Support) -> np.ndarray:
+    outside = (values < support.low) | (values > support.high)
+    return outside | (values != np.round(values)) if support.integer else outside
 
 
 def _column_index(column: Any, n_columns: int, names: Names) -> int:
