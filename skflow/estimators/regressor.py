@@ -332,7 +332,7 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Values (n_rows, n_values) of a single target, and weights that broadcast with them."""
         if isinstance(self.flow_, ConstrainedDensity) and self.flow_.is_integer:
-            low, high = float(self.flow_.low), float(self.flow_.high)
+            low, high = float(self.flow_.supports.low), float(self.flow_.supports.high)
             return self._univariate().integer_quadrature(context, low, high)
         return self._univariate().quadrature(context)
 

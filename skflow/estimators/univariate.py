@@ -130,8 +130,9 @@ class UnivariateDistribution:
         From the level 0.16 to 0.04 and on to 0.006, the larger of both, in the heavier tail, of
         quantiles averaged over the components.
         """
-        mean = sum(w * each for each, (*_, w) in zip(values, components, strict=True))
-        mean = mean / sum(w for *_, w in components)
+        weights = [weight for *_, weight in components]
+        terms = [weight * each for weight, each in zip(weights, values, strict=True)]
+        mean = torch.stack(terms).sum(0) / sum(weights)
         nodes = _MIDDLE + np.stack([_TAIL_NODES, -_TAIL_NODES])
         distances = (mean[:, nodes] - mean[:, [_MIDDLE]].unsqueeze(-1)).abs()
         growth = (distances[..., 1:] / distances[..., :-1]).log().nan_to_num(0.0)

@@ -126,7 +126,7 @@ def fit_density(
     with torch.inference_mode(False), torch.enable_grad():  # whatever the caller's mode is
         rng = np.random.default_rng(fit.seed)  # the first process makes all random choices
         input_transform = _input_transform(data, supports, fit.processes, warm_start, streamed)
-        data = data.transform(input_transform)
+        data = supports.with_cells(data).transform(input_transform)
         context_transform = fit.processes.broadcast(
             lambda: _context_transform(data, config, rng, warm_start)
         )

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from skflow.flows.bijections import Chain
+from skflow.flows.distributions.interval import Interval
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class WeightedDataset:
         columns of real numbers both equal `x`.
     observed : ndarray of shape (n, d), optional
         The samples as they were before they were dequantized.
+    cells : Interval, optional
+        The values that become the integer of each sample, if integers are the only column.
     """
 
     x: Tensor
@@ -37,6 +40,7 @@ class WeightedDataset:
     log_det: Tensor | None = None
     bin_bounds: Tensor | None = None
     observed: np.ndarray | None = None
+    cells: Interval | None = None
 
     @classmethod
     def of(
@@ -69,13 +73,15 @@ class WeightedDataset:
             None if self.log_det is None else self.log_det[index],
             None if self.bin_bounds is None else self.bin_bounds[:, index],
             None if self.observed is None else self.observed[index],
+            None if self.cells is None else self.cells[index],
         )
 
     def transform(self, chain: Chain) -> "WeightedDataset":
         """The samples mapped by a chain of bijections."""
         x, log_det = chain(self.x)
         bounds = None if self.bin_bounds is None else chain(self.bin_bounds)[0]
-        return replace(self, x=x, log_det=log_det, bin_bounds=bounds)
+        cells = None if self.cells is None else self.cells.through(chain)
+        return replace(self, x=x, log_det=log_det, bin_bounds=bounds, cells=cells)
 
     def transform_context(self, chain: Chain) -> "WeightedDataset":
         """The same samples with their context mapped by a chain of bijections."""

@@ -5,7 +5,7 @@ This happens once, before anything is fitted, so that all else deals with real n
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from skflow.data.weighted_rows import repeat_counts
 from skflow.flows.bijections import Arc, Bijection, Bounded
 from skflow.flows.distributions.constrained_columns import SOFT, ConstrainedDensity
 from skflow.flows.distributions.flow import Flow
+from skflow.flows.distributions.interval import Interval
 from skflow.preprocessing.dataset import WeightedDataset
 from skflow.preprocessing.supports import SMALLEST_POSITIVE, Support
 
@@ -59,6 +60,16 @@ class SupportTransform:
             return None
         middle = torch.where(integer > 0, x.round(), x)
         return torch.stack([middle - integer / 2, middle + integer / 2])
+
+    def with_cells(self, data: WeightedDataset) -> WeightedDataset:
+        """The samples with the cells of their integers, if these are the only column."""
+        if not self.is_integer:
+            return data
+        assert data.observed is not None
+        values = torch.from_numpy(data.observed[:, 0])
+        return replace(
+            data, cells=Interval.around(values, self.fields["low"], self.fields["high"])
+        )
 
     def constrain(self, continuous: Flow) -> Flow | ConstrainedDensity:
         """The density of the original columns, from that of the dequantized ones."""

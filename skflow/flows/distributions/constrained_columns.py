@@ -125,7 +125,7 @@ class ConstrainedDensity(Density):
 
     def _log_probability(self, x: Tensor, context: Tensor | None) -> Tensor:
         """log P(k), the log-probability of the cell of each value of a single column."""
-        cell = Interval.around(x.squeeze(-1), self.low, self.high)
+        cell = Interval.around(x.squeeze(-1), self.supports.low, self.supports.high)
         return self.continuous.log_interval(cell, context)
 
     def _mean_over_offsets(self, x: Tensor, context: Tensor | None) -> Tensor:

@@ -28,7 +28,7 @@ class Density(nn.Module, ABC):
 
 
 class Base(Density):
-    """The density of latent variables, symmetric; for one column with its distribution function."""
+    """The symmetric density of latent variables; for one column with its distribution function."""
 
     @property
     def has_variance(self) -> bool:

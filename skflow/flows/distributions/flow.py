@@ -46,12 +46,7 @@ class Flow(Density):
     def log_interval(self, interval: Interval, context: Tensor | None = None) -> Tensor:
         """log P(low < X ≤ high | context): in one column, every bijection is monotone."""
         context = self._transform_context(context)
-        low, slope_at_low = self.chain(interval.low.unsqueeze(-1), context)
-        high, slope_at_high = self.chain(interval.high.unsqueeze(-1), context)
-        slopes = slope_at_low, slope_at_high
-        return self.base.log_interval(
-            interval.image(low.squeeze(-1), high.squeeze(-1), slopes), context
-        )
+        return self.base.log_interval(interval.through(self.chain, context), context)
 
     @property
     def regression_bijection(self) -> Continuous | None:

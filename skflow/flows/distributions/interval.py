@@ -9,8 +9,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from skflow.flows.bijections import Bijection
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,14 @@ class Interval:
         always = torch.ones_like(x, dtype=torch.bool)
         return cls(x - 1, x, always, ~always, torch.zeros_like(x))
 
-    def image(self, low: Tensor, high: Tensor, log_slopes: tuple[Tensor, Tensor]) -> "Interval":
-        """The image under a monotone map, from those of both ends and log |slope| there."""
+    def through(self, chain: Bijection, context: Tensor | None = None) -> "Interval":
+        """The image under a map of one column, which is monotone as every bijection of it."""
+        low, slope_at_low = chain(self.low.unsqueeze(-1), context)
+        high, slope_at_high = chain(self.high.unsqueeze(-1), context)
+        return self._image(low.squeeze(-1), high.squeeze(-1), (slope_at_low, slope_at_high))
+
+    def _image(self, low: Tensor, high: Tensor, log_slopes: tuple[Tensor, Tensor]) -> "Interval":
+        """From the images of both ends, and log |slope| there."""
         rising = high >= low
         ends = torch.minimum(low, high), torch.maximum(low, high)
         mean_slope = torch.logaddexp(*log_slopes) - math.log(2)
@@ -71,10 +80,13 @@ class Interval:
         low, high = (self.low - loc) / scale, (self.high - loc) / scale
         return replace(self, low=low, high=high, log_width=self.log_width - scale.log())
 
+    def __getitem__(self, index: np.ndarray | Tensor | slice) -> "Interval":
+        """The intervals of some rows."""
+        return Interval(*(getattr(self, field.name)[index] for field in fields(self)))
+
     def split(self, size: int) -> list["Interval"]:
         """Blocks of at most `size` rows."""
-        parts = [getattr(self, field.name).split(size) for field in fields(self)]
-        return [Interval(*block) for block in zip(*parts, strict=True)]
+        return [self[start : start + size] for start in range(0, len(self.low), size)]
 
     @property
     def middle(self) -> Tensor:
