@@ -89,20 +89,35 @@ class UnivariateDistribution:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield integers (n, m) and their probabilities (n, m), in blocks of rows.
 
-        The integers that the quadrature would cover, those beyond the bounds clipped to them.
-        Where there are many, values and weights are those of the quadrature.
+        All integers between the bounds if they are few, else all but those with a probability of
+        some 3e-5 on either side. Where these are many, too, values and weights are those of the
+        quadrature.
         """
         for block in _blocks(context, _MAX_CELLS):
-            ((values, weights),) = self.quadrature(block)
-            values = values.round().clamp(low, high)
-            first, last = values.amin(1), values.amax(1)
+            first = torch.full_like(block[:, 0], low)
+            last = torch.full_like(first, high)
+            if not high - low < _MAX_CELLS:
+                first, last = (end.round().clamp(low, high) for end in self._range(block))
             is_narrow = last - first < _MAX_CELLS
-            weights = weights.expand_as(values).clone()
             n_cells = int((last - first)[is_narrow].amax()) + 1 if is_narrow.any() else 0
-            cells, probabilities = self._cells(block, first, last, n_cells, (low, high))
-            weights[is_narrow] = 0
-            probabilities[~is_narrow] = 0
-            yield torch.cat([cells, values], dim=1), torch.cat([probabilities, weights], dim=1)
+            values, weights = self._cells(block, first, last, n_cells, (low, high))
+            if not is_narrow.all():
+                weights[~is_narrow] = 0
+                ((nodes, node_weights),) = self.quadrature(block)
+                values = torch.cat([values, nodes.round().clamp(low, high)], dim=1)
+                node_weights = node_weights.expand_as(nodes) * ~is_narrow.unsqueeze(1)
+                weights = torch.cat([weights, node_weights], dim=1)
+            yield values, weights
+
+    def _range(self, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Values between which each component has all but 3e-5 of its weight on either side."""
+        quantiles: list[Tensor] = []
+        for component in self._components:
+            tail = min(0.5, _LEVELS[0] / component[2])
+            levels = torch.tensor([tail, 1 - tail]).to(context)
+            quantiles += self._component_quantiles([component], levels, context)
+        together = torch.cat(quantiles, dim=1)
+        return together.amin(1), together.amax(1)
 
     def _cells(
         self, context: Tensor, first: Tensor, last: Tensor, n_cells: int, bounds: tuple

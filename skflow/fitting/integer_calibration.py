@@ -22,7 +22,9 @@ _HEAVY = 5.0  # samples of a value, from which on it has a cell of its own
 _MAX_EDGES = 200
 _MAX_EDGE = 2.0**40  # beyond which rounding blurs cells
 _UNSEEN = 0.1  # samples that cells without any have at most, if there are few values
-_MAX_EVALUATIONS = 40_000  # of the density in a step of the root search
+_MAX_CONTEXTS, _MIN_CONTEXTS = 50_000, 50  # that the distribution function is averaged over
+_MAX_EVALUATIONS = 2000  # of the density in a step of the root search
+_MAX_ITER = 40  # of these steps
 _MAX_DOUBLINGS = 60  # of a bracket
 
 
@@ -53,12 +55,12 @@ def calibrate_integers(
     edges = _edges(values, counts, low, high)
     if not len(edges):
         return None
-    cdf = _MeanCdf(flow, data, len(edges))
-    shares = np.diff(cdf.at(edges), prepend=0.0, append=1.0)
+    cdf = _MeanCdf(flow, data, edges)
+    shares = np.diff(cdf.at_values, prepend=0.0, append=1.0)
     group = np.searchsorted(edges, values)
     grouped = np.bincount(group, counts, minlength=len(edges) + 1)
     targets = _target_shares(np.maximum(shares, 1e-12), grouped, n, len(values) <= _FEW)
-    return _moving(edges, cdf.quantiles(np.cumsum(targets)[:-1], edges))
+    return _moving(edges, cdf.quantiles(np.cumsum(targets)[:-1]))
 
 
 def _edges(values: np.ndarray, counts: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -88,31 +90,52 @@ def _target_shares(shares: np.ndarray, counts: np.ndarray, n: float, few: bool) 
 
 
 class _MeanCdf:
-    """The distribution function of a density, averaged over the contexts of samples."""
+    """The distribution function of a density, averaged over the contexts of samples.
 
-    def __init__(self, flow: Flow, data: WeightedDataset, n_values: int):
-        self._flow, self._context = flow, None
+    The average of all contexts is computed at few values; elsewhere, it is that of some contexts
+    plus the difference between both averages at the nearest of these.
+    """
+
+    def __init__(self, flow: Flow, data: WeightedDataset, values: np.ndarray):
+        self._flow = flow
+        self._values = torch.from_numpy(values)
+        self._context: Tensor | None = None
         self._weights = torch.ones(1, dtype=torch.float64)
-        if data.context is not None:
-            size = max(1, min(len(data), _MAX_EVALUATIONS // n_values))
-            rows = np.linspace(0, len(data) - 1, size).round().astype(int)
-            self._context = data.context[rows]
-            self._weights = data.weights[rows] / data.weights[rows].sum()
-
-    def at(self, values: np.ndarray) -> np.ndarray:
-        """P(Y ≤ y), (n,) to (n,)."""
+        self._difference = torch.zeros(len(values), dtype=torch.float64)
         with torch.no_grad():
-            return self._cdf_and_density(torch.from_numpy(values))[0].numpy()
+            if data.context is None:
+                self._at_values = self._cdf_and_density(self._values)[0]
+                return
+            size = max(_MIN_CONTEXTS, _MAX_EVALUATIONS // len(values))
+            if len(data) > _MAX_CONTEXTS:
+                data = data.take(np.linspace(0, len(data) - 1, _MAX_CONTEXTS).astype(int))
+            self._at_values = self._averaged(data)
+            self._averaged(data.take(slice(None, None, -(-len(data) // size))))
+            some = self._cdf_and_density(self._values)[0]
+            self._difference = self._at_values - some
 
-    def quantiles(self, levels: np.ndarray, start: np.ndarray) -> np.ndarray:
-        """Where the function reaches ascending levels (n,), given a value near each one."""
-        level, y = torch.from_numpy(levels), torch.from_numpy(start)
+    def _averaged(self, data: WeightedDataset) -> Tensor:
+        """The function at the values, averaged over the contexts of some samples, for later."""
+        self._context = data.known_context
+        self._weights = data.weights / data.weights.sum()
+        return torch.cat([self._cdf_and_density(v)[0] for v in self._values.split(1)])
+
+    @property
+    def at_values(self) -> np.ndarray:
+        """P(Y ≤ y) at the values, (n,)."""
+        return self._at_values.numpy()
+
+    def quantiles(self, levels: np.ndarray) -> np.ndarray:
+        """Where the function reaches levels (n,), given that values are near them."""
+        level = torch.from_numpy(levels)
+        level = (level - self._difference).clamp(level / 2, (1 + level) / 2)
         with torch.no_grad():
-            low, high = self._bracket(level, y, -1.0), self._bracket(level, y, 1.0)
-            return inverse_cdf(self._cdf_and_density, level, low, high).numpy()
+            low, high = self._bracket(level, -1.0), self._bracket(level, 1.0)
+            return inverse_cdf(self._cdf_and_density, level, low, high, _MAX_ITER).numpy()
 
-    def _bracket(self, levels: Tensor, y: Tensor, step: float) -> Tensor:
+    def _bracket(self, levels: Tensor, step: float) -> Tensor:
         """Values below (for a negative step) or above the quantiles."""
+        y = self._values
         for _ in range(_MAX_DOUBLINGS):
             cdf = self._cdf_and_density(y)[0]
             inside = (cdf > levels) if step < 0 else (cdf < levels)
@@ -122,7 +145,7 @@ class _MeanCdf:
         return y
 
     def _cdf_and_density(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Both (n,), at values (n,)."""
+        """Both (n,), at values (n,), averaged over some contexts."""
         m = len(self._weights)
         rows = y.repeat_interleave(m)
         context = None if self._context is None else self._context.repeat(len(y), 1)

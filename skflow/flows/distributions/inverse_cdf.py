@@ -14,6 +14,7 @@ def inverse_cdf(
     levels: Tensor,
     low: Tensor,
     high: Tensor,
+    max_iter: int = _MAX_ITER,
 ) -> Tensor:
     """Where distribution functions reach levels, by Newton's method within brackets.
 
@@ -23,6 +24,8 @@ def inverse_cdf(
         From y (n,) to the n distribution functions and densities at their y.
     levels, low, high : Tensor of shape (n,)
         Between 0 and 1, and values below and above the roots.
+    max_iter : int
+        Number of steps, if they do not converge before.
 
     Returns
     -------
@@ -30,7 +33,7 @@ def inverse_cdf(
     """
     y = low.lerp(high, 0.5)
     tolerance = _TOLERANCE * (high - low)
-    for iteration in range(_MAX_ITER):
+    for iteration in range(max_iter):
         cdf, density = cdf_and_density(y)
         low, high = torch.where(cdf < levels, y, low), torch.where(cdf < levels, high, y)
         newton = y - (cdf - levels) / density
