@@ -33,6 +33,10 @@ COUNTS = {
         values=(np.arange(40), 0.7 * (np.arange(40) == 0) + 0.3 * stats.poisson(8).pmf(range(40)))
     ),
 }
+TABLES = (
+    *("1 flag", "5 flags", "1 rating", "4 ratings"),
+    *("successes of 20", "successes of 20, twice"),
+)
 N_TABLE = 1500
 
 
@@ -49,7 +53,9 @@ def main(arguments=None):
                 for name, truth in COUNTS.items():
                     labels_of = labels | {"n": n, "share": None, "support": None, "name": name}
                     records.add(counts, truth, n, effort, seed, what="counts", **labels_of)
-            for name, (rows, low, high) in tables(np.random.default_rng(seed)).items():
+            all_tables = tables(np.random.default_rng(seed))
+            for name in TABLES:
+                rows, low, high = all_tables[name]
                 labels_of = labels | {"n": N_TABLE, "share": None, "support": None, "name": name}
                 records.add(bounds, rows, low, high, effort, what="bounds", **labels_of)
 

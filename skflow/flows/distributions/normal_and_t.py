@@ -36,7 +36,11 @@ class StandardNormal(Base):
         return torch.special.ndtr(z)
 
     def log_cdf(self, z: Tensor) -> Tensor:
-        return torch.special.log_ndtr(_clamp_squarable(z, 1))
+        # torch.special.log_ndtr has a wrong gradient in the far tail
+        z = _clamp_squarable(z, 1)
+        below, above = z.clamp_max(0), z.clamp_min(0)
+        log_tail = (0.5 * torch.special.erfcx(-math.sqrt(0.5) * below)).log() - below.square() / 2
+        return torch.where(z < 0, log_tail, (-0.5 * (math.sqrt(0.5) * above).erfc()).log1p())
 
     def quantile(self, levels: Tensor) -> Tensor:
         return torch.special.ndtri(levels)
