@@ -28,6 +28,7 @@ _LEVELS = ndtr(-np.abs(_NORMAL_NODES))  # in the nearer tail
 _UNRELIABLE, _RELIABLE = 1.3, 1.5
 _LAST_FREE_NODE = 8  # from the middle; further out tamed tails have the index _RELIABLE
 _MAX_CELLS = 256  # integers over which sums are exact
+_MIN_IN_CELLS = 0.99  # probability that these have to have
 _MAX_EVALUATIONS = 65_536  # rows that are mapped at a time
 
 Components = list[tuple[Flow, Base, float]]
@@ -89,38 +90,50 @@ class UnivariateDistribution:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield integers (n, m) and their probabilities (n, m), in blocks of rows.
 
-        All integers between the bounds if they are few, else all but those with a probability of
-        some 3e-5 on either side. Where these are many, too, values and weights are those of the
-        quadrature.
+        All integers between the bounds if they are few, else up to 256 around the center, without
+        a probability of some 3e-5 on either side. Where less than 99 % are in there, values and
+        weights are those of the quadrature.
         """
         for block in _blocks(context, _MAX_CELLS):
-            first = torch.full_like(block[:, 0], low)
-            last = torch.full_like(first, high)
+            first, last = torch.full_like(block[:, 0], low), torch.full_like(block[:, 0], high)
             if not high - low < _MAX_CELLS:
                 first, last = (end.round().clamp(low, high) for end in self._range(block))
-            is_narrow = last - first < _MAX_CELLS
-            n_cells = int((last - first)[is_narrow].amax()) + 1 if is_narrow.any() else 0
+            n_cells = int((last - first).amax()) + 1
             values, weights = self._cells(block, first, last, n_cells, (low, high))
-            if not is_narrow.all():
-                weights[~is_narrow] = 0
+            total = weights.sum(1, keepdim=True)
+            is_wide = total < _MIN_IN_CELLS
+            weights = torch.where(is_wide, 0.0, weights / total.clamp_min(_MIN_IN_CELLS))
+            if is_wide.any():
                 ((nodes, node_weights),) = self.quadrature(block)
                 values = torch.cat([values, nodes.round().clamp(low, high)], dim=1)
-                node_weights = node_weights.expand_as(nodes) * ~is_narrow.unsqueeze(1)
-                weights = torch.cat([weights, node_weights], dim=1)
+                weights = torch.cat([weights, node_weights.expand_as(nodes) * is_wide], dim=1)
             yield values, weights
 
     def _range(self, context: Tensor) -> tuple[Tensor, Tensor]:
-        """Values between which each component has all but 3e-5 of its weight on either side."""
-        quantiles: list[Tensor] = []
+        """Ends of at most 256 integers, each (n,).
+
+        All components have all but 3e-5 of their weight on either side in between, unless that
+        would be more than 256 integers, which then are around the mean of their medians.
+        """
+        ends, center = [], torch.zeros_like(context[:, 0])
+        total = sum(weight for *_, weight in self._components)
         for component in self._components:
             tail = min(0.5, _LEVELS[0] / component[2])
-            levels = torch.tensor([tail, 1 - tail]).to(context)
-            quantiles += self._component_quantiles([component], levels, context)
-        together = torch.cat(quantiles, dim=1)
-        return together.amin(1), together.amax(1)
+            levels = torch.tensor([tail, 0.5, 1 - tail]).to(context)
+            (quantiles,) = self._component_quantiles([component], levels, context)
+            ends.append(quantiles)
+            center += component[2] / total * quantiles[:, 1]
+        together, half = torch.cat(ends, dim=1), _MAX_CELLS // 2 - 1
+        first = torch.maximum(together.amin(1), center - half)
+        return first, torch.minimum(together.amax(1), center + half)
 
     def _cells(
-        self, context: Tensor, first: Tensor, last: Tensor, n_cells: int, bounds: tuple
+        self,
+        context: Tensor,
+        first: Tensor,
+        last: Tensor,
+        n_cells: int,
+        bounds: tuple[float, float],
     ) -> tuple[Tensor, Tensor]:
         """The integers from `first` on, (n, n_cells), and their probabilities up to `last`."""
         steps = torch.arange(n_cells + 1, dtype=first.dtype, device=first.device)
@@ -128,9 +141,7 @@ class UnivariateDistribution:
         cdf = self.cdf(edges.flatten(), _repeat(context, n_cells + 1)).view_as(edges)
         cdf = torch.where(edges < bounds[0], 0.0, torch.where(edges > bounds[1], 1.0, cdf))
         cells = edges[:, :-1] + 0.5
-        probabilities = torch.where(cells <= last.unsqueeze(1), cdf.diff(dim=1), 0.0)
-        total = probabilities.sum(1, keepdim=True)
-        return cells, probabilities / torch.where(total > 0, total, 1.0)
+        return cells, torch.where(cells <= last.unsqueeze(1), cdf.diff(dim=1), 0.0)
 
     def has_reliable_mean(self, context: Tensor) -> Tensor:
         """Whether no tail is so heavy that few samples decide the mean, (n,)."""
