@@ -141,7 +141,7 @@ def fit_density(
         stacked = fit.processes.broadcast(lambda: _stack(trainer.components(), plan, data, config))
         if supports.is_integer:
             input_transform = fit.processes.broadcast(
-                lambda: _calibrated(input_transform, stacked, data, supports)
+                lambda: _calibrated(input_transform, stacked, data)
             )
         density, spec = _assemble(stacked, input_transform, context_transform, supports, config)
         return FitResult(
@@ -247,15 +247,11 @@ def _safety_net(
 
 
 def _calibrated(
-    input_transform: Chain,
-    stacked: StackedComponents,
-    data: WeightedDataset,
-    supports: SupportTransform,
+    input_transform: Chain, stacked: StackedComponents, data: WeightedDataset
 ) -> Chain:
     """With a map in front that gives the values of a single column of integers their shares."""
     mixture = stacked.mixture().eval().requires_grad_(False)
-    low, high = (float(supports.fields[name]) for name in ("low", "high"))
-    calibration = calibrate_integers(Flow(input_transform, mixture), data, low, high)
+    calibration = calibrate_integers(Flow(input_transform, mixture), data)
     return Chain([calibration, *input_transform.bijections]) if calibration else input_transform
 
 

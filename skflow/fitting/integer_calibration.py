@@ -21,17 +21,18 @@ _FEW = 5  # values, up to which shares are taken as they are
 _HEAVY = 5.0  # samples of a value, from which on it has a cell of its own
 _MAX_EDGES = 200
 _MAX_EDGE = 2.0**40  # beyond which rounding blurs cells
-_UNSEEN = 0.1  # samples that cells without any have at most, if there are few values
+_UNSEEN = 0.05  # samples that cells without any have at most, if there are few values
 _MAX_CONTEXTS, _MIN_CONTEXTS = 50_000, 50  # that the distribution function is averaged over
-_MAX_EVALUATIONS = 2000  # of the density in a step of the root search
+_MAX_EVALUATIONS = 4000  # of the density in a step of the root search
 _MAX_ITER = 40  # of these steps
 _MAX_DOUBLINGS = 60  # of a bracket
 
 
-def calibrate_integers(
-    flow: Flow, data: WeightedDataset, low: float, high: float
-) -> Interpolant | None:
+def calibrate_integers(flow: Flow, data: WeightedDataset) -> Interpolant | None:
     """The map of the only column after which `flow` gives every value its share.
+
+    Declared bounds play no role: they add what little lies beyond to the ends, so that they
+    only ever increase a probability.
 
     Parameters
     ----------
@@ -39,20 +40,18 @@ def calibrate_integers(
         The fitted density, in the user's units.
     data : WeightedDataset
         The samples, with the context that `flow` takes.
-    low, high : float
-        The declared bounds, or −∞ and ∞.
 
     Returns
     -------
     Interpolant or None
-        None if all shares are right already.
+        None if no value has enough samples.
     """
     assert data.observed is not None
     n = effective_sample_size(data.weights.numpy())
     values, index = np.unique(data.observed[:, 0], return_inverse=True)
     counts = np.bincount(index, data.weights.numpy())
     counts *= n / counts.sum()
-    edges = _edges(values, counts, low, high)
+    edges = _edges(values, counts)
     if not len(edges):
         return None
     cdf = _MeanCdf(flow, data, edges)
@@ -63,11 +62,11 @@ def calibrate_integers(
     return _moving(edges, cdf.quantiles(np.cumsum(targets)[:-1]))
 
 
-def _edges(values: np.ndarray, counts: np.ndarray, low: float, high: float) -> np.ndarray:
+def _edges(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Both edges of the cell of every value that has enough samples, in ascending order."""
     heavy = values if len(values) <= _FEW else values[counts >= _HEAVY]
     edges = np.unique(np.concatenate([heavy - 0.5, heavy + 0.5]))
-    edges = edges[(edges > low) & (edges < high) & (np.abs(edges) < _MAX_EDGE)]
+    edges = edges[np.abs(edges) < _MAX_EDGE]
     if len(edges) > _MAX_EDGES:
         edges = edges[np.linspace(0, len(edges) - 1, _MAX_EDGES).round().astype(int)]
     return edges
@@ -93,7 +92,7 @@ class _MeanCdf:
     """The distribution function of a density, averaged over the contexts of samples.
 
     The average of all contexts is computed at few values; elsewhere, it is that of some contexts
-    plus the difference between both averages at the nearest of these.
+    plus the difference between the log-odds of both averages at the nearest of these.
     """
 
     def __init__(self, flow: Flow, data: WeightedDataset, values: np.ndarray):
@@ -112,7 +111,7 @@ class _MeanCdf:
             self._at_values = self._averaged(data)
             self._averaged(data.take(slice(None, None, -(-len(data) // size))))
             some = self._cdf_and_density(self._values)[0]
-            self._difference = self._at_values - some
+            self._difference = _logit(self._at_values) - _logit(some)
 
     def _averaged(self, data: WeightedDataset) -> Tensor:
         """The function at the values, averaged over the contexts of some samples, for later."""
@@ -127,8 +126,7 @@ class _MeanCdf:
 
     def quantiles(self, levels: np.ndarray) -> np.ndarray:
         """Where the function reaches levels (n,), given that values are near them."""
-        level = torch.from_numpy(levels)
-        level = (level - self._difference).clamp(level / 2, (1 + level) / 2)
+        level = (_logit(torch.from_numpy(levels)) - self._difference).sigmoid()
         with torch.no_grad():
             low, high = self._bracket(level, -1.0), self._bracket(level, 1.0)
             return inverse_cdf(self._cdf_and_density, level, low, high, _MAX_ITER).numpy()
@@ -152,6 +150,10 @@ class _MeanCdf:
         cdf = self._flow.log_interval(Interval.below(rows), context).exp()
         density = self._flow.log_prob(rows.unsqueeze(1), context).exp()
         return cdf.view(-1, m) @ self._weights, density.view(-1, m) @ self._weights
+
+
+def _logit(p: Tensor) -> Tensor:
+    return torch.logit(p, 1e-15)
 
 
 def _moving(edges: np.ndarray, images: np.ndarray) -> Interpolant:

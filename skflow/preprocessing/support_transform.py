@@ -62,14 +62,16 @@ class SupportTransform:
         return torch.stack([middle - integer / 2, middle + integer / 2])
 
     def with_cells(self, data: WeightedDataset) -> WeightedDataset:
-        """The samples with the cells of their integers, if these are the only column."""
+        """The samples with the cells of their integers, if these are the only column.
+
+        Bounds play no role in a fit: cells at them end there.
+        """
         if not self.is_integer:
             return data
         assert data.observed is not None
         values = torch.from_numpy(data.observed[:, 0])
-        return replace(
-            data, cells=Interval.around(values, self.fields["low"], self.fields["high"])
-        )
+        infinity = torch.full_like(values, torch.inf)
+        return replace(data, cells=Interval.around(values, -infinity, infinity))
 
     def constrain(self, continuous: Flow) -> Flow | ConstrainedDensity:
         """The density of the original columns, from that of the dequantized ones."""

@@ -192,6 +192,19 @@ def test_rare_flags_have_their_share(n, support):
     assert np.isfinite(far).all()
 
 
+def test_bounds_add_what_lies_beyond_to_the_ends_of_a_single_column():
+    X = np.random.default_rng(0).binomial(12, 0.2, (300, 1)).astype(float)
+    plain, bounded = (
+        NormalizingFlowDensity(effort="fast", random_state=0, support=support).fit(X)
+        for support in ("integer", ("integer", 0, 12))
+    )
+    k = np.arange(13.0)[:, None]
+    p, q = np.exp(plain.score_samples(k)), np.exp(bounded.score_samples(k))
+    np.testing.assert_allclose(q[1:-1], p[1:-1], rtol=1e-9)
+    assert (q >= p * (1 - 1e-9)).all()
+    assert q.sum() == pytest.approx(1, abs=1e-9)
+
+
 def test_bounds_check_and_clip_and_do_not_change_a_fit_of_several_columns():
     X = np.random.default_rng(0).binomial(4, 0.4, (300, 2)).astype(float)
     plain, bounded = (
