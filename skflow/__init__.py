@@ -5,7 +5,11 @@ from skflow.estimators.density import NormalizingFlowDensity
 from skflow.estimators.io import load, save
 from skflow.estimators.outlier_detector import NormalizingFlowOutlierDetector
 from skflow.estimators.regressor import NormalizingFlowRegressor
-from skflow.runtime.exceptions import DegenerateColumnWarning, InvalidFileError
+from skflow.runtime.exceptions import (
+    DegenerateColumnWarning,
+    InvalidFileError,
+    UnreliablePredictionWarning,
+)
 from skflow.runtime.version import __version__
 
 __all__ = [
@@ -15,6 +19,7 @@ __all__ = [
     "NormalizingFlowDensity",
     "NormalizingFlowOutlierDetector",
     "NormalizingFlowRegressor",
+    "UnreliablePredictionWarning",
     "__version__",
     "load",
     "save",

@@ -1,6 +1,7 @@
 """Generative classification: p(X | y) and Bayes' rule."""
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal, Self
 
@@ -17,6 +18,8 @@ from skflow.estimators.flow_estimator import FlowEstimator
 from skflow.estimators.parameters import Seed
 from skflow.fitting.defaults import Task
 from skflow.fitting.warm_start import check_same_targets
+from skflow.preprocessing.supports import first_outside, resolve_supports
+from skflow.runtime.exceptions import UnreliablePredictionWarning
 from skflow.runtime.process_group import current_process_group
 
 
@@ -184,9 +187,15 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         Returns
         -------
         ndarray of shape (n_samples,)
-            Predicted class labels.
+            Predicted class labels. For a sample outside the support of every class, the most
+            frequent class according to `priors_`.
+
+        Warns
+        -----
+        UnreliablePredictionWarning
+            If a sample is outside the support of every class.
         """
-        joint = self._joint_log_prob(X)
+        joint = self._joint_or_priors(X)
         return self.classes_[joint.argmax(axis=1)]
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
@@ -200,9 +209,15 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            Class probabilities, in the order of `classes_`.
+            Class probabilities, in the order of `classes_`. For a sample outside the support of
+            every class, whose density is 0 in all of them, the `priors_`.
+
+        Warns
+        -----
+        UnreliablePredictionWarning
+            If a sample is outside the support of every class.
         """
-        return np.exp(self.predict_log_proba(X))
+        return np.exp(_normalized(self._joint_or_priors(X)))
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """Compute the logarithm of the class probabilities.
@@ -215,10 +230,15 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            The values log p(y | x), in the order of `classes_`.
+            The values log p(y | x), in the order of `classes_`. For a sample outside the support
+            of every class, the logarithms of the `priors_`.
+
+        Warns
+        -----
+        UnreliablePredictionWarning
+            If a sample is outside the support of every class.
         """
-        joint = self._joint_log_prob(X)
-        return joint - logsumexp(joint, axis=1, keepdims=True)
+        return _normalized(self._joint_or_priors(X))
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Compute the joint log densities log p(x, y), or the log-odds for two classes.
@@ -231,9 +251,15 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_classes) or (n_samples,)
-            For two classes, the log-odds of the second class.
+            For two classes, the log-odds of the second class. For a sample outside the support
+            of every class, as if its density was the same in all of them.
+
+        Warns
+        -----
+        UnreliablePredictionWarning
+            If a sample is outside the support of every class.
         """
-        joint = self._joint_log_prob(X)
+        joint = self._joint_or_priors(X)
         return joint[:, 1] - joint[:, 0] if len(self.classes_) == 2 else joint
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
@@ -247,9 +273,9 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         Returns
         -------
         ndarray of shape (n_samples,)
-            The values log p(x) = log Σ_y p(y) p(x | y), in nats.
+            The values log p(x) = log Σ_y p(y) p(x | y), in nats; −∞ outside the support.
         """
-        return logsumexp(self._joint_log_prob(X), axis=1)
+        return logsumexp(self._joint_log_prob(self._validated(X)), axis=1)
 
     def log_prob(self, X: ArrayLike, y: ArrayLike) -> np.ndarray:
         """Compute the log-likelihood of each sample given its class.
@@ -264,7 +290,7 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         Returns
         -------
         ndarray of shape (n_samples,)
-            The values log p(x | y), in nats.
+            The values log p(x | y), in nats; −∞ outside the support.
         """
         check_is_fitted(self)
         rows = self._validate(X, reset=False)
@@ -305,15 +331,40 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         samples = self._sample(n_samples, rng, self._one_hot(indices))
         return samples, self.classes_[indices]
 
-    def _joint_log_prob(self, X: ArrayLike) -> np.ndarray:
-        """log p(x, y), of shape (n_samples, n_classes)."""
-        check_is_fitted(self)
-        rows = self._validate(X, reset=False)
+    def _joint_or_priors(self, X: ArrayLike) -> np.ndarray:
+        """log p(x, y), or log p(y) for rows that no class can produce, after a warning."""
+        rows = self._validated(X)
+        joint = self._joint_log_prob(rows)
+        impossible = np.isneginf(joint).all(axis=1)
+        if impossible.any():
+            names = getattr(self, "feature_names_in_", None)
+            supports = resolve_supports(self.support, rows.shape[1], names)
+            i = int(impossible.argmax())
+            reason = first_outside(rows[i], supports, names)
+            warnings.warn(
+                f"Row {i} is outside the support of every class{reason and f': {reason}'}. The "
+                "class probabilities of such rows are the priors.",
+                UnreliablePredictionWarning,
+                stacklevel=3,
+            )
+            joint[impossible] = self._log_priors()
+        return joint
+
+    def _joint_log_prob(self, rows: np.ndarray) -> np.ndarray:
+        """log p(x, y) of validated rows, of shape (n_samples, n_classes)."""
         joint = np.empty((len(rows), len(self.classes_)))
         for k in range(len(self.classes_)):
             joint[:, k] = self._log_prob(rows, self._one_hot(np.full(len(rows), k)))
+        return joint + self._log_priors()
+
+    def _log_priors(self) -> np.ndarray:
+        """log p(y), (n_classes,)."""
         with np.errstate(divide="ignore"):
-            return joint + np.log(self.priors_)
+            return np.log(self.priors_)
+
+    def _validated(self, X: ArrayLike) -> np.ndarray:
+        check_is_fitted(self)
+        return self._validate(X, reset=False)
 
     def _one_hot(self, indices: np.ndarray) -> np.ndarray:
         """Class indices (n_samples,) as context (n_samples, n_classes)."""
@@ -328,3 +379,8 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
                 f"classes seen in fit: {self.classes_.tolist()}."
             )
         return np.searchsorted(self.classes_, labels)
+
+
+def _normalized(joint: np.ndarray) -> np.ndarray:
+    """Logarithms of probabilities that add up to 1 in every row."""
+    return joint - logsumexp(joint, axis=1, keepdims=True)

@@ -11,6 +11,7 @@ from skflow.fitting.defaults import FitConfig
 from skflow.fitting.ensemble import EnsembleMember, EnsembleTrainer, new_ensemble
 from skflow.fitting.fit_context import FitContext
 from skflow.fitting.history import History
+from skflow.fitting.integer_calibration import calibrate_integers
 from skflow.fitting.model_selection import (
     SelectedModels,
     select_context_transform,
@@ -80,6 +81,21 @@ class StackedComponents:
     weights: dict[str, float]
     held_out_scores: tuple[np.ndarray, np.ndarray] | None = None
 
+    @property
+    def weighted(self) -> list[tuple[Component, float]]:
+        """Every component with its weight, which it shares with the others of its kind."""
+        return [
+            (component, weight / len(self.components[name]))
+            for name, weight in self.weights.items()
+            for component in self.components[name]
+        ]
+
+    def mixture(self) -> Mixture:
+        """The mixture of all components, in standardized units."""
+        components, weights = zip(*self.weighted, strict=True)
+        flows = [component.flow for component in components]
+        return Mixture(flows, torch.tensor(weights, dtype=torch.float64))
+
 
 def fit_density(
     data: WeightedDataset,
@@ -114,7 +130,7 @@ def fit_density(
     with torch.inference_mode(False), torch.enable_grad():  # whatever the caller's mode is
         rng = np.random.default_rng(fit.seed)  # the first process makes all random choices
         input_transform = _input_transform(data, supports, fit.processes, warm_start, streamed)
-        data = data.transform(input_transform)
+        data = supports.with_cells(data).transform(input_transform)
         context_transform = fit.processes.broadcast(
             lambda: _context_transform(data, config, rng, warm_start)
         )
@@ -127,6 +143,10 @@ def fit_density(
             trainer.train_on(streamed.stream(input_transform, members, plan.splits, fit))
         history = trainer.run(fit.monitor)
         stacked = fit.processes.broadcast(lambda: _stack(trainer.components(), plan, data, config))
+        if supports.is_integer:
+            input_transform = fit.processes.broadcast(
+                lambda: _calibrated(input_transform, stacked, data)
+            )
         density, spec = _assemble(stacked, input_transform, context_transform, supports, config)
         return FitResult(
             density.to(fit.device, scoring_dtype(fit.device)),
@@ -243,6 +263,15 @@ def _safety_net(
     return net
 
 
+def _calibrated(
+    input_transform: Chain, stacked: StackedComponents, data: WeightedDataset
+) -> Chain:
+    """With a map in front that gives the values of a single column of integers their shares."""
+    mixture = stacked.mixture().eval().requires_grad_(False)
+    calibration = calibrate_integers(Flow(input_transform, mixture), data)
+    return Chain([calibration, *input_transform.bijections]) if calibration else input_transform
+
+
 def _assemble(
     stacked: StackedComponents,
     input_transform: Chain,
@@ -251,21 +280,12 @@ def _assemble(
     config: FitConfig,
 ) -> tuple[Flow | ConstrainedDensity, DensitySpec]:
     """The mixture of all components, in the user's units."""
-    weighted = [
-        (component, weight / len(stacked.components[name]))
-        for name, weight in stacked.weights.items()
-        for component in stacked.components[name]
-    ]
-    mixture = Mixture(
-        [component.flow for component, _ in weighted],
-        torch.tensor([weight for _, weight in weighted], dtype=torch.float64),
-    )
-    flow = Flow(input_transform, mixture, context_transform).eval().requires_grad_(False)
-    density = supports.constrain(flow)
+    flow = Flow(input_transform, stacked.mixture(), context_transform).eval()
+    density = supports.constrain(flow.requires_grad_(False))
     spec = DensitySpec(
         config.flow,
         bijection_names(input_transform.bijections),
-        tuple(component.spec for component, _ in weighted),
+        tuple(component.spec for component, _ in stacked.weighted),
         bijection_names(context_transform.bijections),
         constrained=density is not flow,
     )

@@ -41,7 +41,7 @@ class HeldOutScores:
         for flow, others, split in zip(flows, untrained, splits, strict=True):
             held_out = data.take(split.held_out[:MAX_HELD_OUT])
             each = [component.log_prob(held_out) for component in (flow, *others.values())]
-            log_probs.append(torch.stack(each, dim=1) + held_out.log_dets.unsqueeze(1))
+            log_probs.append(torch.stack(each, dim=1))
             weights.append(held_out.weights)
         names = ["flow", *untrained[0]]
         return cls(names, torch.cat(log_probs).numpy(), torch.cat(weights).numpy())

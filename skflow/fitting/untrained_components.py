@@ -26,10 +26,17 @@ class Component:
     spec: ComponentSpec
 
     def log_prob(self, data: WeightedDataset) -> Tensor:
-        """log p of each sample, (n,), in nats."""
+        """log p of each sample in the user's units, (n,), in nats.
+
+        The log-probability of integers if they are the only column.
+        """
         with torch.no_grad():
-            blocks = data.blocks(_BLOCK)
-            return torch.cat([self.flow.log_prob(block.x, block.context) for block in blocks])
+            return torch.cat([self._log_prob(block) for block in data.blocks(_BLOCK)])
+
+    def _log_prob(self, data: WeightedDataset) -> Tensor:
+        if data.cells is not None:
+            return self.flow.log_interval(data.cells, data.context)
+        return self.flow.log_prob(data.x, data.context) + data.log_dets
 
 
 def untrained_components(

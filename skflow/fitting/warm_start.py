@@ -20,8 +20,13 @@ class WarmStart:
     spec: DensitySpec
 
     def input_transform(self) -> Chain:
-        """The bijections that all components share, in float64 on the CPU."""
-        return copy.deepcopy(self.density).cpu().double().chain
+        """The bijections that all components share, in float64 on the CPU.
+
+        Without the calibration of integers, which every fit ends with.
+        """
+        bijections = list(copy.deepcopy(self.density).cpu().double().chain.bijections)
+        is_calibrated = self.spec.input_transform[:1] == ("interpolant",)
+        return Chain(bijections[is_calibrated:])
 
     def context_transform(self) -> Chain:
         """The bijections that the context goes through, in float64 on the CPU."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from skflow.flows.bijections import Chain
+from skflow.flows.distributions.interval import Interval
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class WeightedDataset:
         The samples as they were before they were dequantized.
     counts : ndarray of shape (n,), optional
         The weights as the user gave them, those of equal rows added up.
+    cells : Interval, optional
+        The values that become the integer of each sample, if integers are the only column.
     """
 
     x: Tensor
@@ -40,6 +43,7 @@ class WeightedDataset:
     bin_bounds: Tensor | None = None
     observed: np.ndarray | None = None
     counts: np.ndarray | None = None
+    cells: Interval | None = None
 
     @classmethod
     def of(
@@ -73,13 +77,15 @@ class WeightedDataset:
             None if self.bin_bounds is None else self.bin_bounds[:, index],
             None if self.observed is None else self.observed[index],
             None if self.counts is None else self.counts[index],
+            None if self.cells is None else self.cells[index],
         )
 
     def transform(self, chain: Chain) -> "WeightedDataset":
         """The samples mapped by a chain of bijections."""
         x, log_det = chain(self.x)
         bounds = None if self.bin_bounds is None else chain(self.bin_bounds)[0]
-        return replace(self, x=x, log_det=log_det, bin_bounds=bounds)
+        cells = None if self.cells is None else self.cells.through(chain)
+        return replace(self, x=x, log_det=log_det, bin_bounds=bounds, cells=cells)
 
     def transform_context(self, chain: Chain) -> "WeightedDataset":
         """The same samples with their context mapped by a chain of bijections."""

@@ -5,13 +5,19 @@ few values is a step function, which no smooth map and no kernel can straighten.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import log_ndtr, ndtri_exp
 
+ColumnMap = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
 _MAX_BINS = 200  # lighter neighbors are merged to bins of about 1 / 200 of the weight
-_EDGE = 0.03  # fraction of a segment at either end, in which the slope changes to the next
+# Relative positions of knots near the ends of a segment. The slope changes to that of the next
+# segment before the first one, and Φ⁻¹ is steep up to the last one.
+_NEAR_ENDS = np.array([3e-4, 1e-3, 4e-3, 0.012, 0.03])
+_HEAVY = 0.02  # weight of a segment from which on there are all of them
 _MAX_KNOTS_PER_SEGMENT = 32  # of a segment that has all the weight
 _MIN_GAIN = 0.1  # over a normal, in nats per sample
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
@@ -46,15 +52,28 @@ class IntegerMarginal:
         inside = np.where(known, (1 - self.missing_mass) * self.weights[index] / (high - low), 0.0)
         return np.log(inside + self.missing_mass * _normal((low + high) / 2))
 
-    def knots(self) -> np.ndarray:
-        """Position, value and slope of z = Φ⁻¹(F(x)) at its knots, (3, k)."""
+    def knots(self, straighten: ColumnMap | None = None) -> np.ndarray:
+        """Position, value and slope of z = Φ⁻¹(F(x)) at its knots, (3, k).
+
+        Both ends of every bin are knots, so that bins have exactly their weights.
+
+        Parameters
+        ----------
+        straighten : callable, optional
+            A map that columns have gone through before: positions (k,) to their images and the
+            slopes there. Positions are then those of the images, but F is linear in x.
+        """
         low, high, weight = self._merged_bins()._segments()
         segment, within = _knot_positions(weight)
         width, below = (high - low)[segment], (np.cumsum(weight) - weight)[segment]
-        low, weight = low[segment], weight[segment]
-        positions = low + within * width
-        values = _quantile(below + within * weight, positions, self.missing_mass)
-        density = (1 - self.missing_mass) * weight / width + self.missing_mass * _normal(positions)
+        positions = low[segment] + within * width
+        slopes = np.ones(len(positions))
+        if straighten is not None:
+            positions, slopes = straighten(positions)
+        values = _quantile(below + within * weight[segment], positions, self.missing_mass)
+        normal = self.missing_mass * _normal(positions)
+        density = (1 - self.missing_mass) * weight[segment] / (width * slopes) + normal
+        _average_at_ends(density, within, normal)
         log_slopes = np.log(density) + 0.5 * values**2 + _LOG_SQRT_2PI
         knots = np.stack([positions, values, np.exp(np.clip(log_slopes, -9, 9))])
         rising = np.diff(np.maximum.accumulate(knots[1]), prepend=-np.inf) > 1e-6
@@ -99,11 +118,30 @@ def prefers_integer_marginal(
 
 
 def _knot_positions(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Segment of each knot, and its relative position in there; heavy segments have more."""
-    n_each = 2 + np.ceil(_MAX_KNOTS_PER_SEGMENT * weight).astype(int)
-    segment = np.repeat(np.arange(len(weight)), n_each)
-    number = np.arange(len(segment)) - (np.cumsum(n_each) - n_each)[segment]
-    return segment, _EDGE + (1 - 2 * _EDGE) * number / (n_each[segment] - 1)
+    """Segment of each knot, and its relative position in there; heavy segments have more.
+
+    Both ends of every segment are among them.
+    """
+    within = [_positions_in_segment(each) for each in weight]
+    return np.repeat(np.arange(len(weight)), [len(w) for w in within]), np.concatenate(within)
+
+
+def _positions_in_segment(weight: float) -> np.ndarray:
+    """Relative positions of the knots in a segment, dense at the ends of a heavy one."""
+    near = _NEAR_ENDS if weight > _HEAVY else _NEAR_ENDS[-1:]
+    n_inside = 2 + math.ceil(_MAX_KNOTS_PER_SEGMENT * weight)
+    inside = np.linspace(near[-1], 1 - near[-1], n_inside)[1:-1]
+    return np.concatenate([[0.0], near, inside, 1 - near[::-1], [1.0]])
+
+
+def _average_at_ends(density: np.ndarray, within: np.ndarray, outside: np.ndarray) -> None:
+    """Where segments meet, replace both densities by their geometric mean, in place.
+
+    `outside` (n_knots,) is the density beyond the outermost segments.
+    """
+    density[0], density[-1] = np.sqrt(density[[0, -1]] * outside[[0, -1]])
+    upper = np.flatnonzero(within == 1)[:-1]
+    density[upper] = density[upper + 1] = np.sqrt(density[upper] * density[upper + 1])
 
 
 def _normal(x: np.ndarray) -> np.ndarray:

@@ -53,8 +53,7 @@ class Marginals:
         bijections = self._normalizing(x, weights)
         if self.kind == "kernel":
             z, _ = Chain(bijections)(x)
-            bounds = None if bin_bounds is None else Chain(bijections)(bin_bounds)[0].numpy()
-            knots = self._knots(z.numpy(), weights.numpy(), bounds)
+            knots = self._knots(z.numpy(), weights.numpy(), bin_bounds, Chain(bijections))
             bijections.append(interpolant_through(knots))
         return bijections
 
@@ -74,18 +73,31 @@ class Marginals:
         return x.clamp(*Thresholds.of(x, weights)) if self.linear_tails else x
 
     def _knots(
-        self, x: np.ndarray, weights: np.ndarray, bin_bounds: np.ndarray | None
+        self, x: np.ndarray, weights: np.ndarray, bin_bounds: Tensor | None, chain: Chain
     ) -> list[np.ndarray]:
-        """Knots (3, k) of each column."""
+        """Knots (3, k) of each column of x (n, d); `bin_bounds` have not gone through `chain`."""
         knots = []
         for j, factor in enumerate(self.factors):
             if factor == "integer" and bin_bounds is not None:
-                low, high = bin_bounds[..., j]
-                knots.append(IntegerMarginal.fit(low, high, weights).knots())
+                low, high = bin_bounds[..., j].numpy()
+                marginal = IntegerMarginal.fit(low, high, weights)
+                knots.append(marginal.knots(partial(_column_through, chain, j, x.shape[1])))
             else:
                 bandwidth_factor = None if isinstance(factor, str) else factor
                 knots.append(kernel_knots(x[:, j], weights, bandwidth_factor))
         return knots
+
+
+def _column_through(
+    chain: Chain, j: int, n_columns: int, positions: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Values (k,) of column j through a chain of maps of single columns, and the slopes there."""
+    rows = torch.zeros(len(positions), n_columns, dtype=torch.float64)
+    rows[:, j] = torch.from_numpy(positions)
+    with torch.enable_grad():
+        image = chain(rows.requires_grad_())[0][:, j]
+        (slopes,) = torch.autograd.grad(image.sum(), rows)
+    return image.detach().numpy(), slopes[:, j].numpy()
 
 
 def candidate_marginals(

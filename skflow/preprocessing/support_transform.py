@@ -5,7 +5,7 @@ This happens once, before anything is fitted, so that all else deals with real n
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -15,10 +15,12 @@ from skflow.data.weighted_rows import repeat_counts
 from skflow.flows.bijections import Arc, Bijection, Bounded
 from skflow.flows.distributions.constrained_columns import SOFT, ConstrainedDensity
 from skflow.flows.distributions.flow import Flow
+from skflow.flows.distributions.interval import Interval
 from skflow.preprocessing.dataset import WeightedDataset
 from skflow.preprocessing.supports import SMALLEST_POSITIVE, Support
 
 _N_OFFSETS = 16  # places in a unit interval at which the density of an integer is evaluated
+_FEW_VALUES, _MIN_SAMPLES = 5, 1000  # few values of one column become at least as many samples
 _BINS = 36  # of the circle, to find where it is emptiest
 # the fields of ColumnConstraints that users declare, as attributes of a Support
 _DECLARED = ("low", "high", "period", "integer")
@@ -40,6 +42,11 @@ class SupportTransform:
         """Whether all columns are integers, so that equal rows are counts."""
         return bool(self.fields) and bool(self.fields["integer"].all())
 
+    @property
+    def is_integer(self) -> bool:
+        """Whether there is a single column, of integers."""
+        return self.all_integer and len(self.fields["integer"]) == 1
+
     def dequantize(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Rows (n, d) as real numbers."""
         if not self.fields:
@@ -53,6 +60,18 @@ class SupportTransform:
             return None
         middle = torch.where(integer > 0, x.round(), x)
         return torch.stack([middle - integer / 2, middle + integer / 2])
+
+    def with_cells(self, data: WeightedDataset) -> WeightedDataset:
+        """The samples with the cells of their integers, if these are the only column.
+
+        Bounds play no role in a fit: cells at them end there.
+        """
+        if not self.is_integer:
+            return data
+        assert data.observed is not None
+        values = torch.from_numpy(data.observed[:, 0])
+        infinity = torch.full_like(values, torch.inf)
+        return replace(data, cells=Interval.around(values, -infinity, infinity))
 
     def constrain(self, continuous: Flow) -> Flow | ConstrainedDensity:
         """The density of the original columns, from that of the dequantized ones."""
@@ -93,9 +112,15 @@ def fit_support_transform(
 
 
 def _repeated(data: WeightedDataset) -> WeightedDataset:
-    """Each sample as often as its weight says, the weights divided by the number of copies."""
+    """Each sample as often as its weight says, the weights divided by the number of copies.
+
+    The smallest counts in proportion to the weights of two flags may be 1 and 1, however many
+    samples there were: few values are repeated until there are enough samples to fit a density.
+    """
     weights = data.weights.numpy()
     copies = repeat_counts(weights)
+    if len(data) <= _FEW_VALUES and data.x.shape[1] == 1:
+        copies *= math.ceil(_MIN_SAMPLES / copies.sum())
     repeated = data.take(np.repeat(np.arange(len(data)), copies))
     return WeightedDataset(
         repeated.x,
@@ -159,9 +184,13 @@ def _check_same(fields: dict[str, np.ndarray], supports: Sequence[Support]) -> N
 
 
 def _bijections(fields: dict[str, np.ndarray], x: Tensor, weights: Tensor) -> list[Bijection]:
-    """To columns without bounds: whole numbers fill their cells, angles a turn and a half."""
-    half = 0.5 * fields["integer"]
-    low, high = fields["low"] - half, fields["high"] + half
+    """To columns without bounds: angles fill a turn and a half.
+
+    Integers pass unchanged: the cells at their bounds take what lies beyond, and a map onto the
+    real line would bend the density within these cells.
+    """
+    real = fields["integer"] == 0
+    low, high = np.where(real, fields["low"], -np.inf), np.where(real, fields["high"], np.inf)
     bijections: list[Bijection] = []
     if np.isfinite([low, high]).any():
         edge = np.where(low == SMALLEST_POSITIVE, 0.0, low)

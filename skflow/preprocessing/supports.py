@@ -100,9 +100,7 @@ def check_inside(
 ) -> None:
     """Raise if a row (n, d) is outside the supports; `indices` (n,) are those in the table."""
     for j, (column, support) in enumerate(zip(rows.T, supports, strict=True)):
-        outside = (column < support.low) | (column > support.high)
-        if support.integer:
-            outside |= column != np.round(column)
+        outside = _is_outside(column, support)
         if outside.any():
             i = int(np.argmax(outside))
             raise ValueError(
@@ -110,6 +108,19 @@ def check_inside(
                 f"declared to contain {support} (rows outside: {int(outside.sum())}). Declare "
                 "another support for this column, or drop these rows."
             )
+
+
+def first_outside(row: np.ndarray, supports: Sequence[Support], names: Names) -> str:
+    """What the first value of a row (d,) outside its support is; "" if all are inside."""
+    for j, (value, support) in enumerate(zip(row, supports, strict=True)):
+        if _is_outside(value, support):
+            return f"{value:g} in {column_name(names, j)}, of {support}"
+    return ""
+
+
+def _is_outside(values: np.ndarray, support: Support) -> np.ndarray:
+    outside = (values < support.low) | (values > support.high)
+    return outside | (values != np.round(values)) if support.integer else outside
 
 
 def _column_index(column: Any, n_columns: int, names: Names) -> int:
@@ -140,6 +151,8 @@ def _parse(declaration: Any) -> Support:
         bounds = [_bound(value, sign) for value, sign in zip(numbers, (-1, 1), strict=False)]
         if kind == "circular" and len(numbers) == 1 and 0 < bounds[0] < math.inf:
             return Support(period=bounds[0])
+        if kind == "integer" and len(numbers) == 2:
+            bounds = [float(np.ceil(bounds[0])), float(np.floor(bounds[1]))]
         if kind in ("real", "integer") and len(numbers) == 2 and bounds[0] < bounds[1]:
             return Support(bounds[0], bounds[1], integer=kind == "integer")
     raise ValueError(

@@ -7,6 +7,15 @@ class DegenerateColumnWarning(UserWarning):
     __module__ = "skflow"
 
 
+class UnreliablePredictionWarning(UserWarning):
+    """A prediction that the data do not determine.
+
+    A class of a row outside the support, or a mean of very heavy tails.
+    """
+
+    __module__ = "skflow"
+
+
 class InvalidFileError(ValueError):
     """A file that ``skflow.save`` did not write or that was altered; nothing was loaded."""
 

@@ -5,6 +5,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from scipy.stats import poisson
 
 RUNS = {
     "classes": (["--sets", "ionosphere_rnade"], 8),
@@ -15,6 +16,7 @@ RUNS = {
     "quality": (["--sets", "faithful", "--models", "skflow,KDE,GMM", "--seeds", "1"], 3),
     "rnade": (["--sets", "wine_red_rnade"], 4),
     "supports": (["--seeds", "0"], 6),
+    "whole_numbers": (["--efforts", "fast"], 2 * 2 + 1 + 2),
 }
 SMALL = {
     "classes": {"N_SPLITS": 2},
@@ -22,6 +24,14 @@ SMALL = {
     "continuous": {"MAX_TRAIN": 60, "N_TEST": 20},
     "divergence": {"SIZES": (60,), "N_TEST": 20},
     "rnade": {"N_FOLDS": 2},
+    "whole_numbers": {
+        "SIZES": (60,),
+        "SHARES": (0.2,),
+        "N_COUNTS": (60,),
+        "COUNTS": {"Poisson 5": poisson(5)},
+        "TABLES": ("1 flag", "1 rating"),
+        "N_TABLE": 60,
+    },
 }
 MEASURED = {
     "classes": {"accuracy", "log_loss", "calibration_error", "seconds"},
@@ -31,6 +41,7 @@ MEASURED = {
     "outliers": {"auc", "seconds"},
     "quality": {"fit_s", "score_s", "ll", "se", "worst", "nonfinite"},
     "rnade": {"ll", "nonfinite"},
+    "whole_numbers": {"observed", "fitted", "right", "fit_s"},
     "supports": {"undeclared", "declared", "gain", "se", "undeclared_s", "declared_s"},
 }
 

@@ -8,7 +8,7 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 
-from skflow import NormalizingFlowClassifier
+from skflow import NormalizingFlowClassifier, UnreliablePredictionWarning
 from tests.conftest import QUICK
 
 COVARIANCES = {"a": [[1.0, 0.8], [0.8, 1.0]], "b": [[1.0, -0.5], [-0.5, 0.5]], "c": np.eye(2)}
@@ -146,3 +146,33 @@ def test_errors_say_what_is_wrong(fitted, call, message):
     model = pickle.loads(pickle.dumps(fitted))
     with pytest.raises(ValueError, match=message):
         call(model, *draw(50))
+
+
+def test_classes_of_rows_outside_every_support_are_the_priors():
+    X = np.random.default_rng(0).normal(size=(200, 2))
+    positive, y = np.exp(X), X[:, 0] > 0.5
+    model = NormalizingFlowClassifier(effort="fast", support="positive", random_state=0)
+    model.fit(positive, y)
+    rows = np.vstack([positive[:1], [[1.0, -2.0]]])
+    log_odds = np.log(model.priors_[1] / model.priors_[0])
+    for method, expected in [
+        (model.predict_proba, model.priors_),
+        (model.predict_log_proba, np.log(model.priors_)),
+        (model.decision_function, log_odds),
+        (model.predict, False),
+    ]:
+        with pytest.warns(UnreliablePredictionWarning, match=r"Row 1 .*support.*-2 in column 1"):
+            found = method(rows)
+        np.testing.assert_allclose(found[1], expected)
+        np.testing.assert_array_equal(found[0], method(rows[:1])[0])
+    assert model.score_samples(rows)[1] == model.log_prob(rows, [True, True])[1] == -np.inf
+
+
+def test_classes_of_rows_far_inside_the_support_are_finite():
+    X = np.random.default_rng(0).normal(size=(200, 2))
+    model = NormalizingFlowClassifier(effort="fast", support=["positive", None], random_state=0)
+    model.fit(np.exp(X) * [1, 1], X[:, 0] > 0)
+    far = [[1e300, 0.0], [1e-300, -1e300], [1.7e308, 1.7e308]]
+    p = model.predict_proba(far)
+    assert np.isfinite(model.decision_function(far)).all()
+    assert p.sum(1) == pytest.approx(1, abs=1e-12)

@@ -9,7 +9,7 @@ from scipy.stats import kstest, norm
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from skflow import NormalizingFlowRegressor
+from skflow import NormalizingFlowRegressor, UnreliablePredictionWarning
 from skflow.metrics import conditional_log_likelihood, neg_crps
 from tests.conftest import QUICK
 
@@ -219,3 +219,22 @@ def test_errors_say_what_is_wrong(fitted, call, message):
     model = pickle.loads(pickle.dumps(fitted))
     with pytest.raises(ValueError, match=message):
         call(model, *draw(50))
+
+
+def test_means_of_very_heavy_tails_are_robust_and_warn():
+    rng = np.random.default_rng(12)
+    x = rng.normal(size=(800, 1))
+    model = quick().fit(x, 2 * x[:, 0] + rng.standard_cauchy(800))
+    with pytest.warns(UnreliablePredictionWarning, match=r"predict_quantiles\(X, 0.5\)"):
+        mean, deviation = model.predict(x, return_std=True)
+    assert np.sqrt(np.mean((mean - 2 * x[:, 0]) ** 2)) < 13
+    assert np.isfinite(deviation).all()
+
+
+@pytest.mark.parametrize("tail", ["t", "lognormal"])
+def test_means_of_moderate_tails_do_not_warn(tail):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(500, 1))
+    y = rng.standard_t(3, 500) + x[:, 0] if tail == "t" else rng.lognormal(size=500)
+    predicted = quick().fit(x, y).predict(x)  # warnings are errors
+    assert predicted.mean() == pytest.approx(y.mean(), abs=3 * y.std() / 500**0.5)

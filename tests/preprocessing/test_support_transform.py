@@ -176,6 +176,47 @@ def test_integers_of_two_values(values):
     assert p == pytest.approx([(v == X).mean() for v in values], abs=0.05)
 
 
+@pytest.mark.parametrize("n", [200, 5000])
+@pytest.mark.parametrize("support", ["integer", ("integer", 0, 1)], ids=str)
+def test_rare_flags_have_their_share(n, support):
+    X = np.zeros((n, 1))
+    X[: n // 100] = 1
+    density = NormalizingFlowDensity(effort="fast", random_state=0, support=support).fit(X)
+    p = np.exp(density.score_samples([[0.0], [1.0]]))
+    assert p[1] == pytest.approx(0.01, abs=5e-4)
+    assert p.sum() == pytest.approx(1, abs=1e-6 if support != "integer" else 1e-3)
+    assert density.sample(50_000, random_state=0).mean() == pytest.approx(0.01, abs=0.002)
+    density.set_params(dtype="float32")
+    np.testing.assert_allclose(np.exp(density.score_samples([[0.0], [1.0]])), p, atol=1e-4)
+    far = density.score_samples([[7.0], [1e9], [-1e300]]) if support == "integer" else p
+    assert np.isfinite(far).all()
+
+
+def test_bounds_add_what_lies_beyond_to_the_ends_of_a_single_column():
+    X = np.random.default_rng(0).binomial(12, 0.2, (300, 1)).astype(float)
+    plain, bounded = (
+        NormalizingFlowDensity(effort="fast", random_state=0, support=support).fit(X)
+        for support in ("integer", ("integer", 0, 12))
+    )
+    k = np.arange(13.0)[:, None]
+    p, q = np.exp(plain.score_samples(k)), np.exp(bounded.score_samples(k))
+    np.testing.assert_allclose(q[1:-1], p[1:-1], rtol=1e-9)
+    assert (q >= p * (1 - 1e-9)).all()
+    assert q.sum() == pytest.approx(1, abs=1e-9)
+
+
+def test_bounds_check_and_clip_and_do_not_change_a_fit_of_several_columns():
+    X = np.random.default_rng(0).binomial(4, 0.4, (300, 2)).astype(float)
+    plain, bounded = (
+        NormalizingFlowDensity(effort="fast", random_state=0, support=support).fit(X)
+        for support in ("integer", ("integer", 0, 4))
+    )
+    np.testing.assert_allclose(bounded.score_samples(X), plain.score_samples(X))
+    assert bounded.score_samples([[5.0, 0.0]]) == -INF
+    drawn = bounded.sample(2000, random_state=0)
+    assert (drawn.min(), drawn.max()) == (0, 4)
+
+
 def test_declaring_integers_increases_their_held_out_likelihood():
     """Compared as log-probabilities of unit intervals."""
     rng = np.random.default_rng(0)
@@ -287,9 +328,18 @@ class TestOtherEstimators:
         rows = self.X[:5]
         k = np.arange(400)
         log_p = np.array([model.log_prob(np.tile(row, (400, 1)), k) for row in rows])
-        assert np.exp(log_p).sum(1) == pytest.approx(1, abs=0.02)
+        assert np.exp(log_p).sum(1) == pytest.approx(1, abs=1e-3)
         steps = np.cumsum(np.exp(log_p), axis=1)[:, 3]
-        assert model.cdf(rows, np.full(5, 3.0)) == pytest.approx(steps, abs=0.02)
+        assert model.cdf(rows, np.full(5, 3.0)) == pytest.approx(steps, abs=1e-9)
+        assert model.cdf(rows[:2], [-1.0, 1e9]) == pytest.approx([0, 1], abs=1e-9)
+        p = np.exp(log_p[:, :128])
+        assert model.predict(rows) == pytest.approx(p @ k[:128], rel=0.02)
+        median = (np.cumsum(p, axis=1) < 0.5).sum(1)
+        assert model.predict_quantiles(rows, 0.5).tolist() == median.tolist()
+        drawn = model.sample_y(rows[:1], 20_000, random_state=0)
+        shares = np.bincount(drawn[0].astype(int), minlength=3)[:3] / 20_000
+        assert shares == pytest.approx(p[0, :3], abs=0.012)
+        assert model.predict(self.X).mean() == pytest.approx(y.mean(), abs=3 * y.std() / 20)
         quantiles = model.predict_quantiles(rows, [0.05, 0.5, 0.95])
         assert (quantiles == np.round(quantiles)).all()
         assert (quantiles >= 0).all()

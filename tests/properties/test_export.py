@@ -49,6 +49,14 @@ def test_scores_are_the_same(moons, params):
         np.testing.assert_allclose(scores, density.score_samples(rows), rtol=1e-10)
 
 
+def test_probabilities_of_integers_are_the_same(moons):
+    counts = np.round(3 * moons[:, :1])
+    density = NormalizingFlowDensity(**FAST, support=("integer", -4, None)).fit(counts)
+    program = exported(density.flow_, torch.tensor(counts))
+    scores = program(torch.tensor(counts[:17])).numpy()
+    np.testing.assert_allclose(scores, density.score_samples(counts[:17]), rtol=1e-9)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_can_be_exported(moons, family):

@@ -9,7 +9,12 @@ from skflow.runtime import exceptions
 
 
 @pytest.mark.parametrize(
-    ("name", "base"), [("DegenerateColumnWarning", UserWarning), ("InvalidFileError", ValueError)]
+    ("name", "base"),
+    [
+        ("DegenerateColumnWarning", UserWarning),
+        ("UnreliablePredictionWarning", UserWarning),
+        ("InvalidFileError", ValueError),
+    ],
 )
 def test_classes_are_those_of_skflow(name, base):
     kind = getattr(skflow, name)

@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 
 from skflow.flows.distributions.distribution import Density
 from skflow.flows.distributions.flow import Flow
+from skflow.flows.distributions.interval import Interval
 
 SOFT = 0.5  # fraction of a period over which the ends of an unrolled angle overlap
 
@@ -32,7 +33,8 @@ class ColumnConstraints:
     cut_point : Tensor
         Where the unrolled turn begins.
     offsets : Tensor of shape (m, d)
-        Where the density is evaluated in the unit interval around a row of integers.
+        Where the density is evaluated in the unit interval around a row of integers, if there
+        are several columns.
     """
 
     low: Tensor
@@ -61,11 +63,16 @@ class ColumnConstraints:
         return torch.maximum(torch.minimum(x, self.high), self.low)
 
     def upper_edge(self, x: Tensor) -> Tensor:
-        """The real number up to which values count as at most x; for integers, x + ½."""
+        """The real number up to which values count as at most x; for integers, x + ½.
+
+        For integers it is −∞ below the lowest value, and ∞ from the highest one on.
+        """
         inside = torch.where(
             x <= self.low, self.value_at_low, torch.where(x < self.high, x, self.high)
         )
-        return torch.where(self.integer > 0, x.floor() + 0.5, inside)
+        edge = torch.where(x < self.low, -torch.inf, x.floor() + 0.5)
+        edge = torch.where(x >= self.high, torch.inf, edge)
+        return torch.where(self.integer > 0, edge, inside)
 
     @property
     def circular(self) -> Tensor:
@@ -81,9 +88,11 @@ class ColumnConstraints:
 class ConstrainedDensity(Density):
     """The density of rows with constrained columns, in terms of a density of real numbers.
 
-    Integers: the probability of a unit interval [k − ½, k + ½) is the mean density over fixed
-    offsets in it. Angles: p(θ) = Σ_k q(θ + k · period), which is periodic for any q. Bounds are
-    a bijection of q's chain. The density of rows that violate the constraints is 0.
+    Integers, a single column of them: P(k) is exactly the probability of [k − ½, k + ½), a
+    difference of the distribution function; the cells of the lowest and the highest value
+    include all that lies beyond. Among several columns: the mean density over fixed offsets in
+    the cell. Angles: p(θ) = Σ_k q(θ + k · period), which is periodic for any q. Bounds of real
+    columns are a bijection of q's chain. The density of rows that violate the constraints is 0.
 
     Parameters
     ----------
@@ -97,6 +106,7 @@ class ConstrainedDensity(Density):
         super().__init__()
         self.continuous = continuous
         self._circular = supports["period"].isfinite().nonzero().flatten().tolist()
+        self.is_integer = supports["integer"].tolist() == [1.0]  # a single column of integers
         for field in fields(ColumnConstraints):
             self.register_buffer(field.name, supports[field.name])
 
@@ -109,16 +119,25 @@ class ConstrainedDensity(Density):
 
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """log p(x | context), (n, d) to (n,), in nats; −∞ where x violates the constraints."""
+        valid = self.supports.contains(x)
+        log_prob = self._log_probability if self.is_integer else self._mean_over_offsets
+        return torch.where(valid, log_prob(x, context), -torch.inf)
+
+    def _log_probability(self, x: Tensor, context: Tensor | None) -> Tensor:
+        """log P(k), the log-probability of the cell of each value of a single column."""
+        cell = Interval.around(x.squeeze(-1), self.supports.low, self.supports.high)
+        return self.continuous.log_interval(cell, context)
+
+    def _mean_over_offsets(self, x: Tensor, context: Tensor | None) -> Tensor:
+        """log of the mean density over the offsets, summed over the ways to unroll angles."""
         supports = self.supports
-        valid = supports.contains(x)
         x = supports.to_continuous(x)
         total = torch.full_like(x[..., 0], -torch.inf)
         for unrolled, possible in _unrollings(x, supports, self._circular):
             for offset in supports.offsets:
                 log_prob = self.continuous.log_prob(unrolled + offset, context)
                 total = torch.logaddexp(total, torch.where(possible, log_prob, -torch.inf))
-        mean = total - torch.tensor(float(len(supports.offsets)), dtype=x.dtype).log()
-        return torch.where(valid, mean, -torch.inf)
+        return total - torch.tensor(float(len(supports.offsets)), dtype=x.dtype).log()
 
     def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
         """Draw n valid samples, (n, d)."""

@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 
 from torch import Generator, Tensor, nn
 
+from skflow.flows.distributions.interval import Interval, log_probability
+
 
 class Density(nn.Module, ABC):
     """A density that can be evaluated and sampled from; calling it calls `log_prob`."""
@@ -20,9 +22,13 @@ class Density(nn.Module, ABC):
     def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
         """Draw n samples, (n, d), one for each row of the context (n, c) if there is one."""
 
+    def log_interval(self, interval: Interval, context: Tensor | None = None) -> Tensor:
+        """log P(low < X ≤ high | context) for the only column, (n,), in nats."""
+        raise NotImplementedError(f"{type(self).__name__} has no distribution function.")
+
 
 class Base(Density):
-    """The density of latent variables; for one column with its distribution function."""
+    """The symmetric density of latent variables; for one column with its distribution function."""
 
     @property
     def has_variance(self) -> bool:
@@ -34,5 +40,14 @@ class Base(Density):
         """P(Z ≤ z) for one column, z of any shape."""
 
     @abstractmethod
+    def log_cdf(self, z: Tensor) -> Tensor:
+        """log P(Z ≤ z) for one column, z of any shape; finite, precise and differentiable."""
+
+    @abstractmethod
     def quantile(self, levels: Tensor) -> Tensor:
         """The inverse of `cdf`, for levels between 0 and 1 of any shape."""
+
+    def log_interval(self, interval: Interval, context: Tensor | None = None) -> Tensor:
+        return log_probability(
+            interval, self.log_cdf, lambda z: self.log_prob(z.unsqueeze(-1), context)
+        )

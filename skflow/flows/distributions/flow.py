@@ -8,6 +8,7 @@ from torch import Generator, Tensor
 
 from skflow.flows.bijections import Chain, Continuous
 from skflow.flows.distributions.distribution import Density
+from skflow.flows.distributions.interval import Interval
 from skflow.flows.distributions.mixed_precision import with_float32_networks
 from skflow.flows.distributions.mixture import Mixture
 
@@ -42,6 +43,11 @@ class Flow(Density):
         context = self._transform_context(context)
         z, log_det = self.chain(x, context)
         return self.base.log_prob(z, context) + log_det
+
+    def log_interval(self, interval: Interval, context: Tensor | None = None) -> Tensor:
+        """log P(low < X ≤ high | context): in one column, every bijection is monotone."""
+        context = self._transform_context(context)
+        return self.base.log_interval(interval.through(self.chain, context), context)
 
     @property
     def regression_bijection(self) -> Continuous | None:

@@ -6,6 +6,8 @@ import torch
 from torch import Generator, Tensor
 
 from skflow.flows.distributions.distribution import Density
+from skflow.flows.distributions.interval import Interval
+from skflow.flows.distributions.normal_and_t import StandardNormal
 
 _LOG_2PI = math.log(2 * math.pi)
 _MAX_DISTANCES = 200_000  # at a time, so that they stay in the cache
@@ -40,6 +42,11 @@ class GaussianMixture(Density):
         white = _clamp_squarable(white, x)
         log_norm = self.factors.diagonal(dim1=-2, dim2=-1).log().sum(-1, keepdim=True)
         log_probs = -0.5 * (white.square().sum(-2) + x.shape[-1] * _LOG_2PI) - log_norm
+        return torch.logsumexp(log_probs + self.log_weights.unsqueeze(-1), dim=0)
+
+    def log_interval(self, interval: Interval, context: Tensor | None = None) -> Tensor:
+        scales = self.factors[:, 0]  # of the only column
+        log_probs = StandardNormal(1).log_interval(interval.standardized(self.means, scales))
         return torch.logsumexp(log_probs + self.log_weights.unsqueeze(-1), dim=0)
 
     def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
@@ -77,10 +84,22 @@ class GaussianKernels(Density):
         blocks = x.split(max(1, _MAX_DISTANCES // len(self.centers)))
         return torch.cat([self._log_sums(rows) for rows in blocks]) - log_norm
 
+    def log_interval(self, interval: Interval, context: Tensor | None = None) -> Tensor:
+        if torch.compiler.is_compiling() or not interval.low.is_cpu:
+            return self._log_sum_of_intervals(interval)
+        blocks = interval.split(max(1, _MAX_DISTANCES // len(self.centers)))
+        return torch.cat([self._log_sum_of_intervals(block) for block in blocks])
+
     def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
         components = _sample_components(self.log_weights, n, generator)
         noise = torch.randn(n, self.centers.shape[1], generator=generator, dtype=torch.float64)
         return self.centers[components] + self.bandwidth * noise.to(self.centers)
+
+    def _log_sum_of_intervals(self, interval: Interval) -> Tensor:
+        log_probs = StandardNormal(1).log_interval(
+            interval.standardized(self.centers, self.bandwidth)
+        )
+        return torch.logsumexp(log_probs + self.log_weights.unsqueeze(-1), dim=0)
 
     def _log_sums(self, x: Tensor) -> Tensor:
         """log Σ weight · exp(−squared distance / 2), (n,)."""

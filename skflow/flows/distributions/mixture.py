@@ -1,12 +1,15 @@
 """Mixture: a weighted sum of densities."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Generator, Tensor, nn
 
 from skflow.flows.distributions.distribution import Density
+from skflow.flows.distributions.interval import Interval
 
+_ENDS = ("low", "high", "log_width")  # the numbers of an interval
 _MAX_ABS = 1e15  # up to which bijections stay finite in float32
 
 
@@ -35,15 +38,13 @@ class Mixture(Density):
 
         Components of weight 0 are not evaluated.
         """
-        x = self._in_dtype_of_weights(x)
-        context = None if context is None else self._in_dtype_of_weights(context)
-        components = zip(self.components, self.weights, self._is_used, strict=True)
-        terms = [
-            component.log_prob(x, context) + weight.log()
-            for component, weight, is_used in components
-            if is_used
-        ]
-        return torch.logsumexp(torch.stack(terms), dim=0)
+        x, context = self._in_dtype_of_weights(x), self._context(context)
+        return self._log_sum(lambda component: component.log_prob(x, context))
+
+    def log_interval(self, interval: Interval, context: Tensor | None = None) -> Tensor:
+        ends = {name: self._in_dtype_of_weights(getattr(interval, name)) for name in _ENDS}
+        interval, context = replace(interval, **ends), self._context(context)
+        return self._log_sum(lambda component: component.log_interval(interval, context))
 
     def sample(self, n: int, generator: Generator, context: Tensor | None = None) -> Tensor:
         """Draw n samples, (n, d), each from a component drawn by its weight."""
@@ -51,7 +52,7 @@ class Mixture(Density):
             self.weights.double().cpu(), n, replacement=True, generator=generator
         )
         samples, order = [], []
-        context = None if context is None else self._in_dtype_of_weights(context)
+        context = self._context(context)
         for k, component in enumerate(self.components):
             index = (labels == k).nonzero().squeeze(-1)
             if len(index):
@@ -70,6 +71,15 @@ class Mixture(Density):
             Mixture(self.components[k::n_parts], self.weights[k::n_parts] * n_parts)
             for k in range(n_parts)
         ]
+
+    def _log_sum(self, log_probs: Callable[[Density], Tensor]) -> Tensor:
+        """log Σ w_k p_k, from a function that evaluates log p_k."""
+        components = zip(self.components, self.weights, self._is_used, strict=True)
+        terms = [log_probs(c) + weight.log() for c, weight, is_used in components if is_used]
+        return torch.logsumexp(torch.stack(terms), dim=0)
+
+    def _context(self, context: Tensor | None) -> Tensor | None:
+        return None if context is None else self._in_dtype_of_weights(context)
 
     def _in_dtype_of_weights(self, x: Tensor) -> Tensor:
         """x in the dtype of the weights, clamped to what float32 holds where they differ."""

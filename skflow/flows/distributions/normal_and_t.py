@@ -9,6 +9,7 @@ from scipy.special import stdtr, stdtrit
 from torch import Generator, Tensor, nn
 
 from skflow.flows.distributions.distribution import Base
+from skflow.flows.distributions.t_tail import log_t_tail
 
 _LOG_2PI = math.log(2 * math.pi)
 
@@ -28,12 +29,18 @@ class StandardNormal(Base):
 
     def log_prob(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """log p(z), (..., d) to (...), in nats."""
-        largest = math.sqrt(torch.finfo(z.dtype).max / (2 * self.n_features))
-        squares = z.clamp(-largest, largest).square().sum(-1)  # always finite
+        squares = _clamp_squarable(z, self.n_features).square().sum(-1)  # always finite
         return -0.5 * (squares + self.n_features * _LOG_2PI)
 
     def cdf(self, z: Tensor) -> Tensor:
         return torch.special.ndtr(z)
+
+    def log_cdf(self, z: Tensor) -> Tensor:
+        # torch.special.log_ndtr has a wrong gradient in the far tail
+        z = _clamp_squarable(z, 1)
+        below, above = z.clamp_max(0), z.clamp_min(0)
+        log_tail = (0.5 * torch.special.erfcx(-math.sqrt(0.5) * below)).log() - below.square() / 2
+        return torch.where(z < 0, log_tail, (-0.5 * (math.sqrt(0.5) * above).erfc()).log1p())
 
     def quantile(self, levels: Tensor) -> Tensor:
         return torch.special.ndtri(levels)
@@ -74,6 +81,10 @@ class MultivariateT(Base):
     def cdf(self, z: Tensor) -> Tensor:
         return torch.from_numpy(stdtr(self._df(), z.double().cpu().numpy())).to(z)
 
+    def log_cdf(self, z: Tensor) -> Tensor:
+        log_tail = log_t_tail(z.abs(), self._log_df())
+        return torch.where(z < 0, log_tail, (-log_tail.exp()).log1p())
+
     def quantile(self, levels: Tensor) -> Tensor:
         return torch.from_numpy(stdtrit(self._df(), levels.double().cpu().numpy())).to(levels)
 
@@ -101,6 +112,12 @@ BASES: dict[str, Callable[[int, float], Base]] = {
     "t": MultivariateT,
     "normal": lambda n_features, df: StandardNormal(n_features),
 }
+
+
+def _clamp_squarable(z: Tensor, n_features: int) -> Tensor:
+    """Clamp z (..., d), so that twice its squared norm is finite."""
+    largest = math.sqrt(torch.finfo(z.dtype).max / (2 * n_features))
+    return z.clamp(-largest, largest)
 
 
 def _log1p_square(z: Tensor, log_df: Tensor) -> Tensor:

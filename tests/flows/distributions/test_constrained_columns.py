@@ -53,7 +53,20 @@ def test_integers_have_the_probability_of_their_unit_interval():
     k = np.arange(-5, 12)
     log_prob = density("integer", 2.2, 3.0).log_prob(column(*k.tolist()))
     cdf = stats.norm(2.2, 3.0).cdf
-    np.testing.assert_allclose(log_prob.exp(), cdf(k + 0.5) - cdf(k - 0.5), rtol=1e-3)
+    np.testing.assert_allclose(log_prob.exp(), cdf(k + 0.5) - cdf(k - 0.5), rtol=1e-10)
+
+
+def test_the_cells_of_declared_ends_take_what_lies_beyond():
+    tensors = constraints("integer") | {"low": torch.zeros(1), "high": torch.full((1,), 3.0)}
+    flow = density("integer", 2.2, 3.0).continuous
+    bounded = ConstrainedDensity(flow, **{k: t.double() for k, t in tensors.items()})
+    p = bounded.log_prob(column(0.0, 1.0, 2.0, 3.0)).exp()
+    cdf = stats.norm(2.2, 3.0).cdf
+    expected = np.diff([0, cdf(0.5), cdf(1.5), cdf(2.5), 1])
+    np.testing.assert_allclose(p, expected, rtol=1e-10)
+    assert bounded.log_prob(column(-1.0, 4.0)).tolist() == [-INF, -INF]
+    edge = bounded.supports.upper_edge(column(-0.5, 0.0, 2.9, 3.0)).flatten().tolist()
+    assert edge == [-INF, 0.5, 2.5, INF]
 
 
 def test_angles_add_up_the_density_of_both_ends():
