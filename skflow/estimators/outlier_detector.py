@@ -11,12 +11,14 @@ from sklearn.base import OutlierMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skflow.data.sources import is_lazy, score_lazily
+from skflow.data.sources import Source, is_lazy, score_lazily
 from skflow.estimators.flow_estimator import FlowEstimator
 from skflow.estimators.p_values import CalibrationScores
 from skflow.estimators.parameters import Seed
 from skflow.fitting.defaults import Task
-from skflow.runtime.process_group import current_process_group
+from skflow.fitting.fit_context import FitContext
+from skflow.fitting.fit_density import FitResult
+from skflow.fitting.loaded_rows import load_few_rows
 
 _FALSE_ALARM_RATE = 0.01  # for contamination="auto"
 
@@ -155,18 +157,26 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         with self._all_or_nothing():
             rows = self._opened(X, reset=True)
             names = getattr(self, "feature_names_in_", None)
-            fitted = self._fit_rows(rows, sample_weight, names)
-            gather_rows = current_process_group().gather_rows
-            held_out_scores = fitted.held_out_scores or gather_rows(
+            self._fit_rows(rows, sample_weight, names)
+        return self
+
+    def _calibrate(self, result: FitResult, table: np.ndarray | Source, fit: FitContext) -> None:
+        def calibrate(rows: np.ndarray | Source) -> tuple[CalibrationScores, float]:
+            gather_rows = fit.processes.gather_rows
+            held_out_scores = result.held_out_scores or gather_rows(
                 self._log_prob(rows), np.ones(len(rows))
             )
-            self._calibration = CalibrationScores.from_samples(*held_out_scores)
+            calibration = CalibrationScores.from_samples(*held_out_scores)
             if self.contamination == "auto":
-                self.offset_ = self._calibration.threshold(_FALSE_ALARM_RATE)
-            else:
-                (scores,) = gather_rows(self._log_prob(rows))
-                self.offset_ = float(np.percentile(scores, 100 * self.contamination))
-        return self
+                return calibration, calibration.threshold(_FALSE_ALARM_RATE)
+            (scores,) = gather_rows(self._log_prob(rows))
+            return calibration, float(np.percentile(scores, 100 * self.contamination))
+
+        self._calibration, self.offset_ = fit.stages.run(
+            "calibrating",
+            lambda: calibrate(table),
+            lambda: calibrate(load_few_rows(table, None, None, fit).rows),
+        )
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Compute the log-likelihood of each sample; the lower, the rarer.

@@ -14,6 +14,7 @@ from skflow.flows.distributions.distribution import Density
 from skflow.flows.distributions.flow import Flow
 from skflow.flows.spec import ComponentSpec, bijection_names, make_base
 from skflow.preprocessing.dataset import WeightedDataset
+from skflow.runtime.deadline import check_time
 
 _WIDE_DF = 2.0  # of the "wide t", whose heavy tails cover what no other component does
 _BLOCK = 2048  # samples scored at a time
@@ -29,14 +30,18 @@ class Component:
     def log_prob(self, data: WeightedDataset) -> Tensor:
         """log p of each sample, (n,), in nats."""
         with torch.no_grad():
-            blocks = data.blocks(_BLOCK)
-            return torch.cat([self.flow.log_prob(block.x, block.context) for block in blocks])
+            blocks = []
+            for block in data.blocks(_BLOCK):
+                check_time()
+                blocks.append(self.flow.log_prob(block.x, block.context))
+            return torch.cat(blocks)
 
 
 def untrained_components(
     data: WeightedDataset, selected: SelectedModels, config: FitConfig
 ) -> dict[str, Component]:
     """All components without training, fitted to a data set, by their keys in ``weights_``."""
+    check_time()
     bijections = fit_bijections(data, selected.marginals, selected.initial_fit)
     z, _ = Chain(bijections)(data.x, data.context)
     d = data.x.shape[1]

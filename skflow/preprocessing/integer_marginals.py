@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import log_ndtr, ndtri_exp
 
+from skflow.runtime.deadline import check_time
+
 _MAX_BINS = 200  # lighter neighbors are merged to bins of about 1 / 200 of the weight
 _EDGE = 0.03  # fraction of a segment at either end, in which the slope changes to the next
 _MAX_KNOTS_PER_SEGMENT = 32  # of a segment that has all the weight
@@ -92,6 +94,7 @@ def prefers_integer_marginal(
     """
     total = 0.0
     for k in range(folds.max() + 1):
+        check_time()
         train, held_out = folds != k, folds == k
         marginal = IntegerMarginal.fit(low[train], high[train], weights[train])
         total += weights[held_out] @ marginal.log_density(low[held_out], high[held_out])
