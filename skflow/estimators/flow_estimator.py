@@ -79,7 +79,6 @@ class FlowEstimator(RepresentationMixin, CallbackMixin, PlainStateMixin, FittedD
         with ProgressBar(type(self).__name__, bool(self.verbose)) as bar:
             stages = Stages(self.max_time, bar.begin)
             result = stages.complete(lambda: self._follow_stages(declared, stages, bar))
-            bar.end(stages.ending)
         self._warn_if_unfinished(result, stages.ending)
 
     def _follow_stages(
@@ -111,6 +110,7 @@ class FlowEstimator(RepresentationMixin, CallbackMixin, PlainStateMixin, FittedD
             self._calibrate(result, table.rows, fit)
         if stages.ending is None and fit.processes.rank == 0:
             fit.monitor.checkpoint.remove()
+        bar.end(stages.ending)
         return result
 
     def _begin_fit(self, stages: Stages, bar: ProgressBar) -> tuple[FitContext, "_EarlierFit"]:

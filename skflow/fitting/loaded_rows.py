@@ -1,6 +1,6 @@
 """The rows of a table that a fit holds in memory."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -77,13 +77,14 @@ def load_few_rows(
     context: np.ndarray | None,
     fit: FitContext,
 ) -> LoadedRows:
-    """Read a few rows, as `load_rows` does, but without a pass over a table that is not in memory.
+    """Read a few rows as if there were no others.
 
-    The rows of a source are those of a few of its chunks.
+    Those of a source are in a few of its chunks, so that it need not be read to its end.
     """
     few = MAX_SAMPLES
     if isinstance(table, np.ndarray):
-        return load_rows(table, weights, context, few, fit)
+        loaded = load_rows(table, weights, context, few, fit)
+        return replace(loaded, n_all=fit.processes.count_rows(loaded.rows))
     chunks = table.enumerate_chunks(np.random.default_rng(fit.seed), few // _FEW_CHUNKS)
     rows, indices = np.empty((0, table.shape[1])), np.empty(0, dtype=np.int64)
     for start, chunk in chunks:
@@ -93,7 +94,7 @@ def load_few_rows(
         if len(rows) >= few:
             break
     held_weights = np.ones(len(rows)) if weights is None else weights[indices]
-    n_all = fit.processes.count_rows(table)
+    n_all = fit.processes.count_rows(rows)
     return LoadedRows(rows, held_weights, None, indices, few, n_all)
 
 

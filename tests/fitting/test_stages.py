@@ -26,8 +26,7 @@ def road(stages, calls, interrupt_at=None):
         return stage
 
     return [
-        stages.run(stage, lambda stage=stage: work(stage), lambda: "quick")
-        for stage in STAGES[:3]
+        stages.run(stage, lambda stage=stage: work(stage), lambda: "quick") for stage in STAGES[:3]
     ]
 
 
