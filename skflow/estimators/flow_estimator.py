@@ -48,11 +48,14 @@ from skflow.preprocessing.support_transform import SupportTransform, fit_support
 from skflow.preprocessing.supports import Support, check_inside, resolve_supports
 from skflow.runtime.device import keep_freed_memory, resolve_device
 from skflow.runtime.exceptions import warn_user
+from skflow.runtime.own_settings import OwnSettingsMixin
 from skflow.runtime.process_group import current_process_group
 from skflow.serialization.checkpoint import Checkpoint, FitIdentity
 
 
-class FlowEstimator(RepresentationMixin, CallbackMixin, PlainStateMixin, FittedDensity):
+class FlowEstimator(
+    OwnSettingsMixin, RepresentationMixin, CallbackMixin, PlainStateMixin, FittedDensity
+):
     """Base of the estimators: the validation of tables, and the road of a fit.
 
     `_task` says what a density is fitted for: conditional on what, robust or not.

@@ -12,6 +12,7 @@ from skflow.data.validation import check_count, check_levels
 from skflow.plotting.confidence_bands import uniform_band
 from skflow.plotting.plot_data import as_fitted_type
 from skflow.plotting.style import BLUE, GREY, INK, Style, check_matplotlib, get_axes, merge_style
+from skflow.runtime.own_settings import own_settings
 
 Kind = Literal["qq", "histogram"]
 
@@ -109,6 +110,7 @@ class CalibrationDisplay:
         self.name = name
 
     @classmethod
+    @own_settings()
     def from_estimator(
         cls,
         estimator: Any,
@@ -224,6 +226,7 @@ class CalibrationDisplay:
         display = cls(values=values, draws=draws, coverage=coverage, name=name)
         return display.plot(ax, **kwargs)
 
+    @own_settings()
     def plot(
         self,
         ax: Any = None,

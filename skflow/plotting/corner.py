@@ -16,6 +16,7 @@ from skflow.plotting.plot_data import (
     subsample_rows,
 )
 from skflow.plotting.style import BLUE, VERMILION, Style, check_matplotlib, merge_style
+from skflow.runtime.own_settings import own_settings
 
 _MAX_COLUMNS = 12
 _PANEL_SIZE = 2.0  # inches
@@ -85,6 +86,7 @@ class CornerDisplay:
         self.name = name
 
     @classmethod
+    @own_settings()
     def from_estimator(
         cls,
         estimator: Any,
@@ -154,6 +156,7 @@ class CornerDisplay:
         )
         return display.plot(ax, **kwargs)
 
+    @own_settings()
     def plot(
         self,
         ax: Any = None,

@@ -26,6 +26,7 @@ from skflow.plotting.style import (
     get_axes,
     merge_style,
 )
+from skflow.runtime.own_settings import own_settings
 
 _MASSES = (0.5, 0.9, 0.99)
 
@@ -116,6 +117,7 @@ class DensityDisplay:
         self.name = name
 
     @classmethod
+    @own_settings()
     def from_estimator(
         cls,
         estimator: Any,
@@ -187,6 +189,7 @@ class DensityDisplay:
         )
         return display.plot(ax, **kwargs)
 
+    @own_settings()
     def plot(
         self,
         ax: Any = None,

@@ -46,7 +46,8 @@ class IntegerMarginal:
         index = np.minimum(np.searchsorted(self.low, low), len(self.low) - 1)
         known = self.low[index] == low
         inside = np.where(known, (1 - self.missing_mass) * self.weights[index] / (high - low), 0.0)
-        return np.log(inside + self.missing_mass * _normal((low + high) / 2))
+        with np.errstate(divide="ignore"):  # the density of a bin without an end may be 0
+            return np.log(inside + self.missing_mass * _normal((low + high) / 2))
 
     def knots(self) -> np.ndarray:
         """Position, value and slope of z = Φ⁻¹(F(x)) at its knots, (3, k)."""
