@@ -100,6 +100,7 @@ def fit_location_scatter(
     if df >= DEGREES_OF_FREEDOM[-1]:
         return loc, scatter
     for _ in range(_EM_ITERATIONS):
+        check_time()
         factor = np.linalg.cholesky(shrink(scatter, shrinkage))
         # inverting once and multiplying is faster than solving for all samples
         inverse = solve_triangular(factor, np.eye(d), lower=True, check_finite=False)

@@ -14,6 +14,8 @@ from skflow.preprocessing.marginals import Marginals
 MAX_SAMPLES = 2000
 _MIN_SAMPLES = 200
 _MAX_WORK = 2e8  # samples times columns squared
+_HEAVY_TAILS = 2.5  # degrees of freedom
+_MAX_KERNEL_COLUMNS = 20  # beyond which even a few samples make kernel marginals slow
 
 
 def few_indices(n: int, n_columns: int, seed: int) -> np.ndarray:
@@ -42,9 +44,44 @@ def few_splits(data: WeightedDataset, config: FitConfig, seed: int) -> list[Spli
 def quick_components(
     data: WeightedDataset, splits: list[Split], selected: SelectedModels, config: FitConfig
 ) -> list[dict[str, Component]]:
-    """Initial fit and wide t on the training samples of each split, without kernels."""
-    marginals = selected.marginals
-    if marginals.kind == "kernel":
-        marginals = Marginals("yeo-johnson", (), marginals.min_slope)
-    quick = replace(selected, marginals=marginals, mixture=None, bandwidth=None)
-    return [untrained_components(data.take(split.train), quick, config) for split in splits]
+    """Initial fit and wide t on the training samples of each split, without a mixture.
+
+    Marginal transforms and tails are the selected ones, or others that take no selection,
+    whichever make the held-out samples likelier.
+    """
+    candidates = [
+        [untrained_components(data.take(split.train), quick, config) for split in splits]
+        for quick in _quick_models(selected, config, data.x.shape[1])
+    ]
+    return max(candidates, key=lambda components: _held_out_score(components, splits, data))
+
+
+def _quick_models(
+    selected: SelectedModels, config: FitConfig, n_columns: int
+) -> list[SelectedModels]:
+    """The selected models without a mixture, and with other marginal transforms and tails."""
+    chosen, min_slope = selected.marginals, selected.marginals.min_slope
+    all_marginals = [Marginals(kind, (), min_slope) for kind in config.marginals]
+    quick = [marginals for marginals in all_marginals if marginals.kind != "kernel"]
+    if chosen.kind != "kernel":
+        quick = [chosen, *(marginals for marginals in quick if marginals != chosen)]
+    elif n_columns <= _MAX_KERNEL_COLUMNS:
+        quick = [chosen, *quick]
+    if config.task.context == "classes":  # likely transforms need not separate the classes
+        quick = quick[:1]
+    shape = selected.initial_fit.shape
+    shapes = [shape] if config.base == "normal" else [shape, replace(shape, df=_HEAVY_TAILS)]
+    fits = [replace(selected.initial_fit, shape=each) for each in shapes]
+    return [SelectedModels(marginals, fit) for marginals in quick for fit in fits]
+
+
+def _held_out_score(
+    components: list[dict[str, Component]], splits: list[Split], data: WeightedDataset
+) -> float:
+    """Total log-likelihood of held-out samples under the initial fits, 0 if there are none."""
+    total = 0.0
+    for by_name, split in zip(components, splits, strict=True):
+        held_out = data.take(split.held_out)
+        if len(held_out):
+            total += float(held_out.weights @ by_name["start"].log_prob(held_out))
+    return total

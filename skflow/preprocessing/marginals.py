@@ -16,6 +16,7 @@ from skflow.preprocessing.kernel_marginals import (
     kernel_knots,
     select_bandwidth_factors,
 )
+from skflow.runtime.deadline import check_time
 
 Factor = float | str | None
 
@@ -52,6 +53,7 @@ class Marginals:
         bijections: list[Bijection] = []
         yeo_johnson = partial(YeoJohnson.fit, min_slope=self.min_slope)
         for fit in (_center_at_median, yeo_johnson, Standardize.fit):
+            check_time()
             bijections.append(fit(x, weights))
             x, _ = bijections[-1](x)
         if self.kind == "kernel":
