@@ -1,5 +1,6 @@
 """What takes the place of stages that there is no time for: bounded work on few samples."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +16,7 @@ MAX_SAMPLES = 2000
 _MIN_SAMPLES = 200
 _MAX_WORK = 2e8  # samples times columns squared
 _HEAVY_TAILS = 2.5  # degrees of freedom
-_MAX_KERNEL_COLUMNS = 20  # beyond which even a few samples make kernel marginals slow
+_FEW_COLUMNS = 20  # beyond which power transforms and kernels of all columns take long
 
 
 def few_indices(n: int, n_columns: int, seed: int) -> np.ndarray:
@@ -61,18 +62,19 @@ def _quick_models(
 ) -> list[SelectedModels]:
     """The selected models without a mixture, and with other marginal transforms and tails."""
     chosen, min_slope = selected.marginals, selected.marginals.min_slope
-    all_marginals = [Marginals(kind, (), min_slope) for kind in config.marginals]
-    quick = [marginals for marginals in all_marginals if marginals.kind != "kernel"]
-    if chosen.kind != "kernel":
-        quick = [chosen, *(marginals for marginals in quick if marginals != chosen)]
-    elif n_columns <= _MAX_KERNEL_COLUMNS:
+    slow = ("kernel",) if n_columns <= _FEW_COLUMNS else ("kernel", "yeo-johnson")
+    kinds = [kind for kind in config.marginals if kind not in (chosen.kind, *slow)]
+    quick = [Marginals(kind, (), min_slope) for kind in kinds]
+    if chosen.kind != "kernel" or n_columns <= _FEW_COLUMNS:
         quick = [chosen, *quick]
     if config.task.context == "classes":  # likely transforms need not separate the classes
         quick = quick[:1]
-    shape = selected.initial_fit.shape
-    shapes = [shape] if config.base == "normal" else [shape, replace(shape, df=_HEAVY_TAILS)]
-    fits = [replace(selected.initial_fit, shape=each) for each in shapes]
-    return [SelectedModels(marginals, fit) for marginals in quick for fit in fits]
+    fit, was_selected = selected.initial_fit, selected.initial_fit.shape.score > -math.inf
+    heavy = replace(fit, shape=replace(fit.shape, df=_HEAVY_TAILS))
+    models = [SelectedModels(marginals, fit) for marginals in quick]
+    if config.base == "normal" or was_selected:
+        return models
+    return [*models, *(SelectedModels(marginals, heavy) for marginals in quick)]
 
 
 def _held_out_score(
