@@ -5,7 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skflow.runtime.own_settings import own_settings
 
+
+@own_settings()
 def mean_log_likelihood(
     estimator: Any,
     X: ArrayLike,
@@ -55,6 +58,7 @@ def mean_log_likelihood(
     return float(np.average(np.maximum(estimator.score_samples(X), floor), weights=weights))
 
 
+@own_settings()
 def conditional_log_likelihood(
     estimator: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
 ) -> float:
@@ -91,6 +95,7 @@ def conditional_log_likelihood(
     return float(np.average(estimator.log_prob(X, y), weights=weights))
 
 
+@own_settings()
 def neg_crps(
     estimator: Any,
     X: ArrayLike,

@@ -1,4 +1,4 @@
-"""Writes speed.md and its figure from the records in results/speed.jsonl and fits.jsonl.
+"""Writes speed.md and its figure from speed.jsonl, fits.jsonl and deadlines.jsonl in results/.
 
 python docs/benchmarks/speed_page.py
 """
@@ -19,6 +19,7 @@ def page(records):
     sections = list(dict.fromkeys(r["section"] for r in records))
     tables = {s: section_table([r for r in records if r["section"] == s]) for s in sections}
     tables["fits"] = fits_table(read(HERE / "results" / "fits.jsonl"))
+    tables["deadlines"] = deadlines_table(read(HERE / "results" / "deadlines.jsonl"))
     rate = next(r["gflops"] for r in records if "gflops" in r)
     return (HERE / "speed.md.in").read_text().format(gflops=f"{rate:.0f}", **tables)
 
@@ -53,6 +54,17 @@ def fits_table(records):
     rows.append(["over normflows", *(cell(s / sums[-1]) for s in sums), "–", "–", "–"])
     names = ["skflow", "fast", "normflows"]
     return table(["", *(f"{n}, s" for n in names), *(f"{n}, nats" for n in names)], rows)
+
+
+def deadlines_table(records):
+    """Seconds that fits took, by size and max_time, with epochs and log-likelihoods."""
+    limits = list(dict.fromkeys(r["max_time"] for r in records))
+    by_size = {}
+    for r in records:
+        measured = f"{r['seconds']:.1f} s, {r['n_epochs']} epochs, {cell(r['log_likelihood'])}"
+        by_size.setdefault(f"{r['n']:,} × {r['d']}", []).append(measured)
+    head = ["rows × columns", *(f"max_time={limit:g}" for limit in limits)]
+    return table(head, [[size, *cells] for size, cells in by_size.items()])
 
 
 def cell(value):

@@ -24,13 +24,14 @@ from skflow.compose.inverse_transform import sample_original_units
 from skflow.compose.log_dets import log_abs_det
 from skflow.compose.transformer_checks import check_square
 from skflow.data.validation import check_count, check_finite, explained_conversion
+from skflow.runtime.own_settings import OwnSettingsMixin, own_settings
 
 
 def _density_can_sample(estimator: "TransformedDensity") -> bool:
     return hasattr(getattr(estimator, "density_", estimator.density), "sample")
 
 
-class TransformedDensity(DensityMixin, BaseEstimator):
+class TransformedDensity(OwnSettingsMixin, DensityMixin, BaseEstimator):
     """Density estimation on transformed data, in the units of the original data.
 
     In ``Pipeline([scaler, density])``, `score_samples` is the density of the scaled data: it
@@ -207,6 +208,7 @@ class TransformedDensity(DensityMixin, BaseEstimator):
         return float(np.average(scores, weights=weights))
 
     @available_if(_density_can_sample)
+    @own_settings()
     def sample(
         self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None
     ) -> np.ndarray:

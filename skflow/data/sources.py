@@ -18,6 +18,7 @@ from sklearn import get_config
 
 from skflow.data.table_kinds import check_is_parquet
 from skflow.data.validation import Names, check_finite
+from skflow.runtime.deadline import check_time
 
 T = TypeVar("T")
 
@@ -46,6 +47,7 @@ class Source(ABC):
         rows = np.empty((len(indices), self.shape[1]))
         filled = 0
         for start, chunk in self._read(None, _CHUNK_SIZE):
+            check_time()
             stop = int(np.searchsorted(indices, start + len(chunk)))
             rows[filled:stop] = chunk[indices[filled:stop] - start]
             filled = stop
@@ -65,6 +67,7 @@ class Source(ABC):
         table can be read in chunks of any size; otherwise its own partitions are used.
         """
         for start, chunk in self._read(rng, min(size or _CHUNK_SIZE, _CHUNK_SIZE)):
+            check_time()
             yield start, self._checked(chunk, range(start, start + len(chunk)))
 
     @abstractmethod
@@ -277,6 +280,7 @@ def in_blocks(rows: np.ndarray | Source, size: int) -> Iterator[np.ndarray]:
     """Yield the rows in order, in blocks (m, d) of at most `size` rows."""
     for chunk in rows.chunks() if isinstance(rows, Source) else [rows]:
         for start in range(0, len(chunk), size):
+            check_time()
             yield chunk[start : start + size]
 
 

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from skflow.runtime.deadline import check_time
+
 _SMALLEST_COUNTS = range(1, 200)  # counts of the lightest row that are tried
 _MAX_REPEATED_ROWS = 1_000_000
 _MANY_REPEATS = 5  # mean repeats per distinct row
@@ -56,7 +58,10 @@ def _merge_equal_rows(
     positive = weights > 0
     rows, weights = rows[positive] + 0.0, weights[positive]  # + 0.0 turns −0 into 0
     # The weights are the last sort key, so that those of equal rows are always added in one order.
-    order = np.lexsort([weights, *rows.T[::-1]])
+    order = np.argsort(weights, kind="stable")
+    for column in rows.T[::-1]:  # np.lexsort, which would not ask the time
+        check_time()
+        order = order[np.argsort(column[order], kind="stable")]
     rows, weights = rows[order], weights[order]
     first = np.concatenate([[True], (rows[1:] != rows[:-1]).any(1)])
     starts = np.flatnonzero(first)

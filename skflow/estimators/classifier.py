@@ -1,7 +1,6 @@
 """Generative classification: p(X | y) and Bayes' rule."""
 
 import os
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal, Self
 
@@ -19,7 +18,7 @@ from skflow.estimators.parameters import Seed
 from skflow.fitting.defaults import Task
 from skflow.fitting.warm_start import check_same_targets
 from skflow.preprocessing.supports import first_outside, resolve_supports
-from skflow.runtime.exceptions import UnreliablePredictionWarning
+from skflow.runtime.exceptions import UnreliablePredictionWarning, warn_user
 from skflow.runtime.process_group import current_process_group
 
 
@@ -341,11 +340,10 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
             supports = resolve_supports(self.support, rows.shape[1], names)
             i = int(impossible.argmax())
             reason = first_outside(rows[i], supports, names)
-            warnings.warn(
+            warn_user(
                 f"Row {i} is outside the support of every class{reason and f': {reason}'}. The "
                 "class probabilities of such rows are the priors.",
                 UnreliablePredictionWarning,
-                stacklevel=3,
             )
             joint[impossible] = self._log_priors()
         return joint

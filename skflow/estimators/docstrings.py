@@ -61,8 +61,9 @@ base : {"auto", "normal", "t"}, default="auto"
 max_iter : "auto" or int, default="auto"
     Maximum number of epochs.
 max_time : float or None, default=None
-    Time limit of training in seconds. When it is reached, training ends with the best weights
-    so far and a warning. The steps before and after training are not limited.
+    Time limit of the fit in seconds, from the validation of the data on. When it is reached,
+    the fit ends within about a second, with a warning: training with the best weights so far,
+    and what comes before or after it with simpler densities fitted to a few rows.
 max_rows : int, default=1_000_000
     Maximum number of rows that are held in memory. From a longer table, `max_rows` rows are
     drawn, one from each of `max_rows` segments of equal length, so only these rows have to
@@ -132,7 +133,8 @@ compile : bool, default=False
     not compiled, so only the training of those fitted by regression is faster; "cnf" does not
     benefit.
 verbose : int, default=0
-    If positive, show a progress bar with the validation log-likelihood.
+    If positive, show a progress bar: the stage of the fit, the epochs of training, the
+    validation log-likelihood and, at the end, why the fit ended.
 """.strip()
 
 FLOW_ATTRIBUTES = """

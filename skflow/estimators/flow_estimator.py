@@ -1,10 +1,9 @@
 """What the estimators share: validated tables, and the road of a fit."""
 
-import time
-import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -16,7 +15,6 @@ from sklearn.utils.validation import (
     check_random_state,
     validate_data,
 )
-from tqdm.auto import tqdm
 
 from skflow.data.sample_weights import check_weights
 from skflow.data.sources import MemmapSource, Source, source_of
@@ -36,26 +34,34 @@ from skflow.data.weighted_rows import (
 from skflow.estimators.callbacks import CallbackMixin
 from skflow.estimators.fitted_density import FittedDensity
 from skflow.estimators.pickling import PlainStateMixin
+from skflow.estimators.progress_bar import ProgressBar
 from skflow.estimators.representation import RepresentationMixin
 from skflow.fitting.defaults import DataSize, Task
 from skflow.fitting.feasibility import feasible_config
 from skflow.fitting.fit_context import FitContext, Monitor, Progress
 from skflow.fitting.fit_density import FitResult, fit_density
 from skflow.fitting.history import History
-from skflow.fitting.loaded_rows import LoadedRows, load_rows
+from skflow.fitting.loaded_rows import LoadedRows, load_few_rows, load_rows
+from skflow.fitting.stages import Ending, Stages
 from skflow.fitting.streamed_dataset import StreamedDataset
 from skflow.fitting.warm_start import FittedColumns, WarmStart, check_same_columns
+from skflow.flows.distributions.constrained_columns import ConstrainedDensity
+from skflow.flows.distributions.flow import Flow
 from skflow.flows.families import check_base
 from skflow.preprocessing.column_warnings import warn_about_columns
 from skflow.preprocessing.dataset import WeightedDataset
-from skflow.preprocessing.support_transform import fit_support_transform
+from skflow.preprocessing.support_transform import SupportTransform, fit_support_transform
 from skflow.preprocessing.supports import Support, check_inside, resolve_supports
 from skflow.runtime.device import keep_freed_memory, resolve_device
+from skflow.runtime.exceptions import warn_user
+from skflow.runtime.own_settings import OwnSettingsMixin
 from skflow.runtime.process_group import current_process_group
 from skflow.serialization.checkpoint import Checkpoint, FitIdentity
 
 
-class FlowEstimator(RepresentationMixin, CallbackMixin, PlainStateMixin, FittedDensity):
+class FlowEstimator(
+    OwnSettingsMixin, RepresentationMixin, CallbackMixin, PlainStateMixin, FittedDensity
+):
     """Base of the estimators: the validation of tables, and the road of a fit.
 
     `_task` says what a density is fitted for: conditional on what, robust or not.
@@ -70,63 +76,74 @@ class FlowEstimator(RepresentationMixin, CallbackMixin, PlainStateMixin, FittedD
         names: Names = None,
         context: np.ndarray | None = None,
         stream: bool = False,
-    ) -> FitResult:
+    ) -> None:
         """Fit the density of a validated table (n, d), given a context (n, c) if there is one.
 
-        With `stream`, an epoch goes over all rows of a table of more than `max_rows`.
+        With `stream`, an epoch goes over all rows of a table of more than `max_rows`. From here
+        on, the end of `max_time` and Ctrl-C leave a fitted estimator.
         """
-        fit, warm_start = self._begin_fit(), self._earlier_fit()
         supports = self._check_declarations(table.shape[1], names)
         weights = _checked_weights(table, sample_weight)
-        loaded = load_rows(table, weights, context, self.max_rows, fit)
-        check_inside(loaded.rows, supports, names, loaded.indices)
-        distinct, n_rows = _distinct_rows(loaded, names, fit, self._task)
-        data, transform = fit_support_transform(
-            distinct,
-            supports,
-            np.random.default_rng((fit.seed, 1)),
-            None if warm_start is None else self.flow_,
+        declared = DeclaredTable(table, names, supports, weights, context, stream, self._task)
+        with ProgressBar(type(self).__name__, bool(self.verbose)) as bar:
+            stages = Stages(self.max_time, bar.begin)
+            result = stages.complete(lambda: self._follow_stages(declared, stages, bar))
+        self._warn_if_unfinished(result, stages.ending)
+
+    def _follow_stages(
+        self, table: "DeclaredTable", stages: Stages, bar: ProgressBar
+    ) -> FitResult | None:
+        """The road of a fit, which is followed again, with substitutes, if Ctrl-C cuts it short.
+
+        None if an earlier fit was to be continued but there was no time for it.
+        """
+        begin = partial(self._begin_fit, stages, bar)
+        fit, earlier = stages.run("beginning", begin, begin)
+        rows = stages.run(
+            "reading rows",
+            lambda: _read_rows(table, self.max_rows, earlier.flow, fit),
+            lambda: _read_few_rows(table, earlier.flow, fit),
         )
-        warn_about_columns(distinct.x.numpy(), n_rows, supports, names)
-        streamed = None
-        if stream and loaded.n_all > self.max_rows:
-            source = table if isinstance(table, Source) else MemmapSource(table, names)
-            streamed = StreamedDataset(
-                source, weights, loaded.indices, data, transform, supports, loaded.max_rows
-            )
-        n_fitted = n_rows if streamed is None else loaded.n_all
-        size = _size_of(data, n_fitted / n_rows, 0 if streamed is None else n_fitted)
+        streamed = _streamed(table, rows, self.max_rows)
+        n_fitted = rows.n_rows if streamed is None else rows.loaded.n_all
+        size = _size_of(rows.data, n_fitted / rows.n_rows, 0 if streamed is None else n_fitted)
         config = feasible_config(self, size, self._task)
-        fit.monitor.checkpoint.identify(
-            FitIdentity.of(
-                fit.seed, data.arrays, config, warm_start is not None, fit.processes.size
+        continued = earlier.warm_start is not None
+        if stages.ending is None:
+            fit.monitor.checkpoint.identify(
+                FitIdentity.of(fit.seed, rows.data.arrays, config, continued, fit.processes.size)
             )
-        )
-        result = fit_density(data, config, fit, transform, warm_start, streamed)
-        self._end_fit(result, fit, warm_start is not None)
-        self._set_fitted(result, fit, n_fitted)
-        self._warn_if_unfinished(result.history)
+        result = fit_density(rows.data, config, fit, rows.transform, earlier.warm_start, streamed)
+        if result is not None:
+            self._set_fitted(result, fit, n_fitted, earlier.history)
+            self._calibrate(result, table, fit)
+        if stages.ending is None and fit.processes.rank == 0:
+            fit.monitor.checkpoint.remove()
+        bar.end(stages.ending)
         return result
 
-    def _begin_fit(self) -> FitContext:
-        """The context of a fit: its clock runs from here, and its seed is drawn."""
-        deadline = time.monotonic() + (np.inf if self.max_time is None else self.max_time)
+    def _begin_fit(self, stages: Stages, bar: ProgressBar) -> tuple[FitContext, "_EarlierFit"]:
+        """The context of a fit, for which a seed is drawn, and the fit that it continues."""
         keep_freed_memory()
         processes = current_process_group()
         device = processes.device(resolve_device(self.device))
         checkpoint = Checkpoint(self.checkpoint)
         check_layer_sizes(self.hidden_layer_sizes)
-        if self.warm_start and hasattr(self, "flow_"):
+        earlier = self._earlier_fit()
+        if earlier.warm_start is not None:
             seed = self._seed  # the same folds, so that held-out samples stay held out
         else:
             seed = processes.broadcast(self._draw_seed)
         seed = checkpoint.resolve_seed(seed, fixed=isinstance(self.random_state, Integral))
-        return FitContext(seed, device, processes, Monitor(self._watch, checkpoint, deadline))
+        monitor = Monitor(partial(self._watch, bar), checkpoint)
+        return FitContext(seed, device, processes, monitor, stages), earlier
 
-    def _earlier_fit(self) -> WarmStart | None:
-        if self.warm_start and hasattr(self, "flow_"):
-            return WarmStart(self._continuous(), self._spec)
-        return None
+    def _earlier_fit(self) -> "_EarlierFit":
+        """The fit to continue, if there is one and it has trained flows."""
+        if not self.warm_start or "flow" not in getattr(self, "weights_", {}):
+            return _EarlierFit()
+        history = History(self.n_iter_, self.loss_curve_, self.validation_scores_)
+        return _EarlierFit(WarmStart(self._continuous(), self._spec), self.flow_, history)
 
     def _check_declarations(self, n_columns: int, names: Names) -> list[Support]:
         """The supports of the columns; raises where they or the base are not possible."""
@@ -134,16 +151,13 @@ class FlowEstimator(RepresentationMixin, CallbackMixin, PlainStateMixin, FittedD
         check_base(self.base, self.flow)
         return supports
 
-    def _end_fit(self, result: FitResult, fit: FitContext, continued: bool) -> None:
-        """Remove the checkpoint of a finished fit; put the history of an earlier one in front."""
-        if not result.history.cut_short and fit.processes.rank == 0:
-            fit.monitor.checkpoint.remove()
-        if continued:
-            result.history.prepend(self.n_iter_, self.loss_curve_, self.validation_scores_)
-
-    def _set_fitted(self, result: FitResult, fit: FitContext, n_fitted: int) -> None:
-        """Set the fitted attributes."""
-        history = result.history
+    def _set_fitted(
+        self, result: FitResult, fit: FitContext, n_fitted: int, earlier: History | None
+    ) -> None:
+        """Set the fitted attributes; the history of an earlier fit comes first."""
+        history = replace(result.history)
+        if earlier is not None:
+            history.prepend(earlier.n_epochs, earlier.losses, earlier.scores)
         self.flow_ = result.density
         self.weights_ = result.weights
         self.device_ = fit.device
@@ -156,23 +170,24 @@ class FlowEstimator(RepresentationMixin, CallbackMixin, PlainStateMixin, FittedD
         self._spec = result.spec
         self._seed = fit.seed
 
-    def _warn_if_unfinished(self, history: History) -> None:
-        """Warn if training was cut short, or if `max_iter` ended it while it still improved."""
-        if history.cut_short:
-            cause = "was interrupted" if history.interrupted else f"took max_time={self.max_time}"
-            warnings.warn(
-                f"Training {cause} after {history.n_epochs} epochs; the estimator is fitted with "
-                "the best weights so far.",
+    def _calibrate(self, result: FitResult, table: "DeclaredTable", fit: FitContext) -> None:
+        """Set the attributes that an estimator derives from its density; a stage of the fit."""
+
+    def _warn_if_unfinished(self, result: FitResult | None, ending: Ending | None) -> None:
+        """Warn if the fit was cut short, or if `max_iter` ended it while it still improved."""
+        if ending is not None:
+            interrupted = ending.cause == "interrupted"
+            cause = "was interrupted" if interrupted else f"took max_time={self.max_time}"
+            warn_user(
+                f"The fit {cause} while {ending.stage}. {_what_is_left(result)}",
                 ConvergenceWarning,
-                stacklevel=5,
             )
-        elif self.max_iter != "auto" and history.still_improving:
-            warnings.warn(
+        elif self.max_iter != "auto" and result is not None and result.history.still_improving:
+            warn_user(
                 f"The log-likelihood of held-out samples was still improving by more than "
                 f"tol={self.tol} after max_iter={self.max_iter} epochs. Increase max_iter, or "
                 "leave it at 'auto'.",
                 ConvergenceWarning,
-                stacklevel=5,
             )
 
     def _draw_seed(self) -> int:
@@ -212,19 +227,11 @@ class FlowEstimator(RepresentationMixin, CallbackMixin, PlainStateMixin, FittedD
             return None
         return FittedColumns(self.n_features_in_, getattr(self, "feature_names_in_", None))
 
-    def _watch(self, updates: Iterable[Progress]) -> Iterable[Progress]:
-        """Show a progress bar if `verbose`, and call the callbacks."""
-        updates = self._told(updates)
-        if not self.verbose:
-            yield from updates
-            return
-        with tqdm(desc=type(self).__name__, unit=" steps") as bar:
-            for update in updates:
-                bar.total = update.n_steps
-                if update.score is not None:
-                    bar.set_postfix({"validation": f"{update.score:.3f}"}, refresh=False)
-                bar.update(update.step - bar.n)
-                yield update
+    def _watch(self, bar: ProgressBar, updates: Iterable[Progress]) -> Iterable[Progress]:
+        """Show the progress of training, and call the callbacks."""
+        for update in self._told(updates):
+            bar.update(update)
+            yield update
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
@@ -240,12 +247,112 @@ class FlowEstimator(RepresentationMixin, CallbackMixin, PlainStateMixin, FittedD
             raise
 
 
+@dataclass(frozen=True)
+class DeclaredTable:
+    """A table, and what the caller says of its columns and rows."""
+
+    rows: np.ndarray | Source
+    names: Names
+    supports: list[Support]
+    weights: np.ndarray | None
+    context: np.ndarray | None
+    stream: bool
+    task: Task
+
+
+@dataclass(frozen=True)
+class _PreparedRows:
+    """Distinct samples without supports, and how many rows they were made of."""
+
+    data: WeightedDataset
+    transform: SupportTransform
+    n_rows: int
+    loaded: LoadedRows
+
+
+@dataclass(frozen=True)
+class _EarlierFit:
+    """The fit that is continued, if there is one."""
+
+    warm_start: WarmStart | None = None
+    flow: Flow | ConstrainedDensity | None = None
+    history: History | None = None
+
+
+def _what_is_left(result: FitResult | None) -> str:
+    """What a fit that was cut short leaves."""
+    if result is None:
+        return "The estimator is as it was before."
+    if "flow" in result.weights:
+        return "The estimator is fitted with the best network weights so far."
+    return (
+        "No flow was trained: the estimator is fitted with the densities at which training would "
+        "have begun. Give it more time."
+    )
+
+
 def _checked_weights(
     rows: np.ndarray | Source, sample_weight: ArrayLike | None
 ) -> np.ndarray | None:
     if sample_weight is None:
         return None
     return check_weights(sample_weight, len(rows))
+
+
+def _read_rows(
+    table: DeclaredTable,
+    max_rows: int,
+    earlier: Flow | ConstrainedDensity | None,
+    fit: FitContext,
+) -> _PreparedRows:
+    """The rows of a table that are held in memory; warns about columns."""
+    loaded = load_rows(table.rows, table.weights, table.context, max_rows, fit)
+    prepared, distinct = _prepared(loaded, table, earlier, fit)
+    warn_about_columns(distinct.x.numpy(), prepared.n_rows, table.supports, table.names)
+    return prepared
+
+
+def _read_few_rows(
+    table: DeclaredTable, earlier: Flow | ConstrainedDensity | None, fit: FitContext
+) -> _PreparedRows:
+    """A few rows, if there is no time for more."""
+    loaded = load_few_rows(table.rows, table.weights, table.context, fit)
+    return _prepared(loaded, table, earlier, fit)[0]
+
+
+def _prepared(
+    loaded: LoadedRows,
+    table: DeclaredTable,
+    earlier: Flow | ConstrainedDensity | None,
+    fit: FitContext,
+) -> tuple[_PreparedRows, WeightedDataset]:
+    """Rows without supports, and the distinct rows as they were."""
+    check_inside(loaded.rows, table.supports, table.names, loaded.indices)
+    distinct, n_rows = _distinct_rows(loaded, table.names, fit, table.task)
+    rng = np.random.default_rng((fit.seed, 1))
+    data, transform = fit_support_transform(distinct, table.supports, rng, earlier)
+    return _PreparedRows(data, transform, n_rows, loaded), distinct
+
+
+def _streamed(
+    table: DeclaredTable, prepared: _PreparedRows, max_rows: int
+) -> StreamedDataset | None:
+    """The table, if an epoch goes over more rows than are held in memory."""
+    loaded = prepared.loaded
+    if not table.stream or loaded.n_all <= max_rows:
+        return None
+    source = table.rows
+    if not isinstance(source, Source):
+        source = MemmapSource(source, table.names)
+    return StreamedDataset(
+        source,
+        table.weights,
+        loaded.indices,
+        prepared.data,
+        prepared.transform,
+        table.supports,
+        loaded.max_rows,
+    )
 
 
 def _distinct_rows(

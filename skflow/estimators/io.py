@@ -24,6 +24,7 @@ from skflow.estimators.outlier_detector import NormalizingFlowOutlierDetector
 from skflow.estimators.p_values import CalibrationScores
 from skflow.estimators.regressor import NormalizingFlowRegressor
 from skflow.runtime.exceptions import InvalidFileError
+from skflow.runtime.own_settings import own_settings
 from skflow.serialization.allocation_limit import AllocationLimit
 from skflow.serialization.atomic_write import FilePath, write_atomically
 from skflow.serialization.codec import Decoder, Encoder, Records
@@ -47,6 +48,7 @@ _SIGNATURE = re.compile(rb'\{\\"format\\":(\d{1,9}),\\"sha256\\":\\"([0-9a-f]{64
 _INCONSISTENT = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
+@own_settings()
 def save(estimator: FlowEstimator, path: FilePath) -> None:
     """Save a fitted estimator to a file, as plain data without pickle or code.
 
@@ -100,6 +102,7 @@ def save(estimator: FlowEstimator, path: FilePath) -> None:
     write_atomically(path, _to_bytes(estimator))
 
 
+@own_settings()
 def load(path: FilePath) -> Any:
     """Load an estimator from a file written by `save`.
 

@@ -12,10 +12,14 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skflow.data.sources import Source, is_lazy, score_lazily
-from skflow.estimators.flow_estimator import FlowEstimator
+from skflow.estimators.flow_estimator import DeclaredTable, FlowEstimator
 from skflow.estimators.p_values import ROUNDING, CalibrationScores, share_threshold
 from skflow.estimators.parameters import Seed
 from skflow.fitting.defaults import Task
+from skflow.fitting.fit_context import FitContext
+from skflow.fitting.fit_density import FitResult
+from skflow.fitting.loaded_rows import load_few_rows
+from skflow.fitting.substitutes import MAX_SAMPLES
 from skflow.preprocessing.dataset import WeightedDataset
 from skflow.runtime.process_group import current_process_group
 
@@ -185,16 +189,33 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         with self._all_or_nothing():
             rows = self._opened(X, reset=True)
             names = getattr(self, "feature_names_in_", None)
-            fitted = self._fit_rows(rows, sample_weight, names)
-            self._calibration = current_process_group().broadcast(
-                lambda: self._calibrated(fitted.held_out)
-            )
-            if self.contamination == "auto":
-                self.offset_ = self._calibration.threshold(_FALSE_ALARM_RATE)
-                self._calibration.warn_if_few(_FALSE_ALARM_RATE)
-            else:
-                self.offset_ = self._offset_of_share(self.contamination, rows, sample_weight)
+            self._fit_rows(rows, sample_weight, names)
         return self
+
+    def _calibrate(self, result: FitResult, table: DeclaredTable, fit: FitContext) -> None:
+        def calibrate(
+            held_out: Sequence[WeightedDataset],
+            rows: np.ndarray | Source,
+            weights: np.ndarray | None,
+        ) -> tuple[CalibrationScores, float]:
+            calibration = fit.processes.broadcast(lambda: self._calibrated(held_out))
+            if self.contamination == "auto":
+                return calibration, calibration.threshold(_FALSE_ALARM_RATE)
+            return calibration, self._offset_of_share(self.contamination, rows, weights)
+
+        def calibrate_on_few() -> tuple[CalibrationScores, float]:
+            few = load_few_rows(table.rows, table.weights, None, fit)
+            max_each = MAX_SAMPLES // len(result.held_out)
+            held_out = [samples.take(slice(max_each)) for samples in result.held_out]
+            return calibrate(held_out, few.rows, few.weights)
+
+        self._calibration, self.offset_ = fit.stages.run(
+            "calibrating",
+            lambda: calibrate(result.held_out, table.rows, table.weights),
+            calibrate_on_few,
+        )
+        if self.contamination == "auto":
+            self._calibration.warn_if_few(_FALSE_ALARM_RATE)
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Compute the log-likelihood of each sample; the lower, the rarer.

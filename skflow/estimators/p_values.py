@@ -1,11 +1,12 @@
 """Conformal p-values: the rank of a score among the scores of held-out samples."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+
+from skflow.runtime.exceptions import warn_user
 
 # Scores of equal rows differ in their last digits if they are computed in different batches:
 # what is this close, relative to max(1, |score|), is a tie.
@@ -91,12 +92,11 @@ class CalibrationScores:
             found = "Only rows rarer than all held-out rows can be labeled outliers"
         else:
             return
-        warnings.warn(
+        warn_user(
             f"{found}: with n rows, or weights that sum to n, p-values are at least 1 / (n + 1), "
             f"and contamination='auto' asks for p <= {p_value}. Pass a number as contamination, "
             "or compare p_value(X) with a larger threshold.",
             UserWarning,
-            stacklevel=4,
         )
 
 

@@ -10,12 +10,14 @@ from sklearn.base import BaseEstimator
 
 from skflow.flows.spec import DensitySpec, from_arrays, to_arrays
 from skflow.runtime.device import resolve_device, scoring_dtype
+from skflow.runtime.own_settings import own_settings
 from skflow.runtime.version import __version__
 
 
 class PlainStateMixin(BaseEstimator):
     """The state of an estimator without torch classes, so that it loads on any machine."""
 
+    @own_settings()
     def __getstate__(self) -> dict[str, Any]:
         """The state, in which arrays and a specification replace the fitted density."""
         state = super().__getstate__()
@@ -27,6 +29,7 @@ class PlainStateMixin(BaseEstimator):
             state["_skflow_version"] = __version__
         return state
 
+    @own_settings()
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore what `__getstate__` returned, on the CPU if the device is not available.
 

@@ -1,7 +1,6 @@
 """Probabilistic regression: p(y | X)."""
 
 import os
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, Self
 
@@ -20,7 +19,7 @@ from skflow.fitting.defaults import Task
 from skflow.fitting.warm_start import check_same_targets
 from skflow.flows.distributions.constrained_columns import ConstrainedDensity
 from skflow.preprocessing.supports import check_no_angles
-from skflow.runtime.exceptions import UnreliablePredictionWarning
+from skflow.runtime.exceptions import UnreliablePredictionWarning, warn_user
 
 _N_SAMPLES = 512  # per row, to estimate means, deviations and quantiles of several targets
 _MAX_ROWS = 256  # for which these samples are held at a time
@@ -359,12 +358,11 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
         with torch.no_grad():
             reliable = self._univariate().has_reliable_mean(some)
         if reliable.double().mean() < 0.5:
-            warnings.warn(
+            warn_user(
                 "The tails of y given X are so heavy that its mean is not reliable: few extreme "
                 "samples decide it. The median, predict_quantiles(X, 0.5), does not depend on "
                 "them.",
                 UnreliablePredictionWarning,
-                stacklevel=3,
             )
 
     def _univariate(self) -> UnivariateDistribution:

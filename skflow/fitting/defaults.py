@@ -99,7 +99,8 @@ class FitConfig:
     """All settings of one fit, resolved.
 
     `marginals` are the candidates to select from; `n_folds` is None if no samples are held out,
-    and `stops_early` says whether those held out decide when training ends.
+    and `stops_early` says whether those held out decide when training ends. `n_epochs` is the
+    number of epochs that training takes unless it is stopped early.
     """
 
     flow: FlowSpec
@@ -107,6 +108,7 @@ class FitConfig:
     marginals: tuple[str, ...]
     n_members: int
     n_folds: int | None
+    n_epochs: int
     safety_net: bool
     training: TrainingConfig
     task: Task = Task()
@@ -144,14 +146,16 @@ def resolve_config(parameters: Parameters, size: DataSize, task: Task | None = N
     n_members = _n_members(parameters, size, task)
     n_folds = _n_folds(parameters, n_members, size, task)
     stops_early = n_folds is not None and bool(parameters.early_stopping)
+    training = _training_config(parameters, family, n_folds, size, task)
     return FitConfig(
         flow=_flow_spec(parameters, family, size, task),
         base=family.base if parameters.base == "auto" else parameters.base,
         marginals=_marginals(parameters, task),
         n_members=n_members,
         n_folds=n_folds,
+        n_epochs=math.ceil(training.n_steps / _epoch(n_folds, training.batch_size, size)),
         safety_net=parameters.safety_net and stops_early,
-        training=_training_config(parameters, family, n_folds, size, task),
+        training=training,
         task=task,
         compile=parameters.compile,
         stops_early=stops_early,

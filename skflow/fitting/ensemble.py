@@ -1,19 +1,16 @@
 """The ensemble of flows of a density, which are trained together."""
 
 import copy
-import sys
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from types import FrameType
 
 import numpy as np
 import torch
 from torch import Generator, nn
 
 from skflow.fitting.defaults import FitConfig
-from skflow.fitting.fit_context import FitContext, Monitor, Progress
+from skflow.fitting.fit_context import FitContext, Progress
 from skflow.fitting.history import History
 from skflow.fitting.untrained_components import Component
 from skflow.flows.bijections import Chain
@@ -93,7 +90,10 @@ class EnsembleTrainer:
         context: FitContext,
     ):
         self._members, self._config = members, config
+        self._fit = context
         self._processes, self._device = context.processes, context.device
+        self._loop: TrainingLoop | None = None
+        self.history = History()
         self._generator = generator = self._processes.generator(generator)
         flows: list[nn.Module] = [
             copy.deepcopy(member.flow).float().to(self._device) for member in members
@@ -113,30 +113,25 @@ class EnsembleTrainer:
         """Train on a stream of samples instead of those of the data set."""
         self._train = stream
 
-    def run(self, monitor: Monitor) -> History:
-        """Train until convergence, the deadline or Ctrl-C, and keep the best weights.
+    def run(self) -> History:
+        """Train until convergence, the deadline or Ctrl-C, which is raised.
 
-        Within a search, a cross-validation or a parallel job, Ctrl-C is raised instead.
+        `components` are then those with the best weights so far.
         """
-        history = History()
-        loop = self._training_loop()
+        history, monitor = self.history, self._fit.monitor
+        self._loop = loop = self._training_loop()
         self._restore(loop, history, monitor.checkpoint)
-        results = loop.run()
-        try:
-            with closing(results):
-                for _ in monitor.report(self._recorded(results, history)):
-                    self._save(loop, history, monitor.checkpoint)
-                    if self._processes.broadcast(lambda: time.monotonic() > monitor.deadline):
-                        history.out_of_time = True
-                        break
-        except KeyboardInterrupt:
-            if _inside_search() or self._processes.size > 1:
-                raise
-            history.interrupted = True
+        with closing(loop.run()) as results:
+            for _ in monitor.report(self._recorded(results, history)):
+                self._save(loop, history, monitor.checkpoint)
+                if self._fit.stages.over:
+                    break
         return history
 
     def components(self) -> list[Component]:
         """The trained members in float64 on the CPU, behind their fitted bijections."""
+        if self._loop is not None:
+            self._loop.keep_best()
         components = []
         for k, member in enumerate(self._members):
             member.flow.load_state_dict(self._stacked.state_dict(self._stacked.params, k))
@@ -169,16 +164,17 @@ class EnsembleTrainer:
     def _recorded(self, results: Iterable[CheckResult], history: History) -> Iterator[Progress]:
         """Write the results of all checks into the history, in the user's units."""
         for result in results:
-            history.n_epochs = result.epoch
             log_det = 0.0 if self._stacked.by_regression else self._train_log_det
-            history.losses = [loss - log_det for loss in result.losses]
+            losses = [loss - log_det for loss in result.losses]
+            history.n_epochs, history.losses = result.epoch, losses  # Ctrl-C cannot part them
             if result.scores is not None:
                 history.scores.append(float(result.scores.mean()) + self._held_out_log_det)
             if result.early_stopping is not None:
                 best = result.early_stopping.scores.mean()
                 history.best_score = float(best) + self._held_out_log_det
                 history.still_improving = result.early_stopping.still_improving
-            yield Progress(result.step, result.n_steps, history.best_score)
+            n_epochs = max(result.epoch, self._config.n_epochs)
+            yield Progress(result.step, result.n_steps, result.epoch, n_epochs, history.best_score)
 
     def _latent(
         self, data: WeightedDataset, indices: list[np.ndarray]
@@ -207,13 +203,3 @@ class EnsembleTrainer:
         )
         log_dets, weights = self._processes.sum(totals).T
         return rows.to(self._device), float((log_dets / weights).mean())
-
-
-def _inside_search() -> bool:
-    """Whether a search, a cross-validation or a parallel job called this fit."""
-    frame: FrameType | None = sys._getframe()
-    while frame is not None:
-        if frame.f_globals.get("__name__", "").startswith(("sklearn.model_selection", "joblib")):
-            return True
-        frame = frame.f_back
-    return False

@@ -1,11 +1,11 @@
-"""What a whole fit shares: seed, device, processes, and who monitors it."""
+"""What a whole fit shares: seed, device, processes, stages, and who monitors it."""
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import torch
 
+from skflow.fitting.stages import Stages
 from skflow.runtime.process_group import SINGLE_PROCESS, ProcessGroup
 from skflow.serialization.checkpoint import Checkpoint
 
@@ -16,6 +16,8 @@ class Progress:
 
     step: int
     n_steps: int
+    epoch: int
+    n_epochs: int
     score: float | None
 
 
@@ -24,7 +26,7 @@ ProgressHook = Callable[[Iterable[Progress]], Iterable[Progress]]
 
 @dataclass(frozen=True)
 class Monitor:
-    """Reports on training, saves its state, and ends it.
+    """Reports on training, and saves its state.
 
     Parameters
     ----------
@@ -32,13 +34,10 @@ class Monitor:
         Passes the progress on while showing it; training stops where it stops.
     checkpoint : Checkpoint
         Where the state of training is saved.
-    deadline : float
-        Time of ``time.monotonic`` at which training ends with the best weights so far.
     """
 
     report: ProgressHook = iter
     checkpoint: Checkpoint = field(default_factory=lambda: Checkpoint(None))
-    deadline: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -54,9 +53,12 @@ class FitContext:
     processes : ProcessGroup
         The processes that fit one density together.
     monitor : Monitor
+    stages : Stages
+        What is done already, and what ends the fit early.
     """
 
     seed: int
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     processes: ProcessGroup = SINGLE_PROCESS
     monitor: Monitor = field(default_factory=Monitor)
+    stages: Stages = field(default_factory=Stages)

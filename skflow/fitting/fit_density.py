@@ -1,6 +1,7 @@
 """From a weighted data set to a fitted density."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from skflow.fitting.model_selection import (
 )
 from skflow.fitting.stacking import MAX_HELD_OUT, HeldOutScores, stack
 from skflow.fitting.streamed_dataset import StreamedDataset
+from skflow.fitting.substitutes import MAX_SAMPLES, few_of, few_splits, quick_components
 from skflow.fitting.untrained_components import Component, untrained_components
 from skflow.fitting.warm_start import WarmStart
 from skflow.flows.bijections import Chain, Standardize
@@ -104,7 +106,7 @@ def fit_density(
     supports: SupportTransform | None = None,
     warm_start: WarmStart | None = None,
     streamed: StreamedDataset | None = None,
-) -> FitResult:
+) -> FitResult | None:
     """Fit an ensemble of flows, and the simpler densities that it is mixed with.
 
     Parameters
@@ -124,25 +126,25 @@ def fit_density(
 
     Returns
     -------
-    FitResult
+    FitResult or None
+        None if an earlier fit was to be continued but there was no time for it.
     """
     supports = supports or SupportTransform()
     with torch.inference_mode(False), torch.enable_grad():  # whatever the caller's mode is
         rng = np.random.default_rng(fit.seed)  # the first process makes all random choices
-        input_transform = _input_transform(data, supports, fit.processes, warm_start, streamed)
-        data = supports.with_cells(data).transform(input_transform)
-        context_transform = fit.processes.broadcast(
-            lambda: _context_transform(data, config, rng, warm_start)
+        standardize = partial(_standardized, supports=supports, rng=rng, fit=fit, warm=warm_start)
+        few, first_kind = few_of(data, fit.seed), replace(config, marginals=config.marginals[:1])
+        data, input_transform, context_transform = fit.stages.run(
+            "standardizing columns",
+            partial(standardize, data, config, streamed),
+            partial(standardize, data.take(few), first_kind, None),
         )
-        data = data.transform_context(context_transform)
-        plan = fit.processes.broadcast(lambda: _plan(data, config, rng))
-        generator = Generator().manual_seed(plan.seed)
-        members = _members(plan, config, generator, warm_start)
-        trainer = EnsembleTrainer(members, plan.splits, data, config, generator, fit)
-        if streamed is not None:
-            trainer.train_on(streamed.stream(input_transform, members, plan.splits, fit))
-        history = trainer.run(fit.monitor)
-        stacked = fit.processes.broadcast(lambda: _stack(trainer.components(), plan, data, config))
+        plan = _plan(data, config, rng, fit)
+        trainer = _trainer(plan, data, input_transform, config, fit, warm_start, streamed)
+        if trainer is None and warm_start is not None:
+            return None
+        history = _train(trainer, fit)
+        stacked = _stack(trainer, plan, data, config, fit)
         if supports.is_integer:
             input_transform = fit.processes.broadcast(
                 lambda: _calibrated(input_transform, stacked, data)
@@ -212,12 +214,62 @@ def _context_transform(
     return select_context_transform(data, config, rng)
 
 
-def _plan(data: WeightedDataset, config: FitConfig, rng: np.random.Generator) -> FitPlan:
+def _standardized(
+    data: WeightedDataset,
+    config: FitConfig,
+    streamed: StreamedDataset | None,
+    supports: SupportTransform,
+    rng: np.random.Generator,
+    fit: FitContext,
+    warm: WarmStart | None,
+) -> tuple[WeightedDataset, Chain, Chain]:
+    """The samples in standardized units, and the bijections of columns and context to these."""
+    input_transform = _input_transform(data, supports, fit.processes, warm, streamed)
+    data = supports.with_cells(data).transform(input_transform)
+    context_transform = fit.processes.broadcast(
+        lambda: _context_transform(data, config, rng, warm)
+    )
+    return data.transform_context(context_transform), input_transform, context_transform
+
+
+def _plan(
+    data: WeightedDataset, config: FitConfig, rng: np.random.Generator, fit: FitContext
+) -> FitPlan:
     """Select models, deal splits and fit the components that need no training."""
-    selected = select_models(data, config, rng)
-    splits = deal_splits(len(data), config, rng)
-    untrained = [untrained_components(data.take(s.train), selected, config) for s in splits]
-    return FitPlan(selected, splits, untrained, int(rng.integers(2**31)))
+    selected = select_models(data, config, rng, fit)
+
+    def plan() -> FitPlan:
+        splits = deal_splits(len(data), config, rng)
+        untrained = [untrained_components(data.take(s.train), selected, config) for s in splits]
+        return FitPlan(selected, splits, untrained, int(rng.integers(2**31)))
+
+    def quick_plan() -> FitPlan:
+        splits = few_splits(data, config, fit.seed)
+        return FitPlan(selected, splits, quick_components(data, splits, selected, config), 0)
+
+    return fit.stages.run("fitting components", plan, quick_plan, first=True)
+
+
+def _trainer(
+    plan: FitPlan,
+    data: WeightedDataset,
+    input_transform: Chain,
+    config: FitConfig,
+    fit: FitContext,
+    warm_start: WarmStart | None,
+    streamed: StreamedDataset | None,
+) -> EnsembleTrainer | None:
+    """What trains the flows; None if there is no time for it."""
+
+    def build() -> EnsembleTrainer:
+        generator = Generator().manual_seed(plan.seed)
+        members = _members(plan, config, generator, warm_start)
+        trainer = EnsembleTrainer(members, plan.splits, data, config, generator, fit)
+        if streamed is not None:
+            trainer.train_on(streamed.stream(input_transform, members, plan.splits, fit))
+        return trainer
+
+    return fit.stages.run("building flows", build, lambda: None)
 
 
 def _members(
@@ -230,18 +282,47 @@ def _members(
     return new_ensemble(initial_fits, plan.selected.initial_fit.shape.df, config, generator)
 
 
+def _train(trainer: EnsembleTrainer | None, fit: FitContext) -> History:
+    """Train the flows, if there are any."""
+    if trainer is None:
+        return History()
+    return fit.stages.run("training", trainer.run, lambda: trainer.history)
+
+
 def _stack(
-    flows: list[Component], plan: FitPlan, data: WeightedDataset, config: FitConfig
+    trainer: EnsembleTrainer | None,
+    plan: FitPlan,
+    data: WeightedDataset,
+    config: FitConfig,
+    fit: FitContext,
 ) -> StackedComponents:
-    """Weigh the trained flows against the components without training."""
-    components, weights = {"flow": flows}, {"flow": 1.0}
+    """Weigh the trained flows, if there are any, against the components without training."""
+    flows = [] if trainer is None else fit.processes.broadcast(trainer.components)
+    name = "flow" if flows else "start"
+    components = {name: flows or [untrained["start"] for untrained in plan.untrained]}
     if not config.scores_held_out:
-        return StackedComponents(components, weights)
-    held_out = HeldOutScores.of(flows, plan.untrained, plan.splits, data)
+        return StackedComponents(components, {name: 1.0})
+    score = partial(HeldOutScores.of, flows, plan.untrained, plan.splits, data)
+
+    def weigh(**max_rows: int) -> tuple[dict[str, float], tuple[np.ndarray, np.ndarray]]:
+        held_out = score(**max_rows)
+        weights = stack(held_out) if config.safety_net else {name: 1.0}
+        return weights, (held_out.mixed(weights), held_out.weights)
+
+    weights, scores = fit.stages.run(
+        "weighing components",
+        weigh,
+        lambda: weigh(max_rows=MAX_SAMPLES // len(plan.splits)),
+        first=True,
+    )
     if config.safety_net:
-        weights = stack(held_out)
-        components |= _safety_net(plan, data, config)
-    return StackedComponents(components, weights, (held_out.mixed(weights), held_out.weights))
+        components |= fit.stages.run(
+            "refitting components",
+            lambda: _safety_net(plan, data, config),
+            lambda: _of_all_splits(plan.untrained),
+            first=True,
+        )
+    return StackedComponents(components, weights, scores)
 
 
 def _safety_net(
@@ -270,6 +351,11 @@ def _calibrated(
     mixture = stacked.mixture().eval().requires_grad_(False)
     calibration = calibrate_integers(Flow(input_transform, mixture), data)
     return Chain([calibration, *input_transform.bijections]) if calibration else input_transform
+
+
+def _of_all_splits(untrained: list[dict[str, Component]]) -> dict[str, list[Component]]:
+    """The components without training as they were fitted to each split."""
+    return {name: [components[name] for components in untrained] for name in untrained[0]}
 
 
 def _assemble(

@@ -19,6 +19,7 @@ from skflow.flows.distributions.gaussian_mixture_and_kernels import (
     GaussianKernels,
     GaussianMixture,
 )
+from skflow.runtime.deadline import check_time
 
 NUMBERS_OF_COMPONENTS = (2, 4, 8, 16, 24)
 BANDWIDTHS = tuple(np.geomspace(0.02, 1.0, 12))
@@ -26,6 +27,8 @@ REGULARIZATION = 3e-3  # added to the variances, in standardized units
 _SMALL_REGULARIZATION = 3e-4  # tried if there are no ties, at which it would overfit
 _TOLERANCE = 1e-3  # of EM, in nats per sample and iteration
 _COARSE_TOLERANCE = 1e-2  # enough to compare numbers of components, if samples are many
+_MAX_ITERATIONS = 100
+_ITERATIONS_AT_A_TIME = 10  # between two looks at the clock
 _MANY_SAMPLES = 2000  # from which on the coarse tolerance is used: fewer take no time anyway
 _MAX_SAMPLES = 10_000  # on which a Gaussian mixture is fitted
 _MAX_CENTRES = 2000  # of kernels: scoring a sample takes as many distances
@@ -57,12 +60,18 @@ def fit_gaussians(
         reg_covar=config.regularization,
         init_params="k-means++",
         tol=tol,
+        max_iter=_ITERATIONS_AT_A_TIME,
+        warm_start=True,
         random_state=seed,
     )
-    # the samples are numpy arrays, whatever the caller has told scikit-learn to expect
-    with _WARNINGS_LOCK, warnings.catch_warnings(), config_context(array_api_dispatch=False):
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(samples.numpy())
+    for _ in range(_MAX_ITERATIONS // _ITERATIONS_AT_A_TIME):
+        check_time()
+        # the samples are numpy arrays, whatever the caller has told scikit-learn to expect
+        with _WARNINGS_LOCK, warnings.catch_warnings(), config_context(array_api_dispatch=False):
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(samples.numpy())
+        if model.converged_:
+            break
     factors = torch.linalg.cholesky(torch.from_numpy(model.covariances_))
     return GaussianMixture(
         torch.from_numpy(model.weights_).log(), torch.from_numpy(model.means_), factors
@@ -142,6 +151,7 @@ def select_bandwidth(z: Tensor, weights: Tensor, held_out: Tensor) -> float | No
         return None
 
     def score(bandwidth: float) -> float:
+        check_time()
         model = fit_kernels(z[~held_out], weights[~held_out], bandwidth)
         return _mean(model.log_prob(z[held_out]), weights[held_out])
 

@@ -12,13 +12,6 @@ class History:
     scores: list[float] = field(default_factory=list)
     best_score: float | None = None
     still_improving: bool = False
-    interrupted: bool = False
-    out_of_time: bool = False
-
-    @property
-    def cut_short(self) -> bool:
-        """Whether training was ended from outside."""
-        return self.interrupted or self.out_of_time
 
     def prepend(self, n_epochs: int, losses: list[float], scores: list[float]) -> None:
         """Put the history of an earlier fit in front."""

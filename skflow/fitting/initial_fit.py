@@ -33,6 +33,7 @@ from skflow.flows.distributions.flow import Flow
 from skflow.flows.spec import make_base
 from skflow.preprocessing.column_tails import fit_tails
 from skflow.preprocessing.dataset import WeightedDataset
+from skflow.runtime.deadline import check_time
 
 _PENALTIES = np.logspace(-6, 1, 15)  # of a ridge regression, per sample
 _POOLING = (0.0, 0.3, 1.0, 3.0, 10.0, 100.0, 1e4)  # pseudo-samples per column, see below
@@ -211,6 +212,7 @@ def _ridge(data: WeightedDataset) -> Regress:
     """A ridge regression of the samples on their context, its penalty by leave-one-out."""
     from sklearn.linear_model import RidgeCV  # here, as it takes long to import
 
+    check_time()
     x, c, w = data.x.numpy(), data.known_context.numpy(), data.weights.numpy()
     if len(x) < 3:
         mean = torch.from_numpy(w @ x / w.sum())
@@ -247,6 +249,7 @@ def _class_moments(
     scatters, counts = np.tile(np.eye(d), (n_classes, 1, 1)), np.zeros(n_classes)
     for k in range(n_classes):
         own = label == k
+        check_time()
         if own.any():
             shrinkage = max(shape.shrinkage, d / (own.sum() + d))
             loc[k], scatters[k] = fit_location_scatter(x[own], w[own], shape.df, shrinkage)

@@ -1,12 +1,15 @@
 """The rows of a table that a fit holds in memory."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from skflow.data.sources import Source
 from skflow.data.weighted_rows import sample_row_indices
 from skflow.fitting.fit_context import FitContext
+from skflow.fitting.substitutes import MAX_SAMPLES
+
+_FEW_CHUNKS = 8  # of a source, if there is no time to read all of it
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,33 @@ def load_rows(
     rows = np.asarray(table[indices])
     held_context = None if context is None else context[indices]
     return LoadedRows(rows, held_weights, held_context, indices, own_max, n_all)
+
+
+def load_few_rows(
+    table: np.ndarray | Source,
+    weights: np.ndarray | None,
+    context: np.ndarray | None,
+    fit: FitContext,
+) -> LoadedRows:
+    """Read a few rows as if there were no others.
+
+    Those of a source are in a few of its chunks, so that it need not be read to its end.
+    """
+    few = MAX_SAMPLES
+    if isinstance(table, np.ndarray):
+        loaded = load_rows(table, weights, context, few, fit)
+        return replace(loaded, n_all=fit.processes.count_rows(loaded.rows))
+    chunks = table.enumerate_chunks(np.random.default_rng(fit.seed), few // _FEW_CHUNKS)
+    rows, indices = np.empty((0, table.shape[1])), np.empty(0, dtype=np.int64)
+    for start, chunk in chunks:
+        own = start + np.arange(len(chunk))[: few // _FEW_CHUNKS]
+        own = own if weights is None else own[weights[own] > 0]
+        rows, indices = np.concatenate([rows, chunk[own - start]]), np.append(indices, own)
+        if len(rows) >= few:
+            break
+    held_weights = np.ones(len(rows)) if weights is None else weights[indices]
+    n_all = fit.processes.count_rows(rows)
+    return LoadedRows(rows, held_weights, None, indices, few, n_all)
 
 
 def _select_rows(

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from skflow.data.weighted_rows import assign_folds
 from skflow.fitting.defaults import FitConfig, Task
+from skflow.fitting.fit_context import FitContext
 from skflow.fitting.gmm_and_kde import (
     MixtureConfig,
     has_ties,
@@ -23,14 +24,16 @@ from skflow.fitting.initial_fit import (
     InitialFit,
     RidgeInitialFit,
 )
-from skflow.fitting.student_t import DEGREES_OF_FREEDOM
+from skflow.fitting.student_t import DEGREES_OF_FREEDOM, StudentTShape
 from skflow.flows.bijections import Bijection, Chain, Standardize
 from skflow.preprocessing.dataset import WeightedDataset
 from skflow.preprocessing.marginals import Marginals, candidate_marginals
+from skflow.runtime.deadline import check_time
 
 _MAX_SAMPLES = 4000  # on which models are selected
 _N_FOLDS = 5
 _MAX_MIXTURE_WORK = 60_000  # samples times columns on which Gaussian mixtures are compared
+_DEFAULT_DF = 5.0  # where there is no time to select them
 _MIN_MIXTURE_SAMPLES = 10  # below which Gaussian mixture and kernels are not tried
 _CONTEXT_DF = (10.0,)  # for comparing context transforms, which hardly depend on it
 _MIN_SLOPE = 0.1  # of power transforms in regressions, so that their inverse maps nothing far out
@@ -60,21 +63,58 @@ def whitening(data: WeightedDataset, selected: SelectedModels) -> list[Bijection
     return [*marginals, *selected.initial_fit.whiten(replace(data, x=z))]
 
 
+@dataclass(frozen=True)
+class SelectionSamples:
+    """The samples by which models are selected, their folds (n,), and a seed."""
+
+    data: WeightedDataset
+    folds: np.ndarray
+    seed: int
+
+    @classmethod
+    def draw(cls, data: WeightedDataset, rng: np.random.Generator) -> "SelectionSamples":
+        """A bounded number of a data set's samples."""
+        subset = data.take(rng.permutation(len(data))[:_MAX_SAMPLES])
+        folds = assign_folds(len(subset), min(_N_FOLDS, len(data)), rng)
+        return cls(subset, folds, int(rng.integers(2**31)))
+
+
 def select_models(
-    data: WeightedDataset, config: FitConfig, rng: np.random.Generator
+    data: WeightedDataset, config: FitConfig, rng: np.random.Generator, fit: FitContext
 ) -> SelectedModels:
-    """Select all models by held-out likelihood."""
+    """Select all models by held-out likelihood, or as many as there is time for."""
     n = len(data)
     if n == 1:
         return SelectedModels(Marginals("standardize"), INITIAL_FITS[config.task]())
-    subset = data.take(rng.permutation(n)[:_MAX_SAMPLES])
-    folds = assign_folds(len(subset), min(_N_FOLDS, n), rng)
-    seed = int(rng.integers(2**31))
-    marginals, initial_fit = _select_initial_fit(subset, folds, config)
-    selected = SelectedModels(marginals, initial_fit, seed=seed)
-    if not config.has_mixtures or n < _MIN_MIXTURE_SAMPLES:
+
+    def select_transforms() -> tuple[SelectedModels, SelectionSamples | None]:
+        samples = SelectionSamples.draw(data, rng)
+        marginals, initial_fit = _select_initial_fit(samples.data, samples.folds, config)
+        return SelectedModels(marginals, initial_fit, seed=samples.seed), samples
+
+    selected, samples = fit.stages.run(
+        "selecting transforms",
+        select_transforms,
+        lambda: (default_models(data, config), None),
+        first=True,
+    )
+    if samples is None or not config.has_mixtures or n < _MIN_MIXTURE_SAMPLES:
         return selected
-    return _with_mixtures(selected, subset, torch.from_numpy(folds == 0))
+    return fit.stages.run(
+        "selecting mixtures",
+        lambda: _with_mixtures(selected, samples.data, torch.from_numpy(samples.folds == 0)),
+        lambda: selected,
+        first=True,
+    )
+
+
+def default_models(data: WeightedDataset, config: FitConfig) -> SelectedModels:
+    """Models that need no selection: an initial fit with moderately heavy tails."""
+    n, d = data.x.shape
+    df = DEGREES_OF_FREEDOM[-1] if config.base == "normal" else _DEFAULT_DF
+    initial_fit = INITIAL_FITS[config.task](StudentTShape(df, d / (n + d)))
+    marginals = Marginals(config.marginals[0], (), _min_slope(config), _has_linear_tails(config))
+    return SelectedModels(marginals, initial_fit)
 
 
 def select_context_transform(
@@ -106,16 +146,26 @@ def _select_initial_fit(
 ) -> tuple[Marginals, InitialFit]:
     """Marginal transforms and initial fit, jointly, by the criterion of the initial fit."""
     df = DEGREES_OF_FREEDOM[-1:] if config.base == "normal" else DEGREES_OF_FREEDOM
-    min_slope = _MIN_SLOPE if config.task.context == "numbers" else 0.0
     candidates, criteria = [], []
-    linear_tails = config.task == Task()  # for ParetoTails behind them
-    for marginals in candidate_marginals(config.marginals, data, folds, min_slope, linear_tails):
+    for marginals in candidate_marginals(
+        config.marginals, data, folds, _min_slope(config), _has_linear_tails(config)
+    ):
+        check_time()
         chain = Chain(marginals.fit(data.x, data.weights, data.bin_bounds))
         z, log_det = chain(data.x)
         initial_fit = INITIAL_FITS[config.task].select(replace(data, x=z), folds, df)
         candidates.append((marginals, initial_fit))
         criteria.append(initial_fit.criterion(data.mean(log_det)))
     return candidates[int(np.argmax(criteria))]
+
+
+def _min_slope(config: FitConfig) -> float:
+    return _MIN_SLOPE if config.task.context == "numbers" else 0.0
+
+
+def _has_linear_tails(config: FitConfig) -> bool:
+    """Whether tails are left to the `ParetoTails` of the initial fit."""
+    return config.task == Task()
 
 
 def _with_mixtures(

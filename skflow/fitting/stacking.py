@@ -35,16 +35,19 @@ class HeldOutScores:
         untrained: list[dict[str, Component]],
         splits: list[Split],
         data: WeightedDataset,
+        max_rows: int = MAX_HELD_OUT,
     ) -> "HeldOutScores":
-        """Scores of the held-out samples of every split."""
+        """Scores of the held-out samples of every split; `flows` may be empty."""
         log_probs, weights = [], []
-        for flow, others, split in zip(flows, untrained, splits, strict=True):
-            held_out = data.take(split.held_out[:MAX_HELD_OUT])
-            each = [component.log_prob(held_out) for component in (flow, *others.values())]
+        trained = [{"flow": flow} for flow in flows] or [{}] * len(splits)
+        for flow, others, split in zip(trained, untrained, splits, strict=True):
+            held_out = data.take(split.held_out[:max_rows])
+            each = [component.log_prob(held_out) for component in (flow | others).values()]
             log_probs.append(torch.stack(each, dim=1))
             weights.append(held_out.weights)
-        names = ["flow", *untrained[0]]
-        return cls(names, torch.cat(log_probs).numpy(), torch.cat(weights).numpy())
+        return cls(
+            [*trained[0], *untrained[0]], torch.cat(log_probs).numpy(), torch.cat(weights).numpy()
+        )
 
     def mixed(self, component_weights: Mapping[str, float]) -> np.ndarray:
         """Log-likelihoods (n,) under the mixture of the components."""

@@ -13,6 +13,8 @@ import numpy as np
 from scipy.linalg import solve_triangular
 from scipy.special import gammaln
 
+from skflow.runtime.deadline import check_time
+
 DEGREES_OF_FREEDOM = (2.5, 5.0, 10.0, 30.0, 1e4)  # the last is a normal for all purposes
 SHRINKAGES = (1e-8, 1e-6, 1e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.7, 0.95)
 _EM_ITERATIONS = 6  # with normalized weights EM has converged by then
@@ -68,6 +70,7 @@ def _best_shape(
     for k in np.unique(folds):
         train, held_out = folds != k, folds == k
         for i, df in enumerate(candidates):
+            check_time()
             loc, scatter = fit_location_scatter(x[train], weights[train], df, shrinkage)
             total[i] += _log_likelihoods(x[held_out], weights[held_out], loc, scatter, df)
     i, j = divmod(int(total.argmax()), len(SHRINKAGES))
@@ -97,6 +100,7 @@ def fit_location_scatter(
     if df >= DEGREES_OF_FREEDOM[-1]:
         return loc, scatter
     for _ in range(_EM_ITERATIONS):
+        check_time()
         factor = np.linalg.cholesky(shrink(scatter, shrinkage))
         # inverting once and multiplying is faster than solving for all samples
         inverse = solve_triangular(factor, np.eye(d), lower=True, check_finite=False)

@@ -13,6 +13,7 @@ from skflow.flows.distributions.distribution import Density
 from skflow.flows.distributions.flow import Flow
 from skflow.flows.spec import ComponentSpec, bijection_names, make_base
 from skflow.preprocessing.dataset import WeightedDataset
+from skflow.runtime.deadline import check_time
 
 _WIDE_DF = 2.0  # of the "wide t", whose heavy tails cover what no other component does
 _BLOCK = 2048  # samples scored at a time
@@ -31,7 +32,11 @@ class Component:
         The log-probability of integers if they are the only column.
         """
         with torch.no_grad():
-            return torch.cat([self._log_prob(block) for block in data.blocks(_BLOCK)])
+            blocks = []
+            for block in data.blocks(_BLOCK):
+                check_time()
+                blocks.append(self._log_prob(block))
+            return torch.cat(blocks)
 
     def _log_prob(self, data: WeightedDataset) -> Tensor:
         if data.cells is not None:
@@ -43,6 +48,7 @@ def untrained_components(
     data: WeightedDataset, selected: SelectedModels, config: FitConfig
 ) -> dict[str, Component]:
     """All components without training, fitted to a data set, by their keys in ``weights_``."""
+    check_time()
     marginals = selected.marginals.fit(data.x, data.weights, data.bin_bounds)
     normal_scores = _images(data, marginals)
     initial_fit, d = selected.initial_fit, data.x.shape[1]

@@ -90,7 +90,12 @@ def coupling(transformer: str, from_end: bool = False) -> Layer:
         scalar_map = _transformer(transformer, config)
         n_conditioning = config.n_features // 2
         n_outputs = scalar_map.n_parameters * (config.n_features - n_conditioning)
-        net = _net(n_conditioning + config.n_context, torch.zeros(n_outputs), config, generator)
+        net = _net(
+            n_conditioning + config.n_context,
+            torch.zeros(n_outputs, dtype=torch.float32),
+            config,
+            generator,
+        )
         return Coupling(scalar_map, net, n_conditioning, from_end)
 
     return build
@@ -114,7 +119,9 @@ def autoregressive(transformer: str) -> Layer:
         d, c = config.n_features, config.n_context
         scalar_map = _transformer(transformer, config)
         if d == 1 and c == 0:
-            return Autoregressive(scalar_map, Constant(torch.zeros(scalar_map.n_parameters)))
+            return Autoregressive(
+                scalar_map, Constant(torch.zeros(scalar_map.n_parameters, dtype=torch.float32))
+            )
         net = MaskedMLP(
             d,
             c,
@@ -145,9 +152,11 @@ def planar(config: LayerConfig, generator: Generator) -> Bijection:
         The layer.
     """
     d = config.n_features
-    direction = torch.randn(d, generator=generator)
-    shift = torch.randn(1, generator=generator)
-    initial = torch.cat([0.01 * torch.randn(d, generator=generator), direction, shift])
+    direction = torch.randn(d, generator=generator, dtype=torch.float32)
+    shift = torch.randn(1, generator=generator, dtype=torch.float32)
+    initial = torch.cat(
+        [0.01 * torch.randn(d, generator=generator, dtype=torch.float32), direction, shift]
+    )
     return Planar(d, _net(config.n_context, initial, config, generator))
 
 
@@ -167,9 +176,11 @@ def radial(config: LayerConfig, generator: Generator) -> Bijection:
         The layer.
     """
     d = config.n_features
-    center = torch.randn(d, generator=generator)
-    log_alpha = torch.tensor([0.5 * math.log(d)])
-    initial = torch.cat([center, log_alpha, 0.01 * torch.randn(1, generator=generator)])
+    center = torch.randn(d, generator=generator, dtype=torch.float32)
+    log_alpha = torch.tensor([0.5 * math.log(d)], dtype=torch.float32)
+    initial = torch.cat(
+        [center, log_alpha, 0.01 * torch.randn(1, generator=generator, dtype=torch.float32)]
+    )
     return Radial(d, _net(config.n_context, initial, config, generator))
 
 

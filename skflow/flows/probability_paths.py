@@ -21,8 +21,8 @@ Times = Callable[[tuple[int, ...], Generator], Tensor]
 def uniform_times(shape: tuple[int, ...], generator: Generator) -> Tensor:
     """Times (..., n) between 0 and 1, stratified over the n rows."""
     n = shape[-1]
-    start = torch.rand(*shape[:-1], 1, generator=generator)
-    return (start + torch.arange(n) / n) % 1
+    start = torch.rand(*shape[:-1], 1, generator=generator, dtype=torch.float32)
+    return (start + torch.arange(n, dtype=torch.float32) / n) % 1
 
 
 def log_uniform_noise_times(shape: tuple[int, ...], generator: Generator) -> Tensor:

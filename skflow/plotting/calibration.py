@@ -13,6 +13,7 @@ from skflow.plotting.column_axis import column_supports
 from skflow.plotting.confidence_bands import uniform_band
 from skflow.plotting.plot_data import as_fitted_type
 from skflow.plotting.style import BLUE, GREY, INK, Style, check_matplotlib, get_axes, merge_style
+from skflow.runtime.own_settings import own_settings
 
 Kind = Literal["qq", "histogram"]
 
@@ -115,6 +116,7 @@ class CalibrationDisplay:
         self.name = name
 
     @classmethod
+    @own_settings()
     def from_estimator(
         cls,
         estimator: Any,
@@ -230,6 +232,7 @@ class CalibrationDisplay:
         display = cls(values=values, draws=draws, coverage=coverage, name=name)
         return display.plot(ax, **kwargs)
 
+    @own_settings()
     def plot(
         self,
         ax: Any = None,

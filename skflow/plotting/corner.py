@@ -21,6 +21,7 @@ from skflow.plotting.plot_data import (
     subsample_rows,
 )
 from skflow.plotting.style import BLUE, VERMILION, Style, check_matplotlib, scatter_style
+from skflow.runtime.own_settings import own_settings
 
 _MAX_COLUMNS = 12
 _PANEL_SIZE = 2.0  # inches
@@ -102,6 +103,7 @@ class CornerDisplay:
         self.axes = axes
 
     @classmethod
+    @own_settings()
     def from_estimator(
         cls,
         estimator: Any,
@@ -175,6 +177,7 @@ class CornerDisplay:
         )
         return display.plot(ax, **kwargs)
 
+    @own_settings()
     def plot(
         self,
         ax: Any = None,

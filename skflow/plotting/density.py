@@ -31,6 +31,7 @@ from skflow.plotting.style import (
     merge_style,
     shades,
 )
+from skflow.runtime.own_settings import own_settings
 
 _MASSES = (0.5, 0.9, 0.99)
 _MAX_BARS = 100  # integers, above which a line is drawn through their probabilities
@@ -146,6 +147,7 @@ class DensityDisplay:
         self.axes = axes
 
     @classmethod
+    @own_settings()
     def from_estimator(
         cls,
         estimator: Any,
@@ -226,6 +228,7 @@ class DensityDisplay:
         )
         return display.plot(ax, **kwargs)
 
+    @own_settings()
     def plot(
         self,
         ax: Any = None,

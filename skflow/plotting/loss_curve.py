@@ -15,6 +15,7 @@ from skflow.plotting.style import (
     get_axes,
     merge_style,
 )
+from skflow.runtime.own_settings import own_settings
 
 
 class LossCurveDisplay:
@@ -79,6 +80,7 @@ class LossCurveDisplay:
         self.name = name
 
     @classmethod
+    @own_settings()
     def from_estimator(
         cls, estimator: Any, *, name: str | None = None, ax: Any = None, **kwargs: Any
     ) -> Self:
@@ -120,6 +122,7 @@ class LossCurveDisplay:
         )
         return display.plot(ax, **kwargs)
 
+    @own_settings()
     def plot(
         self,
         ax: Any = None,

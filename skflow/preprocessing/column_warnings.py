@@ -1,14 +1,13 @@
 """Warnings about columns that no density on the real line describes well."""
 
 import math
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 
 from skflow.data.validation import Names, column_name
 from skflow.preprocessing.supports import Support
-from skflow.runtime.exceptions import DegenerateColumnWarning
+from skflow.runtime.exceptions import DegenerateColumnWarning, warn_user
 
 _ROWS_PER_INTEGER = 4  # distinct integers look like counts if each stands for more rows
 _ROWS_PER_BOUND = 20  # an extreme value of more than one row in so many looks like a bound
@@ -41,13 +40,12 @@ def warn_about_columns(
         if problem:
             found.append(f"{column_name(names, j)} ({problem})")
     if found:
-        warnings.warn(
+        warn_user(
             f"No density describes these columns well: {'; '.join(found)}. The fit is finite, but "
             "its log-likelihoods depend on how narrow a spike can get in these columns. Where a "
             "support is suggested, consider declaring it, as in support={column: 'integer'}; drop "
             "the other columns, or model them separately.",
             DegenerateColumnWarning,
-            stacklevel=5,
         )
 
 

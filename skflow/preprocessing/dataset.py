@@ -10,6 +10,10 @@ from torch import Tensor
 from skflow.flows.bijections import Chain
 from skflow.flows.distributions.interval import Interval
 
+# where a bin ends that reaches the bound of its column; `Standardize` would shrink all columns of
+# a row with a greater value, and with them the bins of the other columns
+_FAR = 1e100
+
 
 @dataclass(frozen=True)
 class WeightedDataset:
@@ -83,8 +87,11 @@ class WeightedDataset:
     def transform(self, chain: Chain) -> "WeightedDataset":
         """The samples mapped by a chain of bijections."""
         x, log_det = chain(self.x)
-        bounds = None if self.bin_bounds is None else chain(self.bin_bounds)[0]
         cells = None if self.cells is None else self.cells.through(chain)
+        bounds = self.bin_bounds
+        if bounds is not None:
+            for bijection in chain.bijections:
+                bounds = bijection(bounds)[0].clamp(-_FAR, _FAR)
         return replace(self, x=x, log_det=log_det, bin_bounds=bounds, cells=cells)
 
     def transform_context(self, chain: Chain) -> "WeightedDataset":

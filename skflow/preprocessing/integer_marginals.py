@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import log_ndtr, ndtri_exp
 
+from skflow.runtime.deadline import check_time
+
 ColumnMap = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 _MAX_BINS = 200  # lighter neighbors are merged to bins of about 1 / 200 of the weight
@@ -50,7 +52,8 @@ class IntegerMarginal:
         index = np.minimum(np.searchsorted(self.low, low), len(self.low) - 1)
         known = self.low[index] == low
         inside = np.where(known, (1 - self.missing_mass) * self.weights[index] / (high - low), 0.0)
-        return np.log(inside + self.missing_mass * _normal((low + high) / 2))
+        with np.errstate(divide="ignore"):  # the density of a bin without an end may be 0
+            return np.log(inside + self.missing_mass * _normal((low + high) / 2))
 
     def knots(self, straighten: ColumnMap | None = None) -> np.ndarray:
         """Position, value and slope of z = Φ⁻¹(F(x)) at its knots, (3, k).
@@ -111,6 +114,7 @@ def prefers_integer_marginal(
     """
     total = 0.0
     for k in range(folds.max() + 1):
+        check_time()
         train, held_out = folds != k, folds == k
         marginal = IntegerMarginal.fit(low[train], high[train], weights[train])
         total += weights[held_out] @ marginal.log_density(low[held_out], high[held_out])

@@ -13,6 +13,7 @@ import torch
 from scipy.special import log_ndtr, logsumexp, ndtr, ndtri_exp
 
 from skflow.flows.bijections import Interpolant
+from skflow.runtime.deadline import check_time
 
 BANDWIDTH_FACTORS = (0.1, 0.25, 0.5, 1.0, 2.0)  # of the normal reference bandwidth
 _MAX_KNOTS = 256
@@ -144,6 +145,7 @@ def _select_factor(
     for factor in BANDWIDTH_FACTORS:
         total = 0.0
         for k in range(folds.max() + 1):
+            check_time()
             train, held_out = folds != k, folds == k
             kernels = KernelMarginal.fit(column[train], weights[train], factor)
             total += weights[held_out] @ kernels.log_density(column[held_out])
@@ -155,6 +157,7 @@ def _select_factor(
 
 def kernel_knots(column: np.ndarray, weights: np.ndarray, factor: float | None) -> np.ndarray:
     """Knots (3, k) of the map that makes a column normal; of the identity for no factor."""
+    check_time()
     if factor is None or column.min() == column.max():
         return np.array([[-1.0, 1.0], [-1.0, 1.0], [1.0, 1.0]])
     if len(column) > _MAX_SAMPLES:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from skflow.preprocessing.kernel_marginals import (
     kernel_knots,
     select_bandwidth_factors,
 )
+from skflow.runtime.deadline import check_time
 
 Factor = float | str | None
 
@@ -61,6 +63,7 @@ class Marginals:
         """Standardization, after a Yeo-Johnson transform unless the kind is "standardize"."""
         if self.kind == "standardize":
             return [Standardize.fit(self._without_tails(x, weights), weights)]
+        check_time()
         center = _center_at_median(self._without_tails(x, weights), weights)
         centered, _ = center(x)
         linear_beyond = Thresholds.of(centered, weights) if self.linear_tails else None

@@ -1,5 +1,11 @@
 """Exceptions and warnings of skflow, in classes of their own so that they can be caught."""
 
+import sys
+import warnings
+from types import FrameType
+
+_NOT_THE_USERS = ("skflow", "sklearn", "contextlib")
+
 
 class DegenerateColumnWarning(UserWarning):
     """A column that a continuous density on the real line fits poorly: ties, or a bound."""
@@ -20,3 +26,15 @@ class InvalidFileError(ValueError):
     """A file that ``skflow.save`` did not write or that was altered; nothing was loaded."""
 
     __module__ = "skflow"
+
+
+def warn_user(message: str, category: type[Warning]) -> None:
+    """Issue a warning that points to the line outside of skflow which led to it."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and _is_inside(frame):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
+
+
+def _is_inside(frame: FrameType) -> bool:
+    return frame.f_globals.get("__name__", "").partition(".")[0] in _NOT_THE_USERS

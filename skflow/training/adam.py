@@ -25,7 +25,7 @@ class Adam:
         self._state = {
             "exp_avg": torch.zeros_like(params),
             "exp_avg_sq": torch.zeros_like(params),
-            "step": torch.zeros((), device=params.device),
+            "step": torch.zeros((), device=params.device, dtype=torch.float32),
         }
 
     def state_dict(self) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from skflow.runtime.deadline import check_time
 from skflow.training.adam import Adam
 from skflow.training.early_stopping import EarlyStopping
 from skflow.training.shuffle_buffer import ShuffleBuffer
@@ -111,17 +112,21 @@ class TrainingLoop:
             If the loss stays non-finite although training has gone back to earlier parameters
             and lowered the learning rate several times.
         """
-        flows, early_stopping = self._flows, self._early_stopping
+        early_stopping = self._early_stopping
         try:
             initial_scores = None if early_stopping is None else early_stopping.scores
             yield self._check_result(None if self._resumed else initial_scores)
             while not self._done:
                 yield from self._run_epoch()
         finally:
-            with torch.no_grad():
-                flows.params.copy_(
-                    self._averaged_params if early_stopping is None else early_stopping.params
-                )
+            self.keep_best()
+
+    def keep_best(self) -> None:
+        """Set ``flows.params`` to the parameters to keep, as the end of `run` does."""
+        early_stopping = self._early_stopping
+        best = self._averaged_params if early_stopping is None else early_stopping.params
+        with torch.no_grad():
+            self._flows.params.copy_(best)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state at the last check as tensors, numbers, lists and dicts."""
@@ -166,6 +171,7 @@ class TrainingLoop:
         """Train for one epoch, or for the rest of one when resumed within it."""
         config = self._config
         for batch in self._batches():
+            check_time()
             rate = config.learning_rate_at(self._step) * self._rate_factor
             loss, finite = _training_step(
                 self._flows, self._optimizer, batch, config, rate, self._generator
@@ -241,10 +247,11 @@ def validate(flows: StackedFlows, rows: StackedRows) -> Tensor:
     """
     flows.flow.eval()
     with torch.no_grad():
-        sums = [
-            (flows.log_prob(block.columns, block.context) * block.weights).sum(-1)
-            for block in rows.blocks(_BLOCK_SIZE)
-        ]
+        sums = []
+        for block in rows.blocks(_BLOCK_SIZE):
+            check_time()
+            log_prob = flows.log_prob(block.columns, block.context)
+            sums.append((log_prob * block.weights).sum(-1))
     flows.flow.train()
     totals = torch.stack([torch.stack(sums).sum(0), rows.weights.sum(-1)])
     score, weight = flows.processes.sum(totals)

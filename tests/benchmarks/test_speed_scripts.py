@@ -131,3 +131,18 @@ def test_streaming_fits_in_another_process(script, monkeypatch, tmp_path):
     record = streaming.fit(paths["parquet"], stream=True, max_rows=100)
     assert record["kind"] == "parquet"
     assert np.isfinite(record["log_likelihood"])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_deadlines_continues_a_file(script, monkeypatch, tmp_path):
+    deadlines = script("deadlines")
+    monkeypatch.setattr(deadlines, "SIZES", ((60, 2),))
+    monkeypatch.setattr(deadlines, "SECONDS", (0.0625, 60.0))
+    monkeypatch.setattr(deadlines, "N_TEST", 20)
+    out = tmp_path / "records.jsonl"
+    for _ in range(2):
+        deadlines.main(["--out", str(out)])
+    records = [json.loads(line) for line in out.read_text().splitlines()]
+    check(records, 2)
+    assert [record["max_time"] for record in records] == [0.0625, 60.0]
+    assert records[1]["n_epochs"] == 3  # those of the toy fit, for which there is time

@@ -11,6 +11,7 @@ import pickle
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from skflow import (
     NormalizingFlowRegressor,
 )
 from skflow.distributed import shards
+from skflow.fitting.stages import Stages
 from skflow.serialization.checkpoint import Checkpoint
 
 QUICK = {
@@ -58,6 +60,17 @@ class Killed(Checkpoint):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+class Clock:
+    """A clock that is late from some look on; those of other processes than the first are not."""
+
+    def __init__(self, n_looks):
+        self.n_looks = n_looks if os.environ["RANK"] == "0" else np.inf
+
+    def __call__(self):
+        self.n_looks -= 1
+        return 0.0 if self.n_looks >= 0 else 1e9
+
+
 def main(folder, name, failure=None):
     torch.set_num_threads(1)
     X, y, shard = (np.load(Path(folder) / f"{array}.npy") for array in ("X", "y", "shards"))
@@ -66,6 +79,10 @@ def main(folder, name, failure=None):
         estimator.set_params(checkpoint=Path(folder) / "checkpoint")
     if failure == "killed":
         skflow.estimators.flow_estimator.Checkpoint = Killed
+    if failure is not None and failure.startswith("late"):
+        clock = Clock(int(failure.removeprefix("late")))
+        skflow.estimators.flow_estimator.Stages = partial(Stages, clock=clock)
+        estimator.set_params(max_time=60)
     for k in range(5):  # process groups can be created repeatedly
         with shards(timeout=20) as processes:
             assert processes.all_gather(processes.rank + k) == [k, k + 1]

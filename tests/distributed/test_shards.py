@@ -130,6 +130,25 @@ def test_a_failing_process_ends_the_run_with_its_error(failure, message, fit, tm
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "n_looks", "stage"),
+    [
+        ("detector", 1, "beginning"),
+        ("streamed", 2, "reading rows"),
+        ("density", 6, "selecting transforms"),
+    ],
+)
+def test_the_clock_of_the_first_process_ends_the_fit_of_all(name, n_looks, stage, fit, tmp_path):
+    done = fit(name, HALVES, f"late{n_looks}")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count(f"took max_time=60 while {stage}.") == 2
+    first, second = (pickle.loads((tmp_path / f"{k}.pickle").read_bytes()) for k in range(2))
+    assert_identical(first, second)
+    assert np.isfinite(log_p(first, *table(name, 600, 0))).all()
+    assert set(first.weights_) <= {"start", "wide t"}
+
+
+@pytest.mark.slow
 def test_a_killed_fit_is_resumed_from_its_checkpoint(fit, tmp_path):
     killed = fit("density", HALVES, "killed")
     assert killed.returncode != 0

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import Generator
 
-from skflow.fitting import ensemble
 from skflow.fitting.ensemble import EnsembleTrainer, new_ensemble
 from skflow.fitting.fit_context import FitContext, Monitor
 from skflow.fitting.fit_density import deal_splits
 from skflow.fitting.initial_fit import StudentTInitialFit
 from skflow.fitting.model_selection import SelectedModels
+from skflow.fitting.stages import Stages
 from skflow.fitting.student_t import StudentTShape
 from skflow.fitting.untrained_components import untrained_components
 from skflow.preprocessing.marginals import Marginals
@@ -38,8 +38,8 @@ def members(config=CONFIG):
     return new_ensemble(initial_fits, 5.0, config, Generator().manual_seed(0)), initial_fits
 
 
-def trainer(config=CONFIG, processes=None, data=DATA, splits=SPLITS):
-    fit = FitContext(0) if processes is None else FitContext(0, processes=processes)
+def trainer(config=CONFIG, fit=None, data=DATA, splits=SPLITS):
+    fit = fit or FitContext(0)
     new_members, _ = members(config)
     return EnsembleTrainer(new_members, splits, data, config, Generator().manual_seed(1), fit)
 
@@ -60,7 +60,7 @@ def test_training_changes_the_flows_but_not_their_initial_fits():
     training = trainer()
     before = [flow.log_prob(DATA) for flow in training.components()]
     transforms = [member.transform(DATA.x)[0] for member in training._members]
-    history = training.run(Monitor())
+    history = training.run()
     assert history.best_score > history.scores[0] + 0.01
     assert history.n_epochs == len(history.losses) == 30
     for flow, earlier in zip(training.components(), before, strict=True):
@@ -85,19 +85,33 @@ def test_scores_are_held_out_log_likelihoods_in_the_units_of_the_data():
             for flow, split in zip(training.components(), SPLITS, strict=True)
         ]
     )
-    history = training.run(Monitor())
+    history = training.run()
     assert history.scores[0] == pytest.approx(expected, abs=1e-4)
     scaled = replace(DATA, log_det=torch.full_like(DATA.weights, -3.5))
-    other = trainer(config, data=scaled).run(Monitor())
+    other = trainer(config, data=scaled).run()
     assert other.scores[0] == pytest.approx(history.scores[0] - 3.5, abs=1e-9)
     assert other.losses[0] == pytest.approx(history.losses[0] + 3.5, abs=1e-9)
 
 
 def test_the_deadline_ends_training_after_the_first_check():
-    history = trainer().run(Monitor(deadline=0.0))
-    assert history.out_of_time
-    assert history.cut_short
+    stages = Stages(max_time=-1.0)
+    history = trainer(fit=FitContext(0, stages=stages)).run()
+    assert stages.ending.cause == "out of time"
     assert len(history.scores) == 1
+    assert history.n_epochs == 0
+
+
+def test_progress_counts_epochs_up_to_their_maximum():
+    seen = []
+
+    def report(updates):
+        for update in updates:
+            seen.append((update.epoch, update.n_epochs))
+            yield update
+
+    history = trainer(fit=FitContext(0, monitor=Monitor(report))).run()
+    assert seen[0] == (0, 30)
+    assert seen[-1] == (history.n_epochs, 30) == (30, 30)
 
 
 class Many(ProcessGroup):
@@ -108,13 +122,4 @@ class Many(ProcessGroup):
 
 def test_more_processes_than_held_out_samples_are_refused():
     with pytest.raises(ValueError, match=r"^200 rows are too few for 50 processes.*one process"):
-        trainer(processes=Many())
-
-
-def test_a_search_is_recognized_from_the_stack_of_calls():
-    assert not ensemble._inside_search()
-    code = compile("inside = check()", "search", "exec")
-    for module, expected in [("sklearn.model_selection._search", True), ("mypackage", False)]:
-        names = {"__name__": module, "check": ensemble._inside_search}
-        exec(code, names)
-        assert names["inside"] is expected
+        trainer(fit=FitContext(0, processes=Many()))

@@ -1,7 +1,5 @@
 """The history of training, and of a fit that continues an earlier one."""
 
-import pytest
-
 from skflow.fitting.history import History
 
 
@@ -14,14 +12,6 @@ def test_an_earlier_history_comes_first():
     assert history.scores == [-6.0, -4.5, -2.5]
     assert history.best_score == -2.5
     assert (len(earlier_losses), len(earlier_scores)) == (3, 2)  # the lists passed are unchanged
-
-
-@pytest.mark.parametrize(
-    ("interrupted", "out_of_time", "cut_short"),
-    [(False, False, False), (True, False, True), (False, True, True)],
-)
-def test_training_is_cut_short_by_an_interrupt_or_the_clock(interrupted, out_of_time, cut_short):
-    assert History(interrupted=interrupted, out_of_time=out_of_time).cut_short == cut_short
 
 
 def test_histories_share_no_lists():

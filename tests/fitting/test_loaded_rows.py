@@ -5,7 +5,7 @@ import pytest
 
 from skflow.data.sources import MemmapSource
 from skflow.fitting.fit_context import FitContext
-from skflow.fitting.loaded_rows import load_rows
+from skflow.fitting.loaded_rows import load_few_rows, load_rows
 from skflow.runtime.process_group import ProcessGroup
 
 FIT = FitContext(seed=0)
@@ -81,3 +81,16 @@ def test_a_shard_holds_rows_in_proportion_to_its_length(n_all, own_max):
     loaded = load_rows(TABLE, None, None, 60, FitContext(0, processes=ShardsOf(n_all)))
     assert len(loaded.rows) == own_max
     assert (loaded.max_rows, loaded.n_all) == (own_max, n_all)
+
+
+def test_few_rows_of_a_source_come_from_several_chunks(tmp_path):
+    table = np.memmap(tmp_path / "table", dtype=np.float64, mode="w+", shape=(20_000, 2))
+    table[:] = np.arange(20_000)[:, None]
+    weights = (np.arange(20_000) % 2).astype(float)
+    loaded = load_few_rows(MemmapSource(table), weights, None, FIT)
+    assert len(loaded.rows) == loaded.n_all <= 2000 + 250
+    assert len(loaded.rows) >= 2000
+    assert (loaded.rows[:, 0] == loaded.indices).all()
+    assert (loaded.indices % 2 == 1).all()
+    assert (loaded.weights == 1).all()
+    assert np.ptp(loaded.indices) > 10_000

@@ -1,5 +1,6 @@
-"""Pickles of fitted estimators: without torch classes, portable, and reproducible."""
+"""Pickles of fitted estimators, and settings of the caller, which change no number."""
 
+import contextlib
 import copy
 import hashlib
 import importlib
@@ -12,11 +13,16 @@ import sys
 from pathlib import Path
 
 import joblib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from sklearn.preprocessing import PowerTransformer
 
 import skflow
+from skflow.compose import TransformedDensity
+from skflow.metrics import neg_crps
+from skflow.plotting import DensityDisplay
 
 SETTINGS = [
     {},
@@ -229,3 +235,112 @@ def test_skops_loads_with_the_classes_of_skflow_trusted(quick, moons):
     assert [name for name in untrusted if not name.startswith("skflow.")] == []
     loaded = skops.loads(as_bytes, trusted=untrusted)
     assert_same_density(loaded, estimator, moons)
+
+
+@contextlib.contextmanager
+def torch_setting(setter, value, default):
+    """A global setting of torch, as a caller may have made it."""
+    setter(value)
+    try:
+        yield
+    finally:
+        setter(default)
+
+
+def of_dtype(dtype):
+    return torch_setting(torch.set_default_dtype, dtype, torch.float32)
+
+
+CALLERS = {
+    "numpy raises": lambda: np.errstate(all="raise"),
+    "numpy ignores": lambda: np.errstate(all="ignore"),
+    "float64": lambda: of_dtype(torch.float64),
+    "float16": lambda: of_dtype(torch.float16),
+    "default device": lambda: torch_setting(torch.set_default_device, "meta", None),
+    "device": lambda: torch.device("meta"),
+    "inference mode": torch.inference_mode,
+    "no_grad": torch.no_grad,
+    "deterministic": lambda: torch_setting(torch.use_deterministic_algorithms, True, False),
+    "autocast": lambda: torch.autocast("cpu", dtype=torch.bfloat16),
+}
+FEW = {
+    "n_transforms": 1,
+    "hidden_layer_sizes": 4,
+    "n_bins": 3,
+    "n_estimators": 2,
+    "max_iter": 3,
+    "tol": 10.0,
+    "random_state": 0,
+}
+
+
+def numbers():
+    """What fits of each kind compute, also far from the data."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(50, 2))
+    y, labels, far = X[:, 0] ** 2, (X[:, 1] > 0).astype(int), 100 * X[:5]
+    positive = np.column_stack([np.abs(X[:, 0]), np.abs(X[:, 1]).round(1) * 10])
+    bounded = skflow.NormalizingFlowDensity(**FEW, support=["nonnegative", ("integer", 0, 40)])
+    density = pickle.loads(pickle.dumps(bounded.fit(positive)))
+    regressor = skflow.NormalizingFlowRegressor(**FEW).fit(X, y)
+    classifier = skflow.NormalizingFlowClassifier(**FEW).fit(X, labels)
+    detector = skflow.NormalizingFlowOutlierDetector(**FEW).fit(X)
+    transformed = TransformedDensity(
+        PowerTransformer(), skflow.NormalizingFlowDensity(**FEW, flow="flow_matching")
+    ).fit(X)
+    display = DensityDisplay.from_estimator(transformed, X[:, :2])
+    return [
+        density.score_samples(positive),
+        density.sample(30, random_state=0),
+        regressor.predict(X),
+        regressor.predict_quantiles(far, [1e-6, 0.9]),
+        regressor.log_prob(far, y[:5]),
+        regressor.cdf(far, y[:5]),
+        neg_crps(regressor, X[:9], y[:9], n_samples=8),
+        classifier.predict_proba(far),
+        classifier.sample(9, random_state=0)[0],
+        detector.p_value(far),
+        detector.decision_function(far),
+        transformed.score_samples(X),
+        transformed.sample(9, random_state=0),
+        display.density,
+    ]
+
+
+@pytest.fixture(scope="module")
+def expected_numbers():
+    return numbers()
+
+
+TOGETHER = [
+    ("numpy raises", "float64", "device", "autocast"),
+    ("numpy ignores", "float16", "default device", "inference mode", "deterministic"),
+]
+
+
+@pytest.mark.parametrize(
+    "callers", [*TOGETHER, *(pytest.param([c], marks=pytest.mark.slow) for c in CALLERS)], ids=str
+)
+def test_settings_of_the_caller_change_no_number(expected_numbers, callers):
+    with contextlib.ExitStack() as stack:
+        for caller in callers:
+            stack.enter_context(CALLERS[caller]())
+        found = numbers()
+    plt.close("all")
+    for ours, theirs in zip(expected_numbers, found, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_settings_of_the_caller_change_no_family(quick, moons, family):
+    fit = quick(flow=family, max_iter=2)
+    expected = fit.fit(moons[:60]).score_samples(moons)
+    with np.errstate(all="raise"), of_dtype(torch.float64), torch.device("meta"):
+        np.testing.assert_array_equal(fit.fit(moons[:60]).score_samples(moons), expected)
+
+
+@pytest.mark.parametrize("support", [("integer", 1, 5), "integer"])
+def test_whole_numbers_leak_no_warning_from_inside(quick, support):
+    """Cells that reach a bound of one column had shrunk those of the others."""
+    counts = np.random.default_rng(0).integers(1, 6, (500, 5)).astype(float)
+    density = quick(support=support, max_iter=2).fit(counts)
+    assert np.isfinite(density.score_samples(counts)).all()

@@ -5,6 +5,7 @@ import re
 import time
 import warnings
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from sklearn.exceptions import ConvergenceWarning
 import skflow.serialization.checkpoint
 import skflow.training.loop
 from skflow import InvalidFileError, NormalizingFlowDensity, NormalizingFlowRegressor
+from skflow.estimators import flow_estimator
+from skflow.fitting.stages import Stages
 from skflow.serialization.checkpoint import Checkpoint, FitIdentity
 from tests.killing import kill
 
@@ -112,12 +115,29 @@ def test_a_fit_continues_when_the_file_cannot_be_written(tmp_path, moons, quick)
     )
 
 
-def test_max_time_keeps_the_best_parameters_so_far(moons, quick, tmp_path):
+class Clock:
+    """A clock on which a second passes whenever it ticks."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+    def ticks(self):
+        self.now += 1.0
+        return True
+
+
+def test_max_time_keeps_the_best_parameters_so_far(moons, quick, tmp_path, monkeypatch):
     path = tmp_path / "checkpoint"
     params = {"max_iter": 10_000, "n_iter_no_change": 10_000}
-    with pytest.warns(ConvergenceWarning, match=r"took max_time=1e-09 after 0 epochs"):
-        estimator = quick(max_time=1e-9, checkpoint=path, **params).fit(moons)
-    assert len(estimator.validation_scores_) == 1
+    clock = Clock()
+    monkeypatch.setattr(flow_estimator, "Stages", partial(Stages, clock=clock))
+    monkeypatch.setattr(Checkpoint, "due", property(lambda checkpoint: clock.ticks()))
+    with pytest.warns(ConvergenceWarning, match=r"took max_time=3 while training.*weights so far"):
+        estimator = quick(max_time=3, checkpoint=path, **params).fit(moons)
+    assert len(estimator.validation_scores_) == 4  # the initial fit, and a check in each second
+    assert estimator.best_validation_score_ >= max(estimator.validation_scores_) - 1e-6
     assert np.isfinite(estimator.score(moons))
     assert path.exists()  # to be resumed from
     assert os.listdir(tmp_path) == ["checkpoint"]

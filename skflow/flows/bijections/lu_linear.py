@@ -29,8 +29,12 @@ class LULinear(Bijection):
 
     def __init__(self, n_features: int, volume_preserving: bool = False, fused: bool = True):
         super().__init__()
-        self.triangles = nn.Parameter(torch.zeros(n_features, n_features))
-        self.log_diagonal = None if volume_preserving else nn.Parameter(torch.zeros(n_features))
+        self.triangles = nn.Parameter(torch.zeros(n_features, n_features, dtype=torch.float32))
+        self.log_diagonal = (
+            None
+            if volume_preserving
+            else nn.Parameter(torch.zeros(n_features, dtype=torch.float32))
+        )
         self.fused = fused
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:

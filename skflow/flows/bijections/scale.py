@@ -17,7 +17,7 @@ class Scale(Bijection):
 
     def __init__(self, n_features: int):
         super().__init__()
-        self.log_scale = nn.Parameter(torch.zeros(n_features))
+        self.log_scale = nn.Parameter(torch.zeros(n_features, dtype=torch.float32))
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         return x * self.log_scale.exp().unsqueeze(-2), for_every_row(self.log_scale.sum(-1), x)

@@ -66,7 +66,7 @@ class MultivariateT(Base):
     def __init__(self, n_features: int, df: float):
         super().__init__()
         self.n_features = n_features
-        self.log_df = nn.Parameter(torch.tensor(math.log(df)))
+        self.log_df = nn.Parameter(torch.tensor(math.log(df), dtype=torch.float32))
 
     def log_prob(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """log p(z), (..., d) to (...), in nats."""

@@ -168,5 +168,5 @@ def _degrees(size: int, n_columns: int, n_context: int) -> Tensor:
     """Ascending degrees spread over 0 … d − 1, or 1 … d − 1 if degree 0 would have no input."""
     lowest = 0 if n_context or n_columns == 1 else 1
     if size < n_columns - lowest:  # too few units for every degree: spread from lowest to d − 1
-        return torch.linspace(lowest, n_columns - 1, size).round().long()
+        return torch.linspace(lowest, n_columns - 1, size, dtype=torch.float32).round().long()
     return lowest + torch.arange(size) * (n_columns - lowest) // size

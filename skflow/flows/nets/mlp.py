@@ -90,8 +90,8 @@ class MLP(nn.Module):
             for n_in, n_out in itertools.pairwise(sizes)
         ]
         self.hidden = nn.ModuleList(layers)  # type: ignore[assignment]
-        zeros = torch.zeros(n_outputs, sizes[-1])
-        self.output = Dense(zeros, torch.zeros(n_outputs), gain=_OUTPUT_GAIN)
+        zeros = torch.zeros(n_outputs, sizes[-1], dtype=torch.float32)
+        self.output = Dense(zeros, torch.zeros(n_outputs, dtype=torch.float32), gain=_OUTPUT_GAIN)
         self.activation = activation
         self.dropout = Dropout(dropout, generator)
 
@@ -176,9 +176,13 @@ class Dropout(nn.Module):
 def initial_weight(n_out: int, n_in: int, generator: Generator) -> Tensor:
     """Weights (n_out, n_in) that preserve the scale of the units over layers (He et al. 2015)."""
     bound = math.sqrt(6 / max(n_in, 1))
-    return torch.rand(n_out, n_in, generator=generator) * (2 * bound) - bound
+    return torch.rand(n_out, n_in, generator=generator, dtype=torch.float32) * (2 * bound) - bound
 
 
 def initial_bias(n_out: int, n_in: int, generator: Generator) -> Tensor:
     """Biases (n_out,) of the same distribution as the weights, 0 without inputs."""
-    return initial_weight(n_out, n_in, generator)[:, 0] if n_in else torch.zeros(n_out)
+    return (
+        initial_weight(n_out, n_in, generator)[:, 0]
+        if n_in
+        else torch.zeros(n_out, dtype=torch.float32)
+    )

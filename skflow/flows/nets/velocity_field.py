@@ -64,8 +64,8 @@ class VelocityField(nn.Module):
         ]
         layers[0].max_pre_activation, layers[0].residual = _MAX_PRE_ACTIVATION, False
         self.hidden = nn.ModuleList(layers)  # type: ignore[assignment]
-        zeros = torch.zeros(n_columns, sizes[-1])
-        self.output = Dense(zeros, torch.zeros(n_columns), gain=_OUTPUT_GAIN)
+        zeros = torch.zeros(n_columns, sizes[-1], dtype=torch.float32)
+        self.output = Dense(zeros, torch.zeros(n_columns, dtype=torch.float32), gain=_OUTPUT_GAIN)
         self.dropout = Dropout(dropout, generator)
 
     def forward(self, columns: Tensor, time: Tensor, context: Tensor | None = None) -> Tensor:
