@@ -5,6 +5,7 @@ from skflow.estimators.density import NormalizingFlowDensity
 from skflow.estimators.io import load, save
 from skflow.estimators.outlier_detector import NormalizingFlowOutlierDetector
 from skflow.estimators.regressor import NormalizingFlowRegressor
+from skflow.preprocessing.infer_support import infer_support
 from skflow.runtime.exceptions import DegenerateColumnWarning, InvalidFileError
 from skflow.runtime.version import __version__
 
@@ -16,6 +17,7 @@ __all__ = [
     "NormalizingFlowOutlierDetector",
     "NormalizingFlowRegressor",
     "__version__",
+    "infer_support",
     "load",
     "save",
 ]

@@ -11,6 +11,7 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from skflow.data.unsupported_values import check_not_masked
 from skflow.data.validation import check_count, check_labels, check_priors
 from skflow.estimators.flow_estimator import FlowEstimator
 from skflow.estimators.parameters import Seed
@@ -155,6 +156,7 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         with self._all_or_nothing():
             rows = self._validate(X, reset=True)
             labels = check_labels(y, len(rows), type(self).__name__)
+            check_not_masked(sample_weight, "sample_weight")
             weights = _check_sample_weight(
                 sample_weight, rows, dtype=np.float64, ensure_non_negative=True
             )
@@ -162,7 +164,7 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
             self.classes_, indices = np.unique(all_labels, return_inverse=True)
             frequencies = np.bincount(indices, all_weights) / all_weights.sum()
             self.priors_ = check_priors(self.priors, self.classes_, frequencies)
-            names = getattr(self, "feature_names_in_", None)
+            names = self._names(X, rows)
             context = self._one_hot(np.searchsorted(self.classes_, labels))
             self._fit_rows(rows, weights, names, context)
         return self
@@ -180,7 +182,7 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         ndarray of shape (n_samples,)
             Predicted class labels.
         """
-        joint = self._joint_log_prob(X)
+        joint = self._joint_log_prob(X, draw_in=True)
         return self.classes_[joint.argmax(axis=1)]
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
@@ -211,7 +213,7 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         ndarray of shape (n_samples, n_classes)
             The values log p(y | x), in the order of `classes_`.
         """
-        joint = self._joint_log_prob(X)
+        joint = self._joint_log_prob(X, draw_in=True)
         return joint - logsumexp(joint, axis=1, keepdims=True)
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
@@ -227,7 +229,7 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         ndarray of shape (n_samples, n_classes) or (n_samples,)
             For two classes, the log-odds of the second class.
         """
-        joint = self._joint_log_prob(X)
+        joint = self._joint_log_prob(X, draw_in=True)
         return joint[:, 1] - joint[:, 0] if len(self.classes_) == 2 else joint
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
@@ -298,10 +300,11 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         samples = self._sample(n_samples, rng, self._one_hot(indices))
         return samples, self.classes_[indices]
 
-    def _joint_log_prob(self, X: ArrayLike) -> np.ndarray:
-        """log p(x, y), of shape (n_samples, n_classes)."""
+    def _joint_log_prob(self, X: ArrayLike, draw_in: bool = False) -> np.ndarray:
+        """log p(x, y), of shape (n_samples, n_classes); with `draw_in`, without odd cells."""
         check_is_fitted(self)
         rows = self._validate(X, reset=False)
+        rows = self._drawn_in(rows) if draw_in else rows
         joint = np.empty((len(rows), len(self.classes_)))
         for k in range(len(self.classes_)):
             joint[:, k] = self._log_prob(rows, self._one_hot(np.full(len(rows), k)))

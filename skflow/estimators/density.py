@@ -10,6 +10,7 @@ from sklearn.base import DensityMixin, _fit_context
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skflow.data.sources import is_lazy, score_lazily
+from skflow.data.unsupported_values import check_not_masked
 from skflow.data.validation import check_count
 from skflow.estimators.flow_estimator import FlowEstimator
 from skflow.estimators.parameters import Seed
@@ -169,7 +170,7 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         """
         with self._all_or_nothing():
             rows = self._opened(X, reset=True)
-            names = getattr(self, "feature_names_in_", None)
+            names = self._names(X, rows)
             self._fit_rows(rows, sample_weight, names, stream=self.stream)
         return self
 
@@ -210,6 +211,7 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         float
             The (weighted) mean of ``score_samples(X)``. ``KernelDensity`` returns the sum.
         """
+        check_not_masked(sample_weight, "sample_weight")
         scores = np.asarray(self.score_samples(X))
         weights = (
             None

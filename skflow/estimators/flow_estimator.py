@@ -4,10 +4,12 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 from sklearn import get_config
 from sklearn.exceptions import ConvergenceWarning
@@ -16,17 +18,19 @@ from sklearn.utils.validation import (
     check_random_state,
     validate_data,
 )
+from torch import Tensor
 from tqdm.auto import tqdm
 
+from skflow.data.column_labels import Names, column_labels
 from skflow.data.sources import MemmapSource, Source, source_of
+from skflow.data.unsupported_values import check_no_times, check_not_masked
 from skflow.data.validation import (
-    Names,
     check_finite,
     check_layer_sizes,
     check_variance,
     explained_conversion,
 )
-from skflow.data.weighted_rows import effective_sample_size, merge_duplicates
+from skflow.data.weighted_rows import effective_sample_size, merge_duplicates, repeat_counts
 from skflow.estimators.callbacks import CallbackMixin
 from skflow.estimators.fitted_density import FittedDensity
 from skflow.estimators.pickling import PlainStateMixin
@@ -39,8 +43,9 @@ from skflow.fitting.loaded_rows import LoadedRows, load_rows
 from skflow.fitting.streamed_dataset import StreamedDataset
 from skflow.fitting.warm_start import WarmStart
 from skflow.flows.families import check_base
-from skflow.preprocessing.column_warnings import warn_about_columns
+from skflow.preprocessing.column_warnings import warn_about_columns, warn_about_odd_values
 from skflow.preprocessing.dataset import WeightedDataset
+from skflow.preprocessing.odd_cells import Fences, OddCells
 from skflow.preprocessing.support_transform import fit_support_transform
 from skflow.preprocessing.supports import Support, check_inside, resolve_supports
 from skflow.runtime.device import keep_freed_memory, resolve_device
@@ -55,6 +60,7 @@ class FlowEstimator(RepresentationMixin, CallbackMixin, PlainStateMixin, FittedD
     """
 
     _task: ClassVar[Task] = Task()
+    _fences: Fences | None = None  # of the columns of X, if they have odd cells
 
     def _fit_rows(
         self,
@@ -63,6 +69,7 @@ class FlowEstimator(RepresentationMixin, CallbackMixin, PlainStateMixin, FittedD
         names: Names = None,
         context: np.ndarray | None = None,
         stream: bool = False,
+        context_names: Names = None,
     ) -> FitResult:
         """Fit the density of a validated table (n, d), given a context (n, c) if there is one.
 
@@ -73,19 +80,19 @@ class FlowEstimator(RepresentationMixin, CallbackMixin, PlainStateMixin, FittedD
         weights = _checked_weights(table, sample_weight)
         loaded = load_rows(table, weights, context, self.max_rows, fit)
         check_inside(loaded.rows, supports, names, loaded.indices)
-        distinct, n_rows = _distinct_rows(loaded, names, fit)
-        data, transform = fit_support_transform(
-            distinct,
-            supports,
-            np.random.default_rng((fit.seed, 1)),
-            None if warm_start is None else self.flow_,
-        )
-        warn_about_columns(distinct.x.numpy(), n_rows, supports, names)
+        distinct, n_rows = _distinct_rows(loaded, fit)
+        usual, odd_cells = self._without_odd_cells(distinct, fit)
+        check_variance(usual.x.numpy(), names)
+        rng = np.random.default_rng((fit.seed, 1))
+        earlier = None if warm_start is None else self.flow_
+        data, transform = fit_support_transform(usual, supports, rng, earlier)
+        self._warn_about_table(distinct, n_rows, supports, odd_cells, names, context_names)
         streamed = None
         if stream and loaded.n_all > self.max_rows:
             source = table if isinstance(table, Source) else MemmapSource(table, names)
+            held, size_held = loaded.indices, loaded.max_rows
             streamed = StreamedDataset(
-                source, weights, loaded.indices, data, transform, supports, loaded.max_rows
+                source, weights, held, data, transform, supports, size_held, odd_cells
             )
         n_fitted = n_rows if streamed is None else loaded.n_all
         size = _size_of(data, n_fitted / n_rows, 0 if streamed is None else n_fitted)
@@ -126,6 +133,52 @@ class FlowEstimator(RepresentationMixin, CallbackMixin, PlainStateMixin, FittedD
         supports = resolve_supports(self.support, n_columns, names)
         check_base(self.base, self.flow)
         return supports
+
+    def _without_odd_cells(
+        self, data: WeightedDataset, fit: FitContext
+    ) -> tuple[WeightedDataset, OddCells]:
+        """The distinct rows with other values in place of odd ones.
+
+        Where predictions are made for rows of X, odd cells of X are drawn in to the edge of the
+        others, here and in predictions, so that what they tell about y is not lost.
+        """
+        self.__dict__.pop("_fences", None)
+        fences = Fences.of(data.x.numpy(), data.weights.numpy())
+        if self._task.context == "classes":
+            data = replace(data, x=self._remembered(fences, data.x))
+        elif self._task.context == "numbers":
+            of_context = Fences.of(data.known_context.numpy(), data.weights.numpy())
+            data = replace(data, context=self._remembered(of_context, data.known_context))
+        odd_cells = OddCells(fences, data)
+        return odd_cells.replaced_in(data, np.random.default_rng((fit.seed, 2))), odd_cells
+
+    def _warn_about_table(
+        self,
+        data: WeightedDataset,
+        n_rows: int,
+        supports: list[Support],
+        odd_cells: OddCells,
+        names: Names,
+        context_names: Names,
+    ) -> None:
+        """Warn about odd values, and about columns that no density describes well."""
+        rows = data.x.numpy()
+        tables = [(rows, odd_cells.fences, names)]
+        if self._task.context == "numbers" and self._fences is not None:
+            tables.append((data.known_context.numpy(), self._fences, context_names))
+        warn_about_odd_values(tables)
+        counts, odd = repeat_counts(data.weights.numpy()), odd_cells.fences.odd(rows)
+        warn_about_columns(rows, counts, n_rows, supports, names, self.support, odd)
+
+    def _remembered(self, fences: Fences, x: Tensor) -> Tensor:
+        """x drawn in to its fences, as rows of X are in predictions."""
+        if fences.odd(x.numpy()).any():
+            self._fences = fences
+        return torch.from_numpy(self._drawn_in(x.numpy()))
+
+    def _drawn_in(self, rows: np.ndarray) -> np.ndarray:
+        """Validated rows of X (n, d) to predict for, without odd cells."""
+        return rows if self._fences is None else self._fences.drawn_in(rows)
 
     def _end_fit(self, result: FitResult, fit: FitContext, continued: bool) -> None:
         """Remove the checkpoint of a finished fit; put the history of an earlier one in front."""
@@ -181,6 +234,8 @@ class FlowEstimator(RepresentationMixin, CallbackMixin, PlainStateMixin, FittedD
 
     def _validate(self, X: ArrayLike, reset: bool) -> np.ndarray:
         """X in float64, its width and names checked, free of NaN and inf."""
+        check_no_times(X)
+        check_not_masked(X)
         with explained_conversion(X):
             rows: np.ndarray = validate_data(
                 self,
@@ -192,8 +247,13 @@ class FlowEstimator(RepresentationMixin, CallbackMixin, PlainStateMixin, FittedD
                 ensure_min_samples=2 if reset else 1,
             )
         if not get_config()["assume_finite"]:
-            check_finite(rows, getattr(self, "feature_names_in_", None))
+            check_finite(rows, self._names(X, rows))
         return rows
+
+    def _names(self, X: Any, rows: np.ndarray | Source) -> Names:
+        """The labels of the columns of X: its own ones, or the names that were seen in `fit`."""
+        labels = rows.names if isinstance(rows, Source) else column_labels(X)
+        return getattr(self, "feature_names_in_", None) if labels is None else labels
 
     def _watch(self, updates: Iterable[Progress]) -> Iterable[Progress]:
         """Show a progress bar if `verbose`, and call the callbacks."""
@@ -228,15 +288,13 @@ def _checked_weights(
 ) -> np.ndarray | None:
     if sample_weight is None:
         return None
+    check_not_masked(sample_weight, "sample_weight")
     return _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
 
 
-def _distinct_rows(
-    loaded: LoadedRows, names: Names, fit: FitContext
-) -> tuple[WeightedDataset, int]:
+def _distinct_rows(loaded: LoadedRows, fit: FitContext) -> tuple[WeightedDataset, int]:
     """The distinct rows of all processes, their weights summed; and how many rows there were."""
     rows, weights, context = fit.processes.gather_rows(loaded.rows, loaded.weights, loaded.context)
-    check_variance(rows, names)
     return WeightedDataset.of(*merge_duplicates(rows, weights, context)), len(rows)
 
 

@@ -154,7 +154,7 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         """
         with self._all_or_nothing():
             rows = self._opened(X, reset=True)
-            names = getattr(self, "feature_names_in_", None)
+            names = self._names(X, rows)
             fitted = self._fit_rows(rows, sample_weight, names)
             gather_rows = current_process_group().gather_rows
             held_out_scores = fitted.held_out_scores or gather_rows(

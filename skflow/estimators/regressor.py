@@ -144,7 +144,7 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
             check_no_angles(self.support, targets.shape[1], names)
             self._y_ndim = np.asarray(y).ndim
             self.n_targets_ = targets.shape[1]
-            self._fit_rows(targets, sample_weight, names, rows)
+            self._fit_rows(targets, sample_weight, names, rows, context_names=self._names(X, rows))
         return self
 
     def predict(
@@ -337,7 +337,7 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
 
     def _validated(self, X: ArrayLike) -> np.ndarray:
         check_is_fitted(self)
-        return self._validate(X, reset=False)
+        return self._drawn_in(self._validate(X, reset=False))
 
     def _validated_targets(self, y: ArrayLike, n_rows: int) -> np.ndarray:
         targets, _ = check_targets(y, n_rows, type(self).__name__)

@@ -5,7 +5,7 @@ This happens once, before anything is fitted, so that all else deals with real n
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -88,7 +88,8 @@ def fit_support_transform(
         _bijections(fields, x, data.weights),
     )
     bounds = transform.bin_bounds(x)
-    return WeightedDataset(x, data.weights, data.context, None, bounds, rows), transform
+    observed = rows if data.observed is None else data.observed
+    return WeightedDataset(x, data.weights, data.context, None, bounds, observed), transform
 
 
 def _repeated(data: WeightedDataset) -> WeightedDataset:
@@ -96,9 +97,7 @@ def _repeated(data: WeightedDataset) -> WeightedDataset:
     weights = data.weights.numpy()
     copies = repeat_counts(weights)
     repeated = data.take(np.repeat(np.arange(len(data)), copies))
-    return WeightedDataset(
-        repeated.x, torch.from_numpy(np.repeat(weights / copies, copies)), repeated.context
-    )
+    return replace(repeated, weights=torch.from_numpy(np.repeat(weights / copies, copies)))
 
 
 def _dequantized(
