@@ -35,7 +35,7 @@ from skflow.estimators.callbacks import CallbackMixin
 from skflow.estimators.fitted_density import FittedDensity
 from skflow.estimators.pickling import PlainStateMixin
 from skflow.estimators.representation import RepresentationMixin
-from skflow.fitting.defaults import DataSize, Task, resolve_config
+from skflow.fitting.defaults import DataSize, FitConfig, Task, resolve_config
 from skflow.fitting.fit_context import FitContext, Monitor, Progress
 from skflow.fitting.fit_density import FitResult, fit_density
 from skflow.fitting.history import History
@@ -46,7 +46,7 @@ from skflow.flows.families import check_base
 from skflow.preprocessing.column_warnings import warn_about_columns, warn_about_odd_values
 from skflow.preprocessing.dataset import WeightedDataset
 from skflow.preprocessing.odd_cells import Fences, OddCells
-from skflow.preprocessing.support_transform import fit_support_transform
+from skflow.preprocessing.support_transform import SupportTransform, fit_support_transform
 from skflow.preprocessing.supports import Support, check_inside, resolve_supports
 from skflow.runtime.device import keep_freed_memory, resolve_device
 from skflow.runtime.process_group import current_process_group
@@ -83,26 +83,25 @@ class FlowEstimator(RepresentationMixin, CallbackMixin, PlainStateMixin, FittedD
         distinct, n_rows = _distinct_rows(loaded, fit)
         usual, odd_cells = self._without_odd_cells(distinct, fit)
         check_variance(usual.x.numpy(), names)
-        rng = np.random.default_rng((fit.seed, 1))
-        earlier = None if warm_start is None else self.flow_
-        data, transform = fit_support_transform(usual, supports, rng, earlier)
+        data, transform = self._real_valued(usual, supports, fit)
         self._warn_about_table(distinct, n_rows, supports, odd_cells, names, context_names)
         streamed = None
         if stream and loaded.n_all > self.max_rows:
-            source = table if isinstance(table, Source) else MemmapSource(table, names)
-            held, size_held = loaded.indices, loaded.max_rows
             streamed = StreamedDataset(
-                source, weights, held, data, transform, supports, size_held, odd_cells
+                table if isinstance(table, Source) else MemmapSource(table, names),
+                weights,
+                loaded.indices,
+                data,
+                transform,
+                supports,
+                loaded.max_rows,
+                odd_cells,
             )
         n_fitted = n_rows if streamed is None else loaded.n_all
         size = _size_of(data, n_fitted / n_rows, 0 if streamed is None else n_fitted)
-        config = resolve_config(self, size, self._task)
-        fit.monitor.checkpoint.identify(
-            FitIdentity.of(
-                fit.seed, data.arrays, config, warm_start is not None, fit.processes.size
-            )
-        )
+        config = self._configuration(data, size, fit)
         result = fit_density(data, config, fit, transform, warm_start, streamed)
+        self._warn_about_streamed(streamed, distinct, names)
         self._end_fit(result, fit, warm_start is not None)
         self._set_fitted(result, fit, n_fitted)
         self._warn_if_unfinished(result.history)
@@ -152,6 +151,14 @@ class FlowEstimator(RepresentationMixin, CallbackMixin, PlainStateMixin, FittedD
         odd_cells = OddCells(fences, data)
         return odd_cells.replaced_in(data, np.random.default_rng((fit.seed, 2))), odd_cells
 
+    def _real_valued(
+        self, data: WeightedDataset, supports: list[Support], fit: FitContext
+    ) -> tuple[WeightedDataset, SupportTransform]:
+        """The data with integers and angles as real numbers, as in the fit to continue from."""
+        earlier = self.flow_ if self.warm_start and hasattr(self, "flow_") else None
+        rng = np.random.default_rng((fit.seed, 1))
+        return fit_support_transform(data, supports, rng, earlier)
+
     def _warn_about_table(
         self,
         data: WeightedDataset,
@@ -168,7 +175,16 @@ class FlowEstimator(RepresentationMixin, CallbackMixin, PlainStateMixin, FittedD
             tables.append((data.known_context.numpy(), self._fences, context_names))
         warn_about_odd_values(tables)
         counts, odd = repeat_counts(data.weights.numpy()), odd_cells.fences.odd(rows)
-        warn_about_columns(rows, counts, n_rows, supports, names, self.support, odd)
+        warn_about_columns(rows, n_rows, supports, names, self.support, odd, counts)
+
+    def _warn_about_streamed(
+        self, streamed: StreamedDataset | None, held: WeightedDataset, names: Names
+    ) -> None:
+        """Warn about odd values in columns that have none in the rows held in memory."""
+        if streamed is not None and streamed.odd_cells is not None and streamed.odd_rows:
+            fences, rows = streamed.odd_cells.fences, np.concatenate(streamed.odd_rows)
+            known = fences.odd(held.x.numpy()).any(0)
+            warn_about_odd_values([(np.where(known, 0.0, rows), fences, names)])
 
     def _remembered(self, fences: Fences, x: Tensor) -> Tensor:
         """x drawn in to its fences, as rows of X are in predictions."""
@@ -179,6 +195,15 @@ class FlowEstimator(RepresentationMixin, CallbackMixin, PlainStateMixin, FittedD
     def _drawn_in(self, rows: np.ndarray) -> np.ndarray:
         """Validated rows of X (n, d) to predict for, without odd cells."""
         return rows if self._fences is None else self._fences.drawn_in(rows)
+
+    def _configuration(self, data: WeightedDataset, size: DataSize, fit: FitContext) -> FitConfig:
+        """All settings; with data and seed, they identify the fit that a checkpoint is of."""
+        config = resolve_config(self, size, self._task)
+        continued = self.warm_start and hasattr(self, "flow_")
+        fit.monitor.checkpoint.identify(
+            FitIdentity.of(fit.seed, data.arrays, config, continued, fit.processes.size)
+        )
+        return config
 
     def _end_fit(self, result: FitResult, fit: FitContext, continued: bool) -> None:
         """Remove the checkpoint of a finished fit; put the history of an earlier one in front."""

@@ -1,7 +1,7 @@
 """Training on all rows of a table that is too long for memory."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from skflow.training.stacked_rows import StackedRows
 
 _CHUNKS_PER_BUFFER = 256  # if the source can be read in chunks of this size
 _MIN_CHUNK = 16  # rows
+_MAX_BLOCKS = 10  # whose rows with odd cells are kept
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ class StreamedDataset:
         Number of rows in the shuffle buffer.
     odd_cells : OddCells, optional
         What is read in place of odd cells.
+    odd_rows : list of ndarray
+        Rows with odd cells, as they are found.
     """
 
     source: Source
@@ -87,6 +90,7 @@ class StreamedDataset:
     supports: list[Support]
     buffer_size: int
     odd_cells: OddCells | None = None
+    odd_rows: list[np.ndarray] = field(default_factory=list)
 
     def input_transform(self, processes: ProcessGroup) -> Chain:
         """Bijections that standardize all samples, which are read once and checked.
@@ -139,6 +143,8 @@ class StreamedDataset:
         for start, rows in self.source.enumerate_chunks():
             check_inside(rows, self.supports, self.source.names, start + np.arange(len(rows)))
             usual, weights = self._without_odd_cells(start, rows, rng)
+            if len(self.odd_rows) < _MAX_BLOCKS and (changed := (usual != rows).any(1)).any():
+                self.odd_rows.append(rows[changed])
             if weights.any():
                 x, _ = chain(self._dequantized(usual, rng))
                 own = [Moments.merged([*own, Moments.of(x, torch.from_numpy(weights))])]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from skflow.preprocessing.odd_values import find_fences, is_odd, looks_like_code
+from skflow.preprocessing.odd_values import looks_like_code
 from skflow.preprocessing.supports import SMALLEST_POSITIVE, Support
 
 _ROWS_PER_INTEGER = 4  # distinct integers look like counts if each stands for more rows
@@ -39,13 +39,17 @@ class Finding:
     degenerate: bool = True
 
 
-def examine_column(column: np.ndarray, n_rows: int, declared: Support) -> Finding | None:
+def examine_column(
+    column: np.ndarray, odd: np.ndarray, n_rows: int, declared: Support
+) -> Finding | None:
     """Find out what stands out in a column, apart from odd values, which are left out.
 
     Parameters
     ----------
     column : ndarray of shape (n,)
         Its values in distinct rows.
+    odd : ndarray of shape (n,)
+        Which of them are odd.
     n_rows : int
         Number of rows including repeated ones.
     declared : Support
@@ -57,7 +61,6 @@ def examine_column(column: np.ndarray, n_rows: int, declared: Support) -> Findin
     """
     if declared.integer or declared.circular:
         return None
-    odd = is_odd(column, *find_fences(column))
     usual = column[~odd]
     values, counts = np.unique(usual, return_counts=True)
     if len(values) == 1:

@@ -4,7 +4,6 @@ They are stable: no counts, which vary between the folds of a search, so that Py
 of them once.
 """
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from skflow.preprocessing.functional_columns import Dependence, find_functional_
 from skflow.preprocessing.odd_cells import Fences
 from skflow.preprocessing.supports import Support
 from skflow.runtime.exceptions import DegenerateColumnWarning
+from skflow.runtime.repeated_warnings import warn_once
 
 _MAX_NAMED = 5  # columns in a message
 _MAX_VALUES = 3  # odd values of a column in a message
@@ -24,12 +24,12 @@ _STACK_LEVEL = 6  # of the user's call of fit, seen from the functions of this m
 
 def warn_about_columns(
     rows: np.ndarray,
-    counts: np.ndarray,
     n_rows: int,
     supports: Sequence[Support],
     names: Names,
     declared: Any = None,
     odd: np.ndarray | None = None,
+    counts: np.ndarray | None = None,
 ) -> None:
     """Warn about columns that a density does not describe well, and those that are functions.
 
@@ -40,8 +40,6 @@ def warn_about_columns(
     ----------
     rows : ndarray of shape (n, d)
         Distinct rows.
-    counts : ndarray of shape (n,)
-        How often each of them occurs.
     n_rows : int
         Number of rows including repeated ones.
     supports : sequence of Support
@@ -51,25 +49,26 @@ def warn_about_columns(
         The parameter `support`, which suggestions are added to.
     odd : ndarray of shape (n, d), optional
         Which cells are odd; rows with such cells are not asked for functions.
+    counts : ndarray of shape (n,), optional
+        How often each of the rows occurs; once by default.
     """
+    odd = np.zeros(rows.shape, dtype=bool) if odd is None else odd
+    counts = np.ones(len(rows), dtype=int) if counts is None else counts
+    columns, odd_columns = tied_columns(rows, counts), tied_columns(odd, counts)
     found = {}
-    columns = tied_columns(rows, counts)
-    for j, (column, support) in enumerate(zip(columns, supports, strict=True)):
-        finding = examine_column(column, n_rows, support)
+    for j, support in enumerate(supports):
+        finding = examine_column(columns[j], odd_columns[j], n_rows, support)
         if finding is not None and finding.degenerate:
             found[j] = finding
     if found:
-        warnings.warn(
+        warn_once(
             _text_of_findings(found, names, declared, len(supports)),
             DegenerateColumnWarning,
-            stacklevel=_STACK_LEVEL,
+            _STACK_LEVEL,
         )
-    usual = rows if odd is None else rows[~odd.any(1)]
-    functional = find_functional_columns(usual)
+    functional = find_functional_columns(rows[~odd.any(1)])
     if functional:
-        warnings.warn(
-            _text_of_functions(functional, names), DegenerateColumnWarning, stacklevel=_STACK_LEVEL
-        )
+        warn_once(_text_of_functions(functional, names), DegenerateColumnWarning, _STACK_LEVEL)
 
 
 def warn_about_odd_values(tables: Iterable[tuple[np.ndarray, Fences, Names]]) -> None:
@@ -85,13 +84,13 @@ def warn_about_odd_values(tables: Iterable[tuple[np.ndarray, Fences, Names]]) ->
             some = _listed([f"{value:g}" for value in values], _MAX_VALUES)
             found.append(f"{some} in {column_name(names, j)}")
     if found:
-        warnings.warn(
+        warn_once(
             f"Far outside all other values: {_listed(found, _MAX_NAMED, '; ')}. A missing code? "
             "The fit replaces such cells, so that they do not bend the rest of it; better, drop "
             "or impute them first. skflow.infer_support(X, explain=True) says how many there are "
             "and in which rows.",
             DegenerateColumnWarning,
-            stacklevel=_STACK_LEVEL,
+            _STACK_LEVEL,
         )
 
 

@@ -84,7 +84,8 @@ def _smooth(rows: np.ndarray, free: np.ndarray) -> Iterator[Dependence]:
         x, y = z[order, k][:, None], z[order]
         fraction = (x[1:-1] - x[:-2]) / (x[2:] - x[:-2])
         error = np.abs(y[:-2] + fraction * (y[2:] - y[:-2]) - y[1:-1])
-        functional = np.median(error, axis=0) < _SMOOTH
+        width = np.median(np.abs(z - np.median(z, axis=0)), axis=0)  # of heavy tails, too
+        functional = np.median(error, axis=0) < _SMOOTH * width
         yield from (Dependence(distinct[m], (other,)) for m in np.flatnonzero(functional) if m > k)
 
 
@@ -134,13 +135,20 @@ def _dependent(z: np.ndarray, only: int | None = None) -> Iterator[tuple[int, li
         for _ in range(2):
             residual = residual - basis.T @ (basis @ residual)
         left = np.linalg.norm(residual)
-        if left > _EXACT * size:
-            if len(independent) < n // _ROWS_PER_TERM:
+        if left > _EXACT * size or not _is_small(residual, column):
+            if left > 0 and len(independent) < n // _ROWS_PER_TERM:
                 basis = np.vstack([basis, residual / left])
                 independent.append(j)
         elif only is None or j == only:
             coefficients = np.linalg.lstsq(z[:, independent], column, rcond=None)[0]
             yield j, [independent[k] for k in np.flatnonzero(np.abs(coefficients) > _MIN_PART)]
+
+
+def _is_small(residual: np.ndarray, column: np.ndarray) -> bool:
+    """Whether a residual is small in most rows, and not only beside a few huge values."""
+    deviations = np.abs(column - np.median(column))
+    varies = deviations > 0
+    return bool(np.median(np.abs(residual[varies]) / deviations[varies]) < _EXACT)
 
 
 def _standardized(columns: np.ndarray) -> np.ndarray:

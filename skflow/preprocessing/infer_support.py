@@ -115,8 +115,9 @@ class _Examination:
         fences = Fences.of(own, counts.astype(float))
         self._usual[present, k] = ~fences.odd(own)[:, 0]
         ties = tied_columns(self._distinct, self._counts)[k]
-        column = ties[np.isfinite(ties)]
-        finding = examine_column(column, len(self._table), Support())
+        usual = tied_columns(self._usual, self._counts)[k]
+        known = np.isfinite(ties)
+        finding = examine_column(ties[known], ~usual[known], len(self._table), Support())
         if self.columns[j].is_flag:
             finding = Finding("whole numbers", "booleans", ("integer", 0, 1))
         if finding is not None:
@@ -124,7 +125,7 @@ class _Examination:
             self.reasons[j].append(finding.detail)
         odd = _odd_values(self._table[:, k], fences)
         is_whole = finding is not None and finding.what == "whole numbers"
-        self.reasons[j] += odd or ([] if is_whole else _lattice(column))
+        self.reasons[j] += odd or ([] if is_whole else _lattice(ties[known]))
 
     def _find_functions(self) -> None:
         """Find functions among the columns without many holes and odd cells."""
