@@ -162,8 +162,11 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         Warns
         -----
         DegenerateColumnWarning
-            If a column is constant, or if more than a fifth of the distinct rows have the same
-            value in it.
+            If a column is constant, if more than a fifth of the distinct rows have the same
+            value in it, if it asks for a support that is not declared (see
+            `skflow.infer_support`), if some values are far outside all others, such as the code
+            −9999 for missing values, or if it is a function of other columns. Cells with odd
+            values are replaced in the fit by values of similar rows.
         sklearn.exceptions.ConvergenceWarning
             If an explicit `max_iter` ended a fit that was still improving by more than `tol`,
             or if the fit was ended by `max_time` or Ctrl-C.

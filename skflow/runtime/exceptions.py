@@ -2,7 +2,7 @@
 
 
 class DegenerateColumnWarning(UserWarning):
-    """A column that a continuous density on the real line fits poorly: ties, or a bound."""
+    """A column that no density describes well: ties, a bound, odd values, a function of others."""
 
     __module__ = "skflow"
 
