@@ -13,6 +13,7 @@ from skflow.preprocessing.functional_columns import find_functional_columns
 from skflow.preprocessing.odd_cells import Fences
 from skflow.preprocessing.supports import Support
 
+_MAX_ROWS = 200_000  # that are compared; odd values and holes are counted in all
 _MAX_ROWS_NAMED = 5  # of an odd value
 _MIN_MULTIPLES = 10  # distinct values of a lattice
 _MAX_DEVIATION = 0.01  # of a multiple from a whole number: rounding
@@ -99,7 +100,9 @@ class _Examination:
         self.reasons = [[column.note] if column.note else [] for column in self.columns]
         if self.numeric:
             self._table = np.column_stack(list(numbers.values()))
-            distinct, weights, _ = merge_duplicates(self._table, np.ones(len(self._table)))
+            some = self._table[:: len(self._table) // _MAX_ROWS + 1]
+            self._n_rows = len(some)
+            distinct, weights, _ = merge_duplicates(some, np.ones(len(some)))
             self._distinct, self._counts = distinct, repeat_counts(weights)
             self._usual = np.isfinite(distinct)
             for k in range(len(self.numeric)):
@@ -117,7 +120,7 @@ class _Examination:
         ties = tied_columns(self._distinct, self._counts)[k]
         usual = tied_columns(self._usual, self._counts)[k]
         known = np.isfinite(ties)
-        finding = examine_column(ties[known], ~usual[known], len(self._table), Support())
+        finding = examine_column(ties[known], ~usual[known], self._n_rows, Support())
         if self.columns[j].is_flag:
             finding = Finding("whole numbers", "booleans", ("integer", 0, 1))
         if finding is not None:

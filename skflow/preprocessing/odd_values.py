@@ -14,6 +14,7 @@ _MIN_DISTINCT, _MIN_DISTINCT_BESIDE_CODE = 10, 2  # values that the rest has at 
 _MAX_SHARE = 0.5  # of the rows; codes may be in any share of them
 _MAX_VALUES = 12  # odd ones at either end of a column that are looked for together
 _MAX_TAIL = 100  # distances by which the tail of the rest is judged
+_MANY_ROWS, _OUTERMOST = 20_000, 1000  # from how many rows on, how many values of either end
 _FILL = 1e15  # from here on, values that no measurement has
 _ENDS_OF_INTEGER_TYPES = {32767, 32768, 65535, 2147483647, 2147483648, 4294967295}
 
@@ -40,15 +41,16 @@ def find_fences(column: np.ndarray, counts: np.ndarray | None = None) -> tuple[f
     low, high : float
         Where there is no odd value, the fence is where a single one would have to be.
     """
-    values = np.unique(column)
-    start, stop = 0, len(values)
-    while (inner := _peeled(values[start:stop], column, counts)) is not None:
-        start, stop = start + inner.start, start + inner.stop
-    low, high = _Inner(values, start, stop).limits()
-    return (
-        float(values[start - 1]) if start else low,
-        float(values[stop]) if stop < len(values) else high,
-    )
+    low, high = -math.inf, math.inf
+    while True:
+        values = _thinned(column[(column > low) & (column < high)])
+        inner = _peeled(values, column, counts)
+        if inner is None:
+            break
+        low = float(values[inner.start - 1]) if inner.start else low
+        high = float(values[inner.stop]) if inner.stop < len(values) else high
+    at_least, at_most = _Inner(values, 0, len(values)).limits()
+    return (low if low > -math.inf else at_least), (high if high < math.inf else at_most)
 
 
 def is_odd(values: np.ndarray, low: np.ndarray | float, high: np.ndarray | float) -> np.ndarray:
@@ -66,6 +68,16 @@ def looks_like_code(value: float) -> bool:
     digits = f"{size:.10g}".replace(".", "")
     repeated = size >= 77 and len(set(digits)) == 1 and digits[0] in "789"
     return repeated or size in _ENDS_OF_INTEGER_TYPES or size >= _FILL
+
+
+def _thinned(column: np.ndarray) -> np.ndarray:
+    """The distinct values of a column; of a long one only the outermost and some others."""
+    n = len(column)
+    if n <= _MANY_ROWS:
+        return np.unique(column)
+    parts = np.partition(column, [_OUTERMOST, n - _OUTERMOST])
+    outermost = [parts[:_OUTERMOST], parts[n - _OUTERMOST :]]
+    return np.unique(np.concatenate([*outermost, column[:: n // _MANY_ROWS + 1]]))
 
 
 def _peeled(values: np.ndarray, column: np.ndarray, counts: np.ndarray | None) -> "_Inner | None":
