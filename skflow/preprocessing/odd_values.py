@@ -42,14 +42,15 @@ def find_fences(column: np.ndarray, counts: np.ndarray | None = None) -> tuple[f
         Where there is no odd value, the fence is where a single one would have to be.
     """
     low, high = -math.inf, math.inf
-    while True:
-        values = _thinned(column[(column > low) & (column < high)])
-        inner = _peeled(values, column, counts)
-        if inner is None:
-            break
-        low = float(values[inner.start - 1]) if inner.start else low
-        high = float(values[inner.stop]) if inner.stop < len(values) else high
-    at_least, at_most = _Inner(values, 0, len(values)).limits()
+    with np.errstate(all="ignore"):
+        while True:
+            values = _thinned(column[(column > low) & (column < high)])
+            inner = _peeled(values, column, counts)
+            if inner is None:
+                break
+            low = float(values[inner.start - 1]) if inner.start else low
+            high = float(values[inner.stop]) if inner.stop < len(values) else high
+        at_least, at_most = _Inner(values, 0, len(values)).limits()
     return (low if low > -math.inf else at_least), (high if high < math.inf else at_most)
 
 
@@ -131,7 +132,7 @@ class _Inner:
         return True
 
     def _makes_odd(self, value: float, n_rows: int, share: float) -> bool:
-        log_ratio = math.log(abs(value / 4 - self._middle) / max(self._below, self._above))
+        log_ratio = self._log_ratio(value)
         code = looks_like_code(value) or log_ratio > math.log(_CODE_RATIO)
         if value == 0 or (self._n < _MIN_DISTINCT and not code):
             return False
@@ -154,11 +155,16 @@ class _Inner:
         """Whether a code is far beyond the end of the rest on its own side."""
         sign = -1 if value / 4 < self._low else 1
         side = self._below if sign < 0 else self._above
-        if self._n < _MIN_DISTINCT:
+        if self._n < _MIN_DISTINCT or not side > 0:
             side = self._high - self._low
-        if not self._gap(value) > _MIN_GAP * side:
+        if not self._gap(value) > _MIN_GAP * side > 0:
             return False
         return math.log1p(self._gap(value) / side) > _TAIL_FACTOR_CODE * self._tail(sign)
+
+    def _log_ratio(self, value: float) -> float:
+        """How much farther from the median a value is than all of the rest."""
+        reach = max(self._below, self._above)
+        return math.log(abs(value / 4 - self._middle) / reach) if reach > 0 else 0.0
 
     def _gap(self, value: float) -> float:
         return self._low - value / 4 if value / 4 < self._low else value / 4 - self._high

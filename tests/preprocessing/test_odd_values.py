@@ -112,6 +112,14 @@ def test_fences_are_where_a_single_value_would_be_odd():
     assert find_fences(COLUMNS["ratings"]) == (-np.inf, np.inf)
 
 
+@pytest.mark.parametrize("scale", [5e-324, 1e-310, 1e-150, 1e300])
+def test_numbers_at_the_ends_of_float64(scale):
+    column = np.append(np.repeat(np.arange(12.0), 10), -9.0) * scale
+    with np.errstate(all="raise", under="ignore"):
+        assert odd_values(column) == []
+        assert odd_values(np.append(column, np.full(3, -1e307))) in ([-1e307], [])
+
+
 def test_codes_by_their_looks():
     codes = [-9999, 999, 99, 99.9, -999.9, 88, 777, 1e20, -32768, 65535, 9.96921e36]
     assert all(looks_like_code(code) for code in codes)
