@@ -5,6 +5,7 @@ from skflow.estimators.density import NormalizingFlowDensity
 from skflow.estimators.io import load, save
 from skflow.estimators.outlier_detector import NormalizingFlowOutlierDetector
 from skflow.estimators.regressor import NormalizingFlowRegressor
+from skflow.preprocessing.infer_support import infer_support
 from skflow.runtime.exceptions import (
     DegenerateColumnWarning,
     InvalidFileError,
@@ -21,6 +22,7 @@ __all__ = [
     "NormalizingFlowRegressor",
     "UnreliablePredictionWarning",
     "__version__",
+    "infer_support",
     "load",
     "save",
 ]

@@ -14,7 +14,7 @@ from skflow.compose.domains import in_domain
 from skflow.compose.inverse_transform import inverse_transform
 from skflow.compose.log_dets import log_abs_det
 from skflow.compose.transformer_checks import check_square, validate_rows
-from skflow.data.validation import column_name
+from skflow.data.column_labels import column_name
 
 
 @log_abs_det.register

@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 import numpy as np
 from sklearn import get_config
 
+from skflow.data.column_labels import Names, column_labels
 from skflow.data.table_kinds import check_is_parquet
-from skflow.data.validation import Names, check_finite
+from skflow.data.validation import check_finite
 from skflow.runtime.deadline import check_time
 
 T = TypeVar("T")
@@ -192,7 +193,7 @@ class DaskSource(Source):
         self._ends = np.cumsum(lengths)
         self.shape = int(self._ends[-1]), X.shape[1]
         if hasattr(X, "columns"):
-            self.names = np.array(X.columns, dtype=object)
+            self.names = column_labels(X)
 
     def __getitem__(self, indices: np.ndarray) -> np.ndarray:
         import dask

@@ -14,14 +14,19 @@ from sklearn.utils import (
 )
 from sklearn.utils.multiclass import check_classification_targets
 
+from skflow.data.column_labels import Names, column_labels, column_name
 from skflow.data.table_kinds import check_is_table
 from skflow.data.unreadable_cells import (
     check_finite_targets,
     check_no_missing_labels,
     explained_cells,
 )
-
-Names = np.ndarray | None  # feature names of shape (n_features,), if there are any
+from skflow.data.unsupported_values import (
+    check_no_times,
+    check_not_masked,
+    how_to_convert_times,
+    is_time,
+)
 
 # Parts of the messages of numpy, pandas and pyarrow for input that is not numeric.
 _NOT_NUMERIC = (
@@ -30,11 +35,6 @@ _NOT_NUMERIC = (
     "could not be promoted",
     "must be a string or a",
 )
-
-
-def column_name(names: Names, j: int) -> str:
-    """Return what an error message calls column j: its quoted name or its index."""
-    return f"column {j}" if names is None else f"column {str(names[j])!r}"
 
 
 def check_layer_sizes(sizes: Any) -> None:
@@ -85,16 +85,18 @@ def check_targets(y: Any, n_samples: int, estimator_name: str) -> tuple[np.ndarr
     """Return finite targets in float64, (n_samples, n_targets), and their names, (n_targets,)."""
     if y is None:
         raise ValueError(f"{estimator_name} requires y to be passed, but the target y is None.")
-    names = np.asarray(getattr(y, "columns", []))
+    check_no_times(y, "y")
+    check_not_masked(y, "y")
+    names = column_labels(y)
     check_is_table(y, "y")
     with explained_cells(y, "y"):
         targets = check_array(
             y, dtype=np.float64, ensure_2d=False, ensure_all_finite=False, input_name="y"
         )
-    check_finite_targets(targets, names if len(names) else None)
+    check_finite_targets(targets, names)
     _check_n_samples(targets, n_samples)
     targets = targets.reshape(n_samples, -1)
-    if len(names) != targets.shape[1]:
+    if names is None or len(names) != targets.shape[1]:
         n_targets = targets.shape[1]
         names = np.array(["y"] if n_targets == 1 else [f"y[:, {j}]" for j in range(n_targets)])
     return targets, names
@@ -104,6 +106,7 @@ def check_labels(y: Any, n_samples: int, estimator_name: str) -> np.ndarray:
     """Return class labels, (n_samples,), without missing values."""
     if y is None:
         raise ValueError(f"{estimator_name} requires y to be passed, but the target y is None.")
+    check_not_masked(y, "y")
     check_is_table(y, "y")
     check_no_missing_labels(y)
     labels = column_or_1d(y, warn=True)
@@ -150,24 +153,27 @@ def explained_conversion(X: Any) -> Iterator[None]:
         if "Complex data not supported" in message:
             advice = "Pass real and imaginary parts as separate columns."
         elif any(phrase in message for phrase in _NOT_NUMERIC):
-            advice = f"{_first_non_numeric(X)} Drop such columns or encode them as numbers first."
+            advice = _first_non_numeric(X)
         else:
             raise
         raise type(error)(f"{message.rstrip()} {advice}") from error
 
 
 def _first_non_numeric(X: Any) -> str:
-    """Say what and where the first value is that is not a number."""
-    names = getattr(X, "columns", None)
+    """Say what and where the first value is that is not a number, and what to do."""
+    names = column_labels(X)
     table = np.asarray(X, dtype=object)
     for j, column in enumerate(table.T if table.ndim == 2 else [table]):
         for i, value in enumerate(column):
             try:
                 float(value)
             except (TypeError, ValueError):
-                name = column_name(None if names is None else np.asarray(names), j)
-                return f"Input X has {value!r} in {name}, row {i}, which is not a number."
-    return "Density estimation needs numbers."
+                found = f"Input X has {value!r} in {column_name(names, j)}, row {i}, which is not"
+                if is_time(value):
+                    label = None if names is None else names[j]
+                    return f"{found} a number. {how_to_convert_times('X', label)}"
+                return f"{found} a number. Drop such columns or encode them as numbers first."
+    return "Density estimation needs numbers. Drop such columns or encode them as numbers first."
 
 
 def check_finite(

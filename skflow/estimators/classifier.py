@@ -12,6 +12,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from skflow.data.sample_weights import check_weights
+from skflow.data.unsupported_values import check_not_masked
 from skflow.data.validation import check_count, check_labels, check_priors, check_seed
 from skflow.estimators.flow_estimator import FlowEstimator
 from skflow.estimators.parameters import Seed
@@ -160,6 +161,7 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         with self._all_or_nothing():
             rows = self._validate(X, reset=True)
             labels = check_labels(y, len(rows), type(self).__name__)
+            check_not_masked(sample_weight, "sample_weight")
             weights = check_weights(sample_weight, len(rows))
             all_labels, all_weights = current_process_group().gather_rows(labels, weights)
             classes, indices = np.unique(all_labels, return_inverse=True)
@@ -170,7 +172,7 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
             self.classes_ = classes
             frequencies = np.bincount(indices, all_weights) / all_weights.sum()
             self.priors_ = check_priors(self.priors, self.classes_, frequencies)
-            names = getattr(self, "feature_names_in_", None)
+            names = self._names(X, rows)
             context = self._one_hot(np.searchsorted(self.classes_, labels))
             self._fit_rows(rows, weights, names, context)
         return self
@@ -333,10 +335,10 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
     def _joint_or_priors(self, X: ArrayLike) -> np.ndarray:
         """log p(x, y), or log p(y) for rows that no class can produce, after a warning."""
         rows = self._validated(X)
-        joint = self._joint_log_prob(rows)
+        joint = self._joint_log_prob(self._drawn_in(rows))
         impossible = np.isneginf(joint).all(axis=1)
         if impossible.any():
-            names = getattr(self, "feature_names_in_", None)
+            names = self._names(X, rows)
             supports = resolve_supports(self.support, rows.shape[1], names)
             i = int(impossible.argmax())
             reason = first_outside(rows[i], supports, names)

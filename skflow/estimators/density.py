@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skflow.data.sample_weights import check_weights
 from skflow.data.sources import is_lazy, score_lazily
+from skflow.data.unsupported_values import check_not_masked
 from skflow.data.validation import check_count
 from skflow.estimators.flow_estimator import FlowEstimator
 from skflow.estimators.parameters import Seed
@@ -162,15 +163,18 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         Warns
         -----
         DegenerateColumnWarning
-            If a column is constant, or if more than a fifth of the distinct rows have the same
-            value in it.
+            If a column is constant, if more than a fifth of the distinct rows have the same
+            value in it, if it asks for a support that is not declared (see
+            `skflow.infer_support`), if some values are far outside all others, such as the code
+            −9999 for missing values, or if it is a function of other columns. Cells with odd
+            values are replaced in the fit by values of similar rows.
         sklearn.exceptions.ConvergenceWarning
             If an explicit `max_iter` ended a fit that was still improving by more than `tol`,
             or if the fit was ended by `max_time` or Ctrl-C.
         """
         with self._all_or_nothing():
             rows = self._opened(X, reset=True)
-            names = getattr(self, "feature_names_in_", None)
+            names = self._names(X, rows)
             self._fit_rows(rows, sample_weight, names, stream=self.stream)
         return self
 
@@ -211,6 +215,7 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         float
             The (weighted) mean of ``score_samples(X)``. ``KernelDensity`` returns the sum.
         """
+        check_not_masked(sample_weight, "sample_weight")
         scores = np.asarray(self.score_samples(X))
         weights = None if sample_weight is None else check_weights(sample_weight, len(scores))
         return float(np.average(scores, weights=weights))

@@ -36,7 +36,8 @@ effort : {"full", "fast"}, default="full"
 support : str, tuple, list, dict or None, default=None
     Values that the columns of X (for a regressor, the targets) can take. None means all real
     numbers. Give one support for all columns, a list with one per column, or a dict that maps
-    column names or indices to supports:
+    column names or indices to supports, such as `skflow.infer_support` returns. Where names
+    are ints, ints are names and not indices. The supports are:
 
     - "positive", "nonnegative", "unit" (0 to 1) or (low, high), where None means unbounded:
       the density is 0 outside, and all samples lie inside;

@@ -8,6 +8,7 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 from sklearn import get_config
 from sklearn.exceptions import ConvergenceWarning
@@ -15,12 +16,14 @@ from sklearn.utils.validation import (
     check_random_state,
     validate_data,
 )
+from torch import Tensor
 
+from skflow.data.column_labels import Names, column_labels
 from skflow.data.sample_weights import check_weights
 from skflow.data.sources import MemmapSource, Source, source_of
 from skflow.data.table_kinds import check_is_table
+from skflow.data.unsupported_values import check_no_times, check_not_masked
 from skflow.data.validation import (
-    Names,
     check_finite,
     check_layer_sizes,
     check_variance,
@@ -29,6 +32,7 @@ from skflow.data.validation import (
 from skflow.data.weighted_rows import (
     effective_sample_size,
     merge_duplicates,
+    repeat_counts,
     summed_weights,
 )
 from skflow.estimators.callbacks import CallbackMixin
@@ -48,8 +52,9 @@ from skflow.fitting.warm_start import FittedColumns, WarmStart, check_same_colum
 from skflow.flows.distributions.constrained_columns import ConstrainedDensity
 from skflow.flows.distributions.flow import Flow
 from skflow.flows.families import check_base
-from skflow.preprocessing.column_warnings import warn_about_columns
+from skflow.preprocessing.column_warnings import warn_about_columns, warn_about_odd_values
 from skflow.preprocessing.dataset import WeightedDataset
+from skflow.preprocessing.odd_cells import Fences, OddCells
 from skflow.preprocessing.support_transform import SupportTransform, fit_support_transform
 from skflow.preprocessing.supports import Support, check_inside, resolve_supports
 from skflow.runtime.device import keep_freed_memory, resolve_device
@@ -68,6 +73,7 @@ class FlowEstimator(
     """
 
     _task: ClassVar[Task] = Task()
+    _fences: Fences | None = None  # of the columns of X, if they have odd cells
 
     def _fit_rows(
         self,
@@ -76,6 +82,7 @@ class FlowEstimator(
         names: Names = None,
         context: np.ndarray | None = None,
         stream: bool = False,
+        context_names: Names = None,
     ) -> None:
         """Fit the density of a validated table (n, d), given a context (n, c) if there is one.
 
@@ -84,7 +91,7 @@ class FlowEstimator(
         """
         supports = self._check_declarations(table.shape[1], names)
         weights = _checked_weights(table, sample_weight)
-        declared = DeclaredTable(table, names, supports, weights, context, stream, self._task)
+        declared = DeclaredTable(table, names, supports, weights, context, context_names, stream)
         with ProgressBar(type(self).__name__, bool(self.verbose)) as bar:
             stages = Stages(self.max_time, bar.begin)
             result = stages.complete(lambda: self._follow_stages(declared, stages, bar))
@@ -101,8 +108,8 @@ class FlowEstimator(
         fit, earlier = stages.run("beginning", begin, begin)
         rows = stages.run(
             "reading rows",
-            lambda: _read_rows(table, self.max_rows, earlier.flow, fit),
-            lambda: _read_few_rows(table, earlier.flow, fit),
+            lambda: self._read_rows(table, earlier.flow, fit),
+            lambda: self._read_few_rows(table, earlier.flow, fit),
         )
         streamed = _streamed(table, rows, self.max_rows)
         n_fitted = rows.n_rows if streamed is None else rows.loaded.n_all
@@ -114,6 +121,7 @@ class FlowEstimator(
                 FitIdentity.of(fit.seed, rows.data.arrays, config, continued, fit.processes.size)
             )
         result = fit_density(rows.data, config, fit, rows.transform, earlier.warm_start, streamed)
+        self._warn_about_streamed(streamed, rows.distinct, table.names)
         if result is not None:
             self._set_fitted(result, fit, n_fitted, earlier.history)
             self._calibrate(result, table, fit)
@@ -144,6 +152,94 @@ class FlowEstimator(
             return _EarlierFit()
         history = History(self.n_iter_, self.loss_curve_, self.validation_scores_)
         return _EarlierFit(WarmStart(self._continuous(), self._spec), self.flow_, history)
+
+    def _read_rows(
+        self, table: "DeclaredTable", earlier: Flow | ConstrainedDensity | None, fit: FitContext
+    ) -> "_PreparedRows":
+        """The rows of a table that are held in memory; warns about columns."""
+        loaded = load_rows(table.rows, table.weights, table.context, self.max_rows, fit)
+        prepared = self._prepared(loaded, table, earlier, fit)
+        self._warn_about_table(prepared, table)
+        return prepared
+
+    def _read_few_rows(
+        self, table: "DeclaredTable", earlier: Flow | ConstrainedDensity | None, fit: FitContext
+    ) -> "_PreparedRows":
+        """A few rows, if there is no time for more."""
+        loaded = load_few_rows(table.rows, table.weights, table.context, fit)
+        return self._prepared(loaded, table, earlier, fit)
+
+    def _prepared(
+        self,
+        loaded: LoadedRows,
+        table: "DeclaredTable",
+        earlier: Flow | ConstrainedDensity | None,
+        fit: FitContext,
+    ) -> "_PreparedRows":
+        """Rows without odd cells and supports, and the distinct rows as they were."""
+        check_inside(loaded.rows, table.supports, table.names, loaded.indices)
+        distinct, n_rows = _distinct_rows(loaded, fit, self._task)
+        usual, odd_cells = self._without_odd_cells(distinct, fit)
+        check_variance(usual.x.numpy(), table.names)
+        rng = np.random.default_rng((fit.seed, 1))
+        data, transform = fit_support_transform(usual, table.supports, rng, earlier)
+        return _PreparedRows(data, transform, n_rows, loaded, distinct, odd_cells)
+
+    def _warn_about_table(self, prepared: "_PreparedRows", table: "DeclaredTable") -> None:
+        """Warn about odd values, and about columns that no density describes well."""
+        data, fences = prepared.distinct, prepared.odd_cells.fences
+        rows = data.x.numpy()
+        tables = [(rows, fences, table.names)]
+        if self._task.context == "numbers" and self._fences is not None:
+            tables.append((data.known_context.numpy(), self._fences, table.context_names))
+        warn_about_odd_values(tables)
+        counts = repeat_counts(data.weights.numpy())
+        warn_about_columns(
+            rows,
+            prepared.n_rows,
+            table.supports,
+            table.names,
+            self.support,
+            fences.odd(rows),
+            counts,
+        )
+
+    def _without_odd_cells(
+        self, data: WeightedDataset, fit: FitContext
+    ) -> tuple[WeightedDataset, OddCells]:
+        """The distinct rows with other values in place of odd ones.
+
+        Where predictions are made for rows of X, odd cells of X are drawn in to the edge of the
+        others, here and in predictions, so that what they tell about y is not lost.
+        """
+        self.__dict__.pop("_fences", None)
+        fences = Fences.of(data.x.numpy(), data.weights.numpy())
+        if self._task.context == "classes":
+            data = replace(data, x=self._remembered(fences, data.x))
+        elif self._task.context == "numbers":
+            of_context = Fences.of(data.known_context.numpy(), data.weights.numpy())
+            data = replace(data, context=self._remembered(of_context, data.known_context))
+        odd_cells = OddCells(fences, data)
+        return odd_cells.replaced_in(data, np.random.default_rng((fit.seed, 2))), odd_cells
+
+    def _warn_about_streamed(
+        self, streamed: StreamedDataset | None, held: WeightedDataset, names: Names
+    ) -> None:
+        """Warn about odd values in columns that have none in the rows held in memory."""
+        if streamed is not None and streamed.odd_cells is not None and streamed.odd_rows:
+            fences, rows = streamed.odd_cells.fences, np.concatenate(streamed.odd_rows)
+            known = fences.odd(held.x.numpy()).any(0)
+            warn_about_odd_values([(np.where(known, 0.0, rows), fences, names)])
+
+    def _remembered(self, fences: Fences, x: Tensor) -> Tensor:
+        """x drawn in to its fences, as rows of X are in predictions."""
+        if fences.odd(x.numpy()).any():
+            self._fences = fences
+        return torch.from_numpy(self._drawn_in(x.numpy()))
+
+    def _drawn_in(self, rows: np.ndarray) -> np.ndarray:
+        """Validated rows of X (n, d) to predict for, without odd cells."""
+        return rows if self._fences is None else self._fences.drawn_in(rows)
 
     def _check_declarations(self, n_columns: int, names: Names) -> list[Support]:
         """The supports of the columns; raises where they or the base are not possible."""
@@ -203,6 +299,8 @@ class FlowEstimator(
 
     def _validate(self, X: ArrayLike, reset: bool) -> np.ndarray:
         """X in float64, its width and names checked, free of NaN and inf."""
+        check_no_times(X)
+        check_not_masked(X)
         check_is_table(X)
         earlier = self._columns_to_continue() if reset else None
         with explained_conversion(X):
@@ -218,12 +316,17 @@ class FlowEstimator(
         if earlier is not None:
             check_same_columns(earlier, self._columns_to_continue())
         if not get_config()["assume_finite"]:
-            check_finite(rows, getattr(self, "feature_names_in_", None))
+            check_finite(rows, self._names(X, rows))
         return rows
+
+    def _names(self, X: Any, rows: np.ndarray | Source) -> Names:
+        """The labels of the columns of X: its own ones, or the names that were seen in `fit`."""
+        labels = rows.names if isinstance(rows, Source) else column_labels(X)
+        return getattr(self, "feature_names_in_", None) if labels is None else labels
 
     def _columns_to_continue(self) -> FittedColumns | None:
         """The columns of X, if a fit is continued."""
-        if not (self.warm_start and hasattr(self, "flow_")):
+        if self._earlier_fit().warm_start is None:
             return None
         return FittedColumns(self.n_features_in_, getattr(self, "feature_names_in_", None))
 
@@ -256,18 +359,20 @@ class DeclaredTable:
     supports: list[Support]
     weights: np.ndarray | None
     context: np.ndarray | None
+    context_names: Names
     stream: bool
-    task: Task
 
 
 @dataclass(frozen=True)
 class _PreparedRows:
-    """Distinct samples without supports, and how many rows they were made of."""
+    """Distinct samples without supports, and what they were made of."""
 
     data: WeightedDataset
     transform: SupportTransform
     n_rows: int
     loaded: LoadedRows
+    distinct: WeightedDataset
+    odd_cells: OddCells
 
 
 @dataclass(frozen=True)
@@ -296,42 +401,8 @@ def _checked_weights(
 ) -> np.ndarray | None:
     if sample_weight is None:
         return None
+    check_not_masked(sample_weight, "sample_weight")
     return check_weights(sample_weight, len(rows))
-
-
-def _read_rows(
-    table: DeclaredTable,
-    max_rows: int,
-    earlier: Flow | ConstrainedDensity | None,
-    fit: FitContext,
-) -> _PreparedRows:
-    """The rows of a table that are held in memory; warns about columns."""
-    loaded = load_rows(table.rows, table.weights, table.context, max_rows, fit)
-    prepared, distinct = _prepared(loaded, table, earlier, fit)
-    warn_about_columns(distinct.x.numpy(), prepared.n_rows, table.supports, table.names)
-    return prepared
-
-
-def _read_few_rows(
-    table: DeclaredTable, earlier: Flow | ConstrainedDensity | None, fit: FitContext
-) -> _PreparedRows:
-    """A few rows, if there is no time for more."""
-    loaded = load_few_rows(table.rows, table.weights, table.context, fit)
-    return _prepared(loaded, table, earlier, fit)[0]
-
-
-def _prepared(
-    loaded: LoadedRows,
-    table: DeclaredTable,
-    earlier: Flow | ConstrainedDensity | None,
-    fit: FitContext,
-) -> tuple[_PreparedRows, WeightedDataset]:
-    """Rows without supports, and the distinct rows as they were."""
-    check_inside(loaded.rows, table.supports, table.names, loaded.indices)
-    distinct, n_rows = _distinct_rows(loaded, table.names, fit, table.task)
-    rng = np.random.default_rng((fit.seed, 1))
-    data, transform = fit_support_transform(distinct, table.supports, rng, earlier)
-    return _PreparedRows(data, transform, n_rows, loaded), distinct
 
 
 def _streamed(
@@ -352,15 +423,13 @@ def _streamed(
         prepared.transform,
         table.supports,
         loaded.max_rows,
+        prepared.odd_cells,
     )
 
 
-def _distinct_rows(
-    loaded: LoadedRows, names: Names, fit: FitContext, task: Task
-) -> tuple[WeightedDataset, int]:
+def _distinct_rows(loaded: LoadedRows, fit: FitContext, task: Task) -> tuple[WeightedDataset, int]:
     """The distinct rows of all processes, their weights summed; and how many rows there were."""
     rows, weights, context = fit.processes.gather_rows(loaded.rows, loaded.weights, loaded.context)
-    check_variance(rows, names)
     data = WeightedDataset.of(*merge_duplicates(rows, weights, context))
     if task.robust:  # p-values count rows
         data = replace(data, counts=summed_weights(rows, weights))

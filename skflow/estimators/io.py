@@ -23,6 +23,7 @@ from skflow.estimators.flow_estimator import FlowEstimator
 from skflow.estimators.outlier_detector import NormalizingFlowOutlierDetector
 from skflow.estimators.p_values import CalibrationScores
 from skflow.estimators.regressor import NormalizingFlowRegressor
+from skflow.preprocessing.odd_cells import Fences
 from skflow.runtime.exceptions import InvalidFileError
 from skflow.runtime.own_settings import own_settings
 from skflow.serialization.allocation_limit import AllocationLimit
@@ -39,7 +40,7 @@ _ESTIMATORS: dict[str, type[FlowEstimator]] = {
         NormalizingFlowRegressor,
     )
 }
-_RECORDS: Records = {"CalibrationScores": CalibrationScores}
+_RECORDS: Records = {"CalibrationScores": CalibrationScores, "Fences": Fences}
 _MAX_HEADER_LENGTH = 100_000_000  # bytes, as in safetensors
 _NO_DIGEST = "0" * 64
 # In this JSON inside a JSON string, only structural quotes are escaped just once, so that no

@@ -188,8 +188,7 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         """
         with self._all_or_nothing():
             rows = self._opened(X, reset=True)
-            names = getattr(self, "feature_names_in_", None)
-            self._fit_rows(rows, sample_weight, names)
+            self._fit_rows(rows, sample_weight, self._names(X, rows))
         return self
 
     def _calibrate(self, result: FitResult, table: DeclaredTable, fit: FitContext) -> None:

@@ -150,7 +150,7 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
             if self._columns_to_continue() is not None:
                 check_same_targets(_n_targets(self.n_targets_), _n_targets(targets.shape[1]))
             self.n_targets_ = targets.shape[1]
-            self._fit_rows(targets, sample_weight, names, rows)
+            self._fit_rows(targets, sample_weight, names, rows, context_names=self._names(X, rows))
         return self
 
     def predict(
@@ -381,7 +381,7 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
 
     def _validated(self, X: ArrayLike) -> np.ndarray:
         check_is_fitted(self)
-        return self._validate(X, reset=False)
+        return self._drawn_in(self._validate(X, reset=False))
 
     def _validated_targets(self, y: ArrayLike, n_rows: int) -> np.ndarray:
         targets, _ = check_targets(y, n_rows, type(self).__name__)

@@ -1,7 +1,7 @@
 """Training on all rows of a table that is too long for memory."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from skflow.fitting.ensemble import EnsembleMember
 from skflow.fitting.fit_context import FitContext
 from skflow.flows.bijections import Chain, Standardize
 from skflow.preprocessing.dataset import Split, WeightedDataset
+from skflow.preprocessing.odd_cells import OddCells
 from skflow.preprocessing.support_transform import SupportTransform
 from skflow.preprocessing.supports import Support, check_inside
 from skflow.runtime.process_group import ProcessGroup
@@ -21,6 +22,7 @@ from skflow.training.stacked_rows import StackedRows
 
 _CHUNKS_PER_BUFFER = 256  # if the source can be read in chunks of this size
 _MIN_CHUNK = 16  # rows
+_MAX_BLOCKS = 10  # whose rows with odd cells are kept
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,10 @@ class StreamedDataset:
         Supports of the columns, which all rows are checked against.
     buffer_size : int
         Number of rows in the shuffle buffer.
+    odd_cells : OddCells, optional
+        What is read in place of odd cells.
+    odd_rows : list of ndarray
+        Rows with odd cells, as they are found.
     """
 
     source: Source
@@ -83,6 +89,8 @@ class StreamedDataset:
     transform: SupportTransform
     supports: list[Support]
     buffer_size: int
+    odd_cells: OddCells | None = None
+    odd_rows: list[np.ndarray] = field(default_factory=list)
 
     def input_transform(self, processes: ProcessGroup) -> Chain:
         """Bijections that standardize all samples, which are read once and checked.
@@ -116,10 +124,11 @@ class StreamedDataset:
             rng = np.random.default_rng(seed)
             size = max(_MIN_CHUNK, self.buffer_size // _CHUNKS_PER_BUFFER)
             for start, rows in self.source.enumerate_chunks(rng, size):
+                usual, weights = self._without_odd_cells(start, rows, rng)
                 with torch.no_grad():
-                    x, _ = input_transform(self._dequantized(rows, rng))
+                    x, _ = input_transform(self._dequantized(usual, rng))
                     images = [member.transform(x)[0].float() for member in members]
-                weights = factor * self._weights(start, len(rows))
+                weights = factor * weights
                 holder = self._holder(rows, start, holders)
                 by_member = [weights * (holder != k) for k in range(len(members))]
                 stacked_weights = [torch.from_numpy(w).float() for w in by_member]
@@ -133,11 +142,23 @@ class StreamedDataset:
         own: list[Moments] = []
         for start, rows in self.source.enumerate_chunks():
             check_inside(rows, self.supports, self.source.names, start + np.arange(len(rows)))
-            weights = self._weights(start, len(rows))
+            usual, weights = self._without_odd_cells(start, rows, rng)
+            if len(self.odd_rows) < _MAX_BLOCKS and (changed := (usual != rows).any(1)).any():
+                self.odd_rows.append(rows[changed])
             if weights.any():
-                x, _ = chain(self._dequantized(rows, rng))
+                x, _ = chain(self._dequantized(usual, rng))
                 own = [Moments.merged([*own, Moments.of(x, torch.from_numpy(weights))])]
         return Moments.merged([part for parts in processes.all_gather(own) for part in parts])
+
+    def _without_odd_cells(
+        self, start: int, rows: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rows from index `start` on, and their weights, as they are fitted."""
+        weights = self._weights(start, len(rows))
+        if self.odd_cells is None:
+            return rows, weights
+        usual, known = self.odd_cells.replaced(rows, None, rng)
+        return usual, known * weights
 
     def _dequantized(self, rows: np.ndarray, rng: np.random.Generator) -> Tensor:
         return torch.from_numpy(self.transform.dequantize(rows, rng))

@@ -107,7 +107,10 @@ def fit_support_transform(
         _bijections(fields, x, data.weights),
     )
     bounds = transform.bin_bounds(x)
-    dequantized = WeightedDataset(x, data.weights, data.context, None, bounds, rows, data.counts)
+    observed = rows if data.observed is None else data.observed
+    dequantized = WeightedDataset(
+        x, data.weights, data.context, None, bounds, observed, data.counts
+    )
     return dequantized, transform
 
 
@@ -122,10 +125,9 @@ def _repeated(data: WeightedDataset) -> WeightedDataset:
     if len(data) <= _FEW_VALUES and data.x.shape[1] == 1:
         copies *= math.ceil(_MIN_SAMPLES / copies.sum())
     repeated = data.take(np.repeat(np.arange(len(data)), copies))
-    return WeightedDataset(
-        repeated.x,
-        torch.from_numpy(np.repeat(weights / copies, copies)),
-        repeated.context,
+    return replace(
+        repeated,
+        weights=torch.from_numpy(np.repeat(weights / copies, copies)),
         counts=None if data.counts is None else np.repeat(data.counts / copies, copies),
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skflow.data.validation import Names, column_name
+from skflow.data.column_labels import Names, column_name, label_of
 
 SMALLEST_POSITIVE = float(np.nextafter(0.0, 1.0))  # the lower bound of "positive"
 
@@ -124,19 +124,23 @@ def _is_outside(values: np.ndarray, support: Support) -> np.ndarray:
 
 
 def _column_index(column: Any, n_columns: int, names: Names) -> int:
-    """The index of a column, given its name or index."""
-    if isinstance(column, str):
-        if names is not None and column in names:
-            return int(np.flatnonzero(names == column)[0])
-        reason = "X has no column names" if names is None else f"the columns are {list(names)!r}"
-        advice = "indices" if names is None else "these names or indices"
-        raise ValueError(f"support has the key {column!r}, but {reason}. Use {advice} as keys.")
-    if not isinstance(column, Integral) or not 0 <= int(column) < n_columns:
-        raise ValueError(
-            f"support has the key {column!r}, but there are {n_columns} columns. Use indices from "
-            f"0 to {n_columns - 1} or names of columns as keys."
-        )
-    return int(column)
+    """The index of a column, given its name, or its index where no name is an int."""
+    labels = [] if names is None else [label_of(names, j) for j in range(n_columns)]
+    if column in labels and not isinstance(column, bool):
+        return labels.index(column)
+    is_int = isinstance(column, Integral) and not isinstance(column, bool)
+    has_int_names = any(isinstance(label, Integral) for label in labels)
+    if is_int and not has_int_names and 0 <= int(column) < n_columns:
+        return int(column)
+    if has_int_names or (isinstance(column, str | tuple) and labels):
+        kind = "names" if has_int_names else "names or indices"
+        reason, advice = f"the columns are {labels!r}", f"these {kind}"
+    elif isinstance(column, str | tuple):
+        reason, advice = "X has no column names", "indices"
+    else:
+        reason = f"there are {n_columns} columns"
+        advice = f"indices from 0 to {n_columns - 1} or names of columns"
+    raise ValueError(f"support has the key {column!r}, but {reason}. Use {advice} as keys.")
 
 
 def _parse(declaration: Any) -> Support:

@@ -8,7 +8,7 @@ _NOT_THE_USERS = ("skflow", "sklearn", "contextlib")
 
 
 class DegenerateColumnWarning(UserWarning):
-    """A column that a continuous density on the real line fits poorly: ties, or a bound."""
+    """A column that no density describes well: ties, a bound, odd values, a function of others."""
 
     __module__ = "skflow"
 
@@ -30,10 +30,16 @@ class InvalidFileError(ValueError):
 
 def warn_user(message: str, category: type[Warning]) -> None:
     """Issue a warning that points to the line outside of skflow which led to it."""
-    level, frame = 2, sys._getframe(1)
+    level, _ = user_frame()
+    warnings.warn(message, category, stacklevel=level)
+
+
+def user_frame() -> tuple[int, FrameType]:
+    """The line outside of skflow that called the caller, and its stack level seen from there."""
+    level, frame = 1, sys._getframe(1)
     while frame.f_back is not None and _is_inside(frame):
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=level)
+    return level, frame
 
 
 def _is_inside(frame: FrameType) -> bool:

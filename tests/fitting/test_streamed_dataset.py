@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.datasets import make_moons
 
-from skflow import NormalizingFlowDensity
+from skflow import DegenerateColumnWarning, NormalizingFlowDensity
 from skflow.data import sources
 from skflow.data.sources import MemmapSource
 from skflow.fitting.ensemble import EnsembleMember
@@ -210,7 +210,6 @@ def test_rows_of_zero_weight_and_a_factor_of_the_weights_do_not_matter(quick, lo
     [
         (np.nan, None, r"NaN in column 1 \(first in row 1234"),
         (-3.0, {1: (-2, None)}, "Row 1234 has -3 in column 1"),
-        (1e300, None, "variance of column 1 overflows"),
     ],
 )
 def test_all_rows_are_checked_before_training(
@@ -223,6 +222,31 @@ def test_all_rows_are_checked_before_training(
     )
     with pytest.raises(ValueError, match=message):
         quick(**LONG, support=support).fit(X)
+
+
+def test_a_table_whose_variance_overflows(quick, long_moons):
+    with pytest.raises(ValueError, match="variance of column 1 overflows"):
+        quick(**LONG).fit(long_moons * [1.0, 1e300])
+
+
+def test_odd_cells_do_not_count_be_they_held_or_not(quick, long_moons):
+    X = long_moons.copy()
+    X[::50, 0], X[1234, 1] = -9999, 1e300
+    with pytest.warns(DegenerateColumnWarning) as caught:
+        density = quick(**LONG).fit(X)
+    assert len(caught) == 2  # one for each column: the value of the second one is not held
+    assert "-9999 in column 0" in str(caught[0].message)
+    assert "1e+300 in column 1" in str(caught[1].message)
+    assert {warning.filename for warning in caught} == {__file__}
+    standardize = density.flow_.chain.bijections[-1]
+    usual = np.delete(long_moons, np.r_[0:3000:50, 1234], axis=0)
+    assert standardize.loc.numpy() == pytest.approx(usual.mean(0), abs=0.02)
+    assert standardize.scale.numpy() == pytest.approx(usual.std(0), rel=0.02)
+    clean = quick(**LONG).fit(usual)
+    assert density.score(usual) == pytest.approx(clean.score(usual), abs=0.1)
+    with pytest.warns(DegenerateColumnWarning, match="-9999"):
+        single = quick(**LONG).fit(X[:, :1])
+    assert single.flow_.chain.bijections[-1].scale.item() == pytest.approx(usual[:, 0].std(), 0.02)
 
 
 def test_streaming_with_supports_is_about_as_good_as_fitting_in_memory(quick, long_moons):

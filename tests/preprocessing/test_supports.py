@@ -75,6 +75,42 @@ def test_malformed_declarations_raise(support, message, quick):
         quick(support=support).fit(X)
 
 
+def labels(*items):
+    names = np.empty(len(items), dtype=object)
+    names[:] = items
+    return names
+
+
+def test_ints_are_names_where_a_name_is_an_int():
+    unit = [Support(), Support(0, 1)]
+    assert resolve_supports({0: "unit"}, 2, labels(1, 0)) == unit
+    assert resolve_supports({2024: "unit"}, 2, labels(2023, 2024)) == unit
+    assert resolve_supports({np.int64(2024): "unit"}, 2, labels(2023, 2024)) == unit
+    assert resolve_supports({"v": "unit"}, 2, labels(7, "v")) == unit
+    for names, key in ((labels(1, 2), 0), (labels(7, "v"), 1), (labels(0, 1), True)):
+        with pytest.raises(ValueError, match=rf"the key {key}, but the columns are \[.* names as"):
+            resolve_supports({key: "unit"}, 2, names)
+
+
+def test_keys_of_a_multi_index_are_tuples():
+    names = labels(("a", 1), ("a", 2))
+    assert resolve_supports({("a", 2): "unit"}, 2, names) == [Support(), Support(0, 1)]
+    assert resolve_supports({1: "unit"}, 2, names) == [Support(), Support(0, 1)]
+    with pytest.raises(ValueError, match=r"the key \('b', 2\), but the columns are \[\('a', 1\)"):
+        resolve_supports({("b", 2): "unit"}, 2, names)
+
+
+def test_fits_and_errors_go_by_the_labels(quick):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({1: rng.exponential(size=60), 0: rng.normal(size=60) - 5})
+    with pytest.raises(ValueError, match=r"Row 0 has -\d.* in column named 0, which"):
+        quick(support={0: "positive"}).fit(frame)
+    assert (quick(support={1: "positive"}).fit(frame).sample(200, random_state=0)[:, 0] > 0).all()
+    frame.loc[3, 1] = np.nan
+    with pytest.raises(ValueError, match="NaN in column named 1 "):
+        quick().fit(frame)
+
+
 def test_names_need_a_table_with_names(quick):
     X = np.random.default_rng(0).random((50, 2))
     with pytest.raises(ValueError, match=r"the key 'a', but X has no column names\. Use indices"):

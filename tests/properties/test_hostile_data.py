@@ -22,14 +22,10 @@ HOSTILE = {
     "fewer rows than columns": RNG.normal(size=(40, 60)),
     "far fewer rows than columns": RNG.normal(size=(50, 200)),
     "200 columns of rank 5": RNG.normal(size=(50, 5)) @ RNG.normal(size=(5, 200)),
-    "equal columns": NORMAL[:, [0, 1, 1, 2, 0]],
-    "sums of columns": NORMAL[:, :2] @ [[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]],
-    "collinear to 1e-8": np.column_stack([NORMAL, NORMAL.sum(1) + 1e-8 * RNG.normal(size=N)]),
     "every row four times": np.repeat(NORMAL[:100], 4, axis=0),
     "every row ten times": np.repeat(NORMAL[:20], 10, axis=0),
     "rounded": NORMAL.round(1),
     "outliers": np.vstack([NORMAL[: N - 4], 50 * RNG.normal(size=(4, D))]),
-    "one outlier at 1e12": np.vstack([NORMAL[:100, :2], [[1e12, -1e12]]]),
     "Cauchy": RNG.standard_cauchy((N, 1)),
     "cubed Cauchy": RNG.standard_cauchy((N, 2)) ** 3,
     "large": 1e150 * NORMAL[:100],
@@ -39,6 +35,10 @@ HOSTILE = {
     "variance of 1 around 1e9": 1e9 + NORMAL,
 }
 DEGENERATE = {
+    "equal columns": NORMAL[:, [0, 1, 1, 2, 0]],
+    "sums of columns": NORMAL[:, :2] @ [[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]],
+    "collinear to 1e-8": np.column_stack([NORMAL, NORMAL.sum(1) + 1e-8 * RNG.normal(size=N)]),
+    "one outlier at 1e12": np.vstack([NORMAL[:100, :2], [[1e12, -1e12]]]),
     "one row again and again": np.ones((10, 2)),
     "two equal rows of one column": np.full((2, 1), 5.0),
     "integers": RNG.integers(0, 12, (200, 2)),
@@ -119,7 +119,7 @@ def test_full_fit_is_bounded(kind):
 
 @pytest.mark.slow
 def test_full_fit_with_an_outlier_at_1e12_is_finite():
-    check_finite(fit(HOSTILE["one outlier at 1e12"]), HOSTILE["one outlier at 1e12"])
+    check_finite(fit(DEGENERATE["one outlier at 1e12"]), DEGENERATE["one outlier at 1e12"])
 
 
 @pytest.mark.parametrize("effort", ["fast", pytest.param("full", marks=pytest.mark.slow)])

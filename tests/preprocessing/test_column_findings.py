@@ -1,0 +1,126 @@
+"""What stands out in a column, and the support that it asks for."""
+
+import numpy as np
+import pytest
+
+from skflow.preprocessing.column_findings import examine_column, tied_columns
+from skflow.preprocessing.supports import Support
+
+RNG = np.random.default_rng(0)
+NORMAL = RNG.normal(size=100)
+
+
+def finding(column, declared=None, n_rows=None, odd=None):
+    n_rows = len(column) if n_rows is None else n_rows
+    odd = np.zeros(len(column), dtype=bool) if odd is None else odd
+    return examine_column(column, odd, n_rows, declared or Support())
+
+
+def with_ties(n_ties, value, column=NORMAL):
+    return np.concatenate([np.full(n_ties, value), column[n_ties:]])
+
+
+def test_a_constant_column():
+    assert finding(np.full(50, 3.0)).what == "constant"
+    assert finding(np.full(50, 3.0)).support is None
+
+
+def test_ties_at_more_than_a_fifth_of_the_rows():
+    assert finding(with_ties(20, 0.25)) is None
+    found = finding(with_ties(21, 0.25))
+    assert found.what == "many values equal to 0.25"
+    assert found.detail == "21 of 100 distinct rows (21.0 %) are 0.25"
+    assert found.support is None
+
+
+@pytest.mark.parametrize(
+    ("value", "support"),
+    [(-9.0, (-9, None)), (9.0, (None, 9)), (-8.5, (-8.5, None))],
+)
+def test_ties_at_an_end_look_like_a_bound_from_one_in_twenty_rows_on(value, support):
+    assert finding(with_ties(5, value)) is None
+    found = finding(with_ties(6, value))
+    assert found.what == f"many values at its end {value:g}"
+    assert found.support == support
+    assert finding(with_ties(6, value)[:40]) is None  # too few rows
+    assert finding(with_ties(6, value), Support(low=-9.0)) is None
+
+
+def test_named_bounds():
+    assert finding(np.maximum(NORMAL, 0)).support == "nonnegative"
+    assert finding(np.clip(NORMAL + 0.5, 0, 1)).support == "unit"
+
+
+@pytest.mark.parametrize("code", [-999.0, 9999.0])
+def test_no_bound_at_a_code(code):
+    column = with_ties(10, code, RNG.uniform(-900, 900, 100))  # too near to be odd
+    found = finding(column)
+    assert found.what == f"{code:g} again and again: a missing code?"
+    assert found.support is None
+
+
+def test_integers_look_like_counts_if_more_than_four_rows_have_each():
+    integers = np.repeat(np.arange(10.0), 5)
+    assert finding(integers).support == "integer"
+    assert finding(integers).detail == "10 distinct whole numbers from 0 to 9"
+    integers = np.repeat(np.arange(10.0), 4)
+    assert finding(integers) is None
+    assert finding(integers, n_rows=41).support == "integer"  # with repeated rows
+    assert finding(np.repeat([0.0, 1.0], 30)).support == ("integer", 0, 1)
+    assert finding(np.repeat([1.0, 2.0], 30)).support == "integer"
+
+
+@pytest.mark.parametrize(
+    ("declared", "support"),
+    [
+        (Support(low=0.0), ("integer", 0, None)),
+        (Support(low=5e-324), ("integer", 1, None)),
+        (Support(-1.0, 12.0), ("integer", -1, 12)),
+    ],
+)
+def test_declared_bounds_of_integers_are_kept(declared, support):
+    assert finding(np.repeat(np.arange(1.0, 11), 5), declared).support == support
+
+
+@pytest.mark.parametrize("support", [Support(integer=True), Support(period=24.0)])
+def test_declared_integers_and_angles_are_fine(support):
+    assert finding(np.repeat(np.arange(10.0), 50), support) is None
+
+
+def test_odd_values_do_not_count_but_have_to_be_possible():
+    flags = np.append(np.repeat([0.0, 1.0], 30), [-9999.0] * 6)
+    odd = flags == -9999
+    assert finding(flags, odd=odd).support == "integer"  # no bounds, which would exclude it
+    assert finding(np.where(odd, 99.9, flags), odd=odd).support is None
+    pile = np.append(np.maximum(NORMAL, 0), [-9999.0] * 6)
+    assert finding(pile, odd=pile == -9999).support is None
+
+
+@pytest.mark.parametrize(
+    ("column", "support"),
+    [
+        (RNG.exponential(size=500), "positive"),
+        (np.append(0.0, RNG.exponential(size=500)), "nonnegative"),
+        (np.abs(RNG.normal(size=500)), "positive"),
+        (RNG.random(500), "unit"),
+    ],
+)
+def test_bounds_at_which_the_density_ends(column, support):
+    found = finding(column)
+    assert found.support == support
+    assert not found.degenerate
+
+
+@pytest.mark.parametrize(
+    "column",
+    [RNG.normal(170, 10, 500), RNG.gamma(4, 1, 500), RNG.lognormal(7, 1, 500), RNG.random(20)],
+)
+def test_no_bound_where_there_is_no_density(column):
+    assert finding(column) is None
+
+
+def test_ties_of_a_single_column_are_its_repeated_rows():
+    counts = np.array([3, 1])
+    rows = np.array([[5.0], [7.0]])
+    np.testing.assert_array_equal(tied_columns(rows, counts), [[5, 5, 5, 7]])
+    np.testing.assert_array_equal(tied_columns(np.hstack([rows, rows]), counts), [[5, 7]] * 2)
