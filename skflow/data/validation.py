@@ -85,10 +85,10 @@ def check_targets(y: Any, n_samples: int, estimator_name: str) -> tuple[np.ndarr
     """Return finite targets in float64, (n_samples, n_targets), and their names, (n_targets,)."""
     if y is None:
         raise ValueError(f"{estimator_name} requires y to be passed, but the target y is None.")
+    check_is_table(y, "y")
     check_no_times(y, "y")
     check_not_masked(y, "y")
     names = column_labels(y)
-    check_is_table(y, "y")
     with explained_cells(y, "y"):
         targets = check_array(
             y, dtype=np.float64, ensure_2d=False, ensure_all_finite=False, input_name="y"
@@ -106,8 +106,8 @@ def check_labels(y: Any, n_samples: int, estimator_name: str) -> np.ndarray:
     """Return class labels, (n_samples,), without missing values."""
     if y is None:
         raise ValueError(f"{estimator_name} requires y to be passed, but the target y is None.")
-    check_not_masked(y, "y")
     check_is_table(y, "y")
+    check_not_masked(y, "y")
     check_no_missing_labels(y)
     labels = column_or_1d(y, warn=True)
     assert_all_finite(labels, input_name="y")

@@ -181,6 +181,8 @@ class FlowEstimator(
         distinct, n_rows = _distinct_rows(loaded, fit, self._task)
         usual, odd_cells = self._without_odd_cells(distinct, fit)
         check_variance(usual.x.numpy(), table.names)
+        if self._task.robust:  # p-values compare with rows as they were fitted
+            usual = replace(usual, observed=usual.x.numpy())
         rng = np.random.default_rng((fit.seed, 1))
         data, transform = fit_support_transform(usual, table.supports, rng, earlier)
         return _PreparedRows(data, transform, n_rows, loaded, distinct, odd_cells)
@@ -299,9 +301,9 @@ class FlowEstimator(
 
     def _validate(self, X: ArrayLike, reset: bool) -> np.ndarray:
         """X in float64, its width and names checked, free of NaN and inf."""
+        check_is_table(X)
         check_no_times(X)
         check_not_masked(X)
-        check_is_table(X)
         earlier = self._columns_to_continue() if reset else None
         with explained_conversion(X):
             rows: np.ndarray = validate_data(

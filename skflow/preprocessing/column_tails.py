@@ -30,14 +30,16 @@ class Thresholds(NamedTuple):
         fractions = weights / weights.sum()
         n_effective = 1 / float(fractions.square().sum())
         level = min(max(_SAMPLES_PER_TAIL / n_effective, _MIN_FRACTION), _MAX_FRACTION)
-        ordered, order = x.sort(dim=0)
-        cumulative = fractions[order].cumsum(0)
+        return cls(_lower_quantile(x, fractions, level), -_lower_quantile(-x, fractions, level))
 
-        def quantile(level: float) -> Tensor:
-            index = (cumulative < level).sum(0, keepdim=True).clamp_max(len(x) - 1)
-            return ordered.gather(0, index).squeeze(0)
 
-        return cls(quantile(level), quantile(1 - level))
+def _lower_quantile(x: Tensor, fractions: Tensor, level: float) -> Tensor:
+    """A quantile of each column of x (n, d), one of its values."""
+    ordered, order = x.sort(dim=0)
+    weights = fractions[order]
+    middle = weights.cumsum(0) - weights / 2  # so that rounding does not decide
+    index = (middle < level).sum(0, keepdim=True).clamp_max(len(x) - 1)
+    return ordered.gather(0, index).squeeze(0)
 
 
 def fit_tails(z: Tensor, weights: Tensor, df: float) -> ParetoTails:

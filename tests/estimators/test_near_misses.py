@@ -24,7 +24,7 @@ X = np.zeros((3, 1))
         ({"hidden_layer_sizes": 2.5}, r"Pass one int for each hidden layer, such as \(64, 64\)"),
         ({"n_bins": 10**8}, r"range \[1, 256\]\. Got 100000000 instead\.$"),
     ],
-    ids=str,
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
 def test_messages_of_scikit_learn_get_a_hint_where_there_is_one(params, hint):
     (name,) = params

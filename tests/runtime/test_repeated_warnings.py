@@ -14,7 +14,7 @@ def shown(action, texts, **where):
         warnings.filterwarnings(action, category=UserWarning, **where)
         for text in texts:
             with warnings.catch_warnings():  # as in each fit of a search
-                warn_once(text, UserWarning, stacklevel=1)
+                warn_once(text, UserWarning)
     return [str(warning.message) for warning in caught]
 
 
@@ -35,7 +35,7 @@ def test_once_at_each_place():
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         for _ in range(2):
-            warn_once("h", UserWarning, stacklevel=1)
-            warn_once("h", UserWarning, stacklevel=1)
+            warn_once("h", UserWarning)
+            warn_once("h", UserWarning)
     assert len(caught) == 2
     assert {warning.filename for warning in caught} == {__file__}
