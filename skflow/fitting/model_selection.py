@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from skflow.data.weighted_rows import assign_folds
-from skflow.fitting.defaults import FitConfig, Task
+from skflow.fitting.defaults import FitConfig
 from skflow.fitting.fit_context import FitContext
 from skflow.fitting.gmm_and_kde import (
     MixtureConfig,
@@ -164,8 +164,11 @@ def _min_slope(config: FitConfig) -> float:
 
 
 def _has_linear_tails(config: FitConfig) -> bool:
-    """Whether tails are left to the `ParetoTails` of the initial fit."""
-    return config.task == Task()
+    """Whether power transforms end where tails begin.
+
+    Outliers are to be found there, and classes to be separated.
+    """
+    return not config.task.robust and config.task.context != "classes"
 
 
 def _with_mixtures(

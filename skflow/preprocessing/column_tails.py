@@ -76,5 +76,5 @@ def _shapes(z: Tensor, weights: Tensor, thresholds: Tensor, df: float) -> Tensor
 def _log_density(excess: Tensor, threshold: Tensor, df: float) -> Tensor:
     """log p of excesses (k,) under tails of each of the candidate shapes, (n_shapes, k)."""
     rate = (df + 1) * threshold / (df + threshold.square())
-    tail = Tail(rate, _SHAPES.unsqueeze(1))
+    tail = Tail.of(rate, _SHAPES.unsqueeze(1))
     return tail.log_rate(excess) - tail.hazard(excess)

@@ -16,6 +16,7 @@ from skflow.flows.bijections import Arc, Bijection, Bounded
 from skflow.flows.distributions.constrained_columns import SOFT, ConstrainedDensity
 from skflow.flows.distributions.flow import Flow
 from skflow.flows.distributions.interval import Interval
+from skflow.preprocessing.column_tails import Thresholds
 from skflow.preprocessing.dataset import WeightedDataset
 from skflow.preprocessing.supports import SMALLEST_POSITIVE, Support
 
@@ -196,7 +197,8 @@ def _bijections(fields: dict[str, np.ndarray], x: Tensor, weights: Tensor) -> li
     bijections: list[Bijection] = []
     if np.isfinite([low, high]).any():
         edge = np.where(low == SMALLEST_POSITIVE, 0.0, low)
-        bijections.append(Bounded.fit(torch.from_numpy(edge), torch.from_numpy(high), x, weights))
+        bounds = torch.from_numpy(edge), torch.from_numpy(high)
+        bijections.append(Bounded.fit(*bounds, x, weights, Thresholds.of(x, weights)))
     circular = np.isfinite(fields["period"])
     if circular.any():
         period = np.where(circular, fields["period"], 0.0)

@@ -12,6 +12,7 @@ RUNS = {
     "conditional": (["--sets", "concrete,boston_rnade:9"], 2 * 6 + 1),
     "continuous": (["--sets", "two_moons,faithful", "--models", "flow_matching,nsf_ar"], 4),
     "divergence": (["--models", "skflow,GMM,KDE"], 9),
+    "draws": (["--sets", "faithful", "--models", "skflow,GMM"], 2),
     "outliers": (["--sets", "annthyroid_ad"], 5),
     "quality": (["--sets", "faithful", "--models", "skflow,KDE,GMM", "--seeds", "1"], 3),
     "rnade": (["--sets", "wine_red_rnade"], 4),
@@ -23,6 +24,7 @@ SMALL = {
     "conditional": {"N_SPLITS": 1, "N_KNOWN": 60},
     "continuous": {"MAX_TRAIN": 60, "N_TEST": 20},
     "divergence": {"SIZES": (60,), "N_TEST": 20},
+    "draws": {"N_DRAWS": 200},
     "rnade": {"N_FOLDS": 2},
     "whole_numbers": {
         "SIZES": (60,),
@@ -38,6 +40,7 @@ MEASURED = {
     "conditional": {"ll", "se", "worst", "coverage", "seconds"},
     "continuous": {"fit_s", "score_ms", "ll", "se"},
     "divergence": {"kl", "se", "d"},
+    "draws": {"outside", "own", "shift", "shifted", "ll", "se", "seconds"},
     "outliers": {"auc", "seconds"},
     "quality": {"fit_s", "score_s", "ll", "se", "worst", "nonfinite"},
     "rnade": {"ll", "nonfinite"},

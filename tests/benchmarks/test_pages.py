@@ -12,6 +12,7 @@ RECORDS = DOCS / "results"
     ("name", "page"),
     [
         ("page", "quality"),
+        ("columns_page", "columns"),
         ("estimators", "estimators"),
         ("continuous", "continuous"),
         ("supports", "supports"),
@@ -21,6 +22,8 @@ RECORDS = DOCS / "results"
 def test_the_page_is_up_to_date(script, name, page):
     module, read = script(name), script("records").read
     arguments = [] if page in ("quality", "estimators") else [read(RECORDS / f"{page}.jsonl")]
+    if page == "columns":
+        arguments = [read(RECORDS / f"{r}.jsonl") for r in ("draws", "whole_numbers")]
     expected = (DOCS / f"{page}.md").read_text(encoding="utf-8")
     assert module.page(*arguments).rstrip() == expected.rstrip()
 

@@ -284,7 +284,7 @@ def numbers():
     density = pickle.loads(pickle.dumps(bounded.fit(positive)))
     regressor = skflow.NormalizingFlowRegressor(**FEW).fit(X, y)
     classifier = skflow.NormalizingFlowClassifier(**FEW).fit(X, labels)
-    detector = skflow.NormalizingFlowOutlierDetector(**FEW).fit(X)
+    detector = skflow.NormalizingFlowOutlierDetector(**FEW, contamination=0.1).fit(X)
     transformed = TransformedDensity(
         PowerTransformer(), skflow.NormalizingFlowDensity(**FEW, flow="flow_matching")
     ).fit(X)

@@ -1,5 +1,6 @@
 """ParetoTails: columns with generalized Pareto tails, made Student t or normal there."""
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -57,7 +58,7 @@ class ParetoTails(Bijection):
         u, tail, sign = self._by_sign(x)
         magnitude = sign * x
         excess = (magnitude - u).clamp_min(0)
-        inner = torch.minimum(excess, tail.excess(torch.full_like(u, _MAX_HAZARD)))
+        inner = torch.minimum(excess, tail.end)
         square = (self.df + u.square()) * (2 * tail.hazard(inner) / (self.df + 1)).expm1()
         z = (u.square() + square).sqrt()
         log_slope = tail.log_rate(inner) - self._log_rate(z)
@@ -79,9 +80,10 @@ class ParetoTails(Bijection):
     def _by_sign(self, x: Tensor) -> tuple[Tensor, "Tail", Tensor]:
         """Threshold and tail on the side of each value, and that side, ±1."""
         positive = x >= 0
+        sides = (-self.low, self.shape_low), (self.high, self.shape_high)
+        lower, upper = (Tail.of(self._log_rate(u).exp(), shape) for u, shape in sides)
+        tail = Tail(*(torch.where(positive, b, a) for a, b in zip(lower, upper, strict=True)))
         u = torch.where(positive, self.high, -self.low)
-        shape = torch.where(positive, self.shape_high, self.shape_low)
-        tail = Tail(self._log_rate(u).exp(), shape)
         return u, tail, torch.where(positive, 1.0, -1.0).to(x)
 
     def _log_rate(self, z: Tensor) -> Tensor:
@@ -90,54 +92,63 @@ class ParetoTails(Bijection):
 
 
 class Tail(NamedTuple):
-    """The distribution of excesses, elementwise: hazard rate at 0, and shape."""
+    """The distribution of excesses, elementwise.
+
+    `rate` and `far_rate` are the hazard rates at 0 and at `far`, from which on the tail has the
+    shape of far tails; at `end` the cumulative hazard has its maximum.
+    """
 
     rate: Tensor
     shape: Tensor
+    far: Tensor
+    far_rate: Tensor
+    end: Tensor
+
+    @classmethod
+    def of(cls, rate: Tensor, shape: Tensor) -> "Tail":
+        """A tail with a hazard rate at 0 and a shape."""
+        far = _near_excess(torch.full_like(rate + shape, _FAR_HAZARD), rate, shape)
+        far_rate = _near_rate(far, rate, shape)
+        beyond = math.expm1(_FAR_SHAPE * (_MAX_HAZARD - _FAR_HAZARD)) / _FAR_SHAPE
+        return cls(rate, shape, far, far_rate, far + beyond / far_rate)
 
     def hazard(self, excess: Tensor) -> Tensor:
         """The cumulative hazard, −log P(excess is larger)."""
-        far, far_rate = self._far()
-        near = torch.minimum(excess, far)
+        near = torch.minimum(excess, self.far)
         scaled = self.rate * near
-        is_small, shape = self._safe_shape()
+        is_small, shape = _safe(self.shape)
         hazard = torch.where(is_small, scaled, (shape * scaled).log1p() / shape)
         normal = scaled - self.shape * near.square() / 2
         hazard = torch.where(self.shape < 0, normal, hazard)
-        return hazard + (_FAR_SHAPE * far_rate * (excess - near)).log1p() / _FAR_SHAPE
+        return hazard + (_FAR_SHAPE * self.far_rate * (excess - near)).log1p() / _FAR_SHAPE
 
     def excess(self, hazard: Tensor) -> Tensor:
         """The excess of a cumulative hazard."""
-        _, far_rate = self._far()
         beyond = (hazard - _FAR_HAZARD).clamp_min(0)
-        near = self._near_excess(hazard - beyond)
-        return near + (_FAR_SHAPE * beyond).expm1() / (_FAR_SHAPE * far_rate)
+        near = _near_excess(hazard - beyond, self.rate, self.shape)
+        return near + (_FAR_SHAPE * beyond).expm1() / (_FAR_SHAPE * self.far_rate)
 
     def log_rate(self, excess: Tensor) -> Tensor:
         """log of the hazard rate."""
-        far, far_rate = self._far()
-        beyond = (excess - far).clamp_min(0)
-        near = self._near_rate(excess - beyond)
-        return near.log() - (_FAR_SHAPE * far_rate * beyond).log1p()
+        beyond = (excess - self.far).clamp_min(0)
+        near = _near_rate(excess - beyond, self.rate, self.shape)
+        return near.log() - (_FAR_SHAPE * self.far_rate * beyond).log1p()
 
-    def _far(self) -> tuple[Tensor, Tensor]:
-        """Excess and hazard rate from which the tail has the shape of far tails."""
-        far = self._near_excess(torch.full_like(self.rate, _FAR_HAZARD))
-        return far, self._near_rate(far)
 
-    def _near_excess(self, hazard: Tensor) -> Tensor:
-        is_small, shape = self._safe_shape()
-        pareto = torch.where(is_small, hazard, (shape * hazard).expm1() / shape) / self.rate
-        curvature = -self.shape.clamp_max(0)
-        root = (self.rate.square() + 2 * curvature * hazard).sqrt()
-        normal = 2 * hazard / (self.rate + root)
-        return torch.where(self.shape < 0, normal, pareto)
+def _near_excess(hazard: Tensor, rate: Tensor, shape: Tensor) -> Tensor:
+    """The excess of a cumulative hazard, before the tail becomes a far one."""
+    is_small, safe_shape = _safe(shape)
+    pareto = torch.where(is_small, hazard, (safe_shape * hazard).expm1() / safe_shape) / rate
+    root = (rate.square() - 2 * shape.clamp_max(0) * hazard).sqrt()
+    return torch.where(shape < 0, 2 * hazard / (rate + root), pareto)
 
-    def _near_rate(self, excess: Tensor) -> Tensor:
-        pareto = self.rate / (1 + self.shape.clamp_min(0) * self.rate * excess)
-        return torch.where(self.shape < 0, self.rate - self.shape * excess, pareto)
 
-    def _safe_shape(self) -> tuple[Tensor, Tensor]:
-        """Where the tail is exponential, and shapes that one can divide by."""
-        is_small = self.shape < _SMALL
-        return is_small, torch.where(is_small, 1.0, self.shape)
+def _near_rate(excess: Tensor, rate: Tensor, shape: Tensor) -> Tensor:
+    pareto = rate / (1 + shape.clamp_min(0) * rate * excess)
+    return torch.where(shape < 0, rate - shape * excess, pareto)
+
+
+def _safe(shape: Tensor) -> tuple[Tensor, Tensor]:
+    """Where a tail is exponential, and shapes that one can divide by."""
+    is_small = shape < _SMALL
+    return is_small, torch.where(is_small, 1.0, shape)

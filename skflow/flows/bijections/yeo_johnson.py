@@ -9,6 +9,7 @@ from torch import Tensor
 from skflow.flows.bijections.bijection import Bijection
 
 _LAMBDA_BOUNDS = (-3.0, 5.0)
+_MIN_END = 0.1  # absolute value at which the linear tails begin
 
 
 class YeoJohnson(Bijection):
@@ -56,14 +57,14 @@ class YeoJohnson(Bijection):
             bounds the slope of the inverse.
         linear_beyond : tuple of two Tensors of shape (d,), optional
             Where the linear tails begin. By default, and where these values do not enclose 0,
-            at twice the extremes of the data.
+            at the extremes of the data.
 
         Returns
         -------
         YeoJohnson
         """
         lam = torch.tensor([_best_power(column, weights) for column in x.T], dtype=x.dtype)
-        low, high = 2 * x.amin(0).clamp_max(0) - 1, 2 * x.amax(0).clamp_min(0) + 1
+        low, high = x.amin(0).clamp_max(-_MIN_END), x.amax(0).clamp_min(_MIN_END)
         if linear_beyond is not None:
             first, last = linear_beyond
             low, high = torch.where(first < 0, first, low), torch.where(last > 0, last, high)

@@ -85,7 +85,9 @@ def _bounded(config, generator):
     d = config.n_features
     low, high = _ends([(-2.0, 3.0), (0.0, INF), (-INF, 5.0), (-INF, INF)], d)
     center, scale = 0.3 * _normal(2, d, generator=generator)
-    return Bounded(low, high, center, 1 + scale.exp())
+    return Bounded(
+        low, high, center, 1 + scale.exp(), torch.where(low.isfinite(), low + 2, high - 2)
+    )
 
 
 def _chain(config, generator):

@@ -82,10 +82,14 @@ def test_constant_and_nearly_constant_columns_stay_finite(column):
     torch.testing.assert_close(bijection.inverse(z)[0], x, rtol=1e-6, atol=1e-8)
 
 
-def test_data_lie_well_inside_the_interval():
+def test_tails_begin_at_the_extremes_or_where_told():
     x = torch.from_numpy(columns()["heavy"])[:, None]
-    bijection = YeoJohnson.fit(x, torch.ones(len(x)).double())
-    assert bijection.low < x.min() < 0 < x.max() < bijection.high
+    weights = torch.ones(len(x)).double()
+    bijection = YeoJohnson.fit(x, weights)
+    assert (bijection.low.item(), bijection.high.item()) == (x.min().item(), x.max().item())
+    ends = torch.tensor([-2.0]).double(), torch.tensor([-1.0]).double()
+    told = YeoJohnson.fit(x, weights, linear_beyond=ends)  # the second one is not above 0
+    assert (told.low.item(), told.high.item()) == (-2, x.max().item())
 
 
 @pytest.mark.parametrize("lam", POWERS)
