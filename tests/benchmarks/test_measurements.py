@@ -17,7 +17,7 @@ RUNS = {
     "quality": (["--sets", "faithful", "--models", "skflow,KDE,GMM", "--seeds", "1"], 3),
     "rnade": (["--sets", "wine_red_rnade"], 4),
     "supports": (["--seeds", "0"], 6),
-    "whole_numbers": (["--efforts", "fast"], 2 * 2 + 1 + 2),
+    "whole_numbers": (["--efforts", "fast"], 2 * 2 + 1 + 1),
 }
 SMALL = {
     "classes": {"N_SPLITS": 2},
@@ -31,7 +31,7 @@ SMALL = {
         "SHARES": (0.2,),
         "N_COUNTS": (60,),
         "COUNTS": {"Poisson 5": poisson(5)},
-        "TABLES": ("1 flag", "1 rating"),
+        "TABLES": ("1 rating",),
         "N_TABLE": 60,
     },
 }

@@ -35,9 +35,7 @@ def exported(density, *inputs):
         {},
         {"safety_net": False},
         {"support": [(-5, 5), None]},
-        {"support": ["circular", ("circular", 7)]},
-        {"flow": "realnvp"},
-        {"flow": "planar"},
+        pytest.param({"support": ["circular", ("circular", 7)]}, marks=pytest.mark.slow),
     ],
     ids=str,
 )
@@ -49,6 +47,7 @@ def test_scores_are_the_same(moons, params):
         np.testing.assert_allclose(scores, density.score_samples(rows), rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_probabilities_of_integers_are_the_same(moons):
     counts = np.round(3 * moons[:, :1])
     density = NormalizingFlowDensity(**FAST, support=("integer", -4, None)).fit(counts)
