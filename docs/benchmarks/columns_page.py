@@ -38,7 +38,7 @@ def _row(name, models):
     return [
         f"{name}, {ours['n']:,} × {ours['d']}",
         *(f"{1e4 * value:.1f}" for value in (ours["outside"], peer["outside"], ours["own"])),
-        f"{ours['shift']:.2f}" + (f" ({ours['shifted']} columns)" if ours["shifted"] else ""),
+        f"{ours['shift']:.2f}" + (f" ({ours['shifted']})" if ours["shifted"] else ""),
         f"{ours['ll']:.2f} ± {ours['se']:.2f}".replace("-", DASH),
     ]
 
@@ -66,7 +66,7 @@ def flags(records):
 
 def _fitted(cells, what, support):
     (record,) = (r for r in cells if (r["what"], r["support"]) == (what, support))
-    return f"{record['fitted']:.4f}"
+    return f"{max(record['fitted'], 0):.4f}"
 
 
 def counts(records):
