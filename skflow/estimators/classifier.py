@@ -19,8 +19,9 @@ from skflow.estimators.parameters import Seed
 from skflow.fitting.defaults import Task
 from skflow.fitting.warm_start import check_same_targets
 from skflow.preprocessing.supports import first_outside, resolve_supports
-from skflow.runtime.exceptions import UnreliablePredictionWarning, warn_user
+from skflow.runtime.exceptions import UnreliablePredictionWarning
 from skflow.runtime.process_group import current_process_group
+from skflow.runtime.user_warnings import warn_user
 
 
 class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):

@@ -58,9 +58,9 @@ from skflow.preprocessing.odd_cells import Fences, OddCells
 from skflow.preprocessing.support_transform import SupportTransform, fit_support_transform
 from skflow.preprocessing.supports import Support, check_inside, resolve_supports
 from skflow.runtime.device import keep_freed_memory, resolve_device
-from skflow.runtime.exceptions import warn_user
 from skflow.runtime.own_settings import OwnSettingsMixin
 from skflow.runtime.process_group import current_process_group
+from skflow.runtime.user_warnings import warn_user
 from skflow.serialization.checkpoint import Checkpoint, FitIdentity
 
 

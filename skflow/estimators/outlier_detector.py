@@ -172,12 +172,6 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         NormalizingFlowOutlierDetector
             The fitted estimator.
 
-        Warns
-        -----
-        UserWarning
-            If `contamination` is "auto" and the rows are too few for p-values of 0.01 (99 are
-            needed), or so few that a row must be rarer than all held-out rows (up to 199).
-
         Raises
         ------
         ValueError
@@ -185,6 +179,12 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
             overflows.
         FloatingPointError
             If the training loss does not remain finite.
+
+        Warns
+        -----
+        UserWarning
+            If `contamination` is "auto" and the rows are too few for p-values of 0.01 (99 are
+            needed), or so few that a row must be rarer than all held-out rows (up to 199).
         """
         with self._all_or_nothing():
             rows = self._opened(X, reset=True)

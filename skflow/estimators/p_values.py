@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from skflow.runtime.exceptions import warn_user
+from skflow.runtime.user_warnings import warn_user
 
 # Scores of equal rows differ in their last digits if they are computed in different batches:
 # what is this close, relative to max(1, |score|), is a tie.

@@ -19,7 +19,8 @@ from skflow.fitting.defaults import Task
 from skflow.fitting.warm_start import check_same_targets
 from skflow.flows.distributions.constrained_columns import ConstrainedDensity
 from skflow.preprocessing.supports import check_no_angles
-from skflow.runtime.exceptions import UnreliablePredictionWarning, warn_user
+from skflow.runtime.exceptions import UnreliablePredictionWarning
+from skflow.runtime.user_warnings import warn_user
 
 _N_SAMPLES = 512  # per row, to estimate means, deviations and quantiles of several targets
 _MAX_ROWS = 256  # for which these samples are held at a time

@@ -15,7 +15,7 @@ from skflow.preprocessing.functional_columns import Dependence, find_functional_
 from skflow.preprocessing.odd_cells import Fences
 from skflow.preprocessing.supports import Support
 from skflow.runtime.exceptions import DegenerateColumnWarning
-from skflow.runtime.repeated_warnings import warn_once
+from skflow.runtime.user_warnings import warn_once
 
 _MAX_NAMED = 5  # columns in a message
 _MAX_VALUES = 3  # odd values of a column in a message

@@ -4,7 +4,7 @@ import warnings
 
 import pytest
 
-from skflow.runtime.repeated_warnings import warn_once
+from skflow.runtime.user_warnings import warn_once
 
 
 def shown(action, texts, **where):

@@ -1,15 +1,34 @@
-"""Warnings that are shown once at each place, whatever happens to Python's record of them.
+"""Warnings that point to the user's line, and some that are shown there once.
 
 Python's own record, by which the action "default" shows a text once at each place, is void as soon
 as any library enters ``warnings.catch_warnings``. A search does so for each fit.
 """
 
+import sys
 import warnings
+from types import FrameType
 
-from skflow.runtime.exceptions import user_frame
-
+_NOT_THE_USERS = ("skflow", "sklearn", "contextlib")
 _MAX_REMEMBERED = 1000
 _shown: set[tuple[str, str, int]] = set()
+
+
+def warn_user(message: str, category: type[Warning]) -> None:
+    """Issue a warning that points to the line outside of skflow which led to it."""
+    level, _ = user_frame()
+    warnings.warn(message, category, stacklevel=level)
+
+
+def user_frame() -> tuple[int, FrameType]:
+    """The line outside of skflow that called the caller, and its stack level seen from there."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and _is_inside(frame):
+        level, frame = level + 1, frame.f_back
+    return level, frame
+
+
+def _is_inside(frame: FrameType) -> bool:
+    return frame.f_globals.get("__name__", "").partition(".")[0] in _NOT_THE_USERS
 
 
 def warn_once(message: str, category: type[Warning]) -> None:
