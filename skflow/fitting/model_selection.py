@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from skflow.data.weighted_rows import assign_folds
-from skflow.fitting.defaults import FitConfig
+from skflow.fitting.defaults import FitConfig, Task
 from skflow.fitting.fit_context import FitContext
 from skflow.fitting.gmm_and_kde import (
     MixtureConfig,
@@ -164,11 +164,12 @@ def _min_slope(config: FitConfig) -> float:
 
 
 def _has_linear_tails(config: FitConfig) -> bool:
-    """Whether power transforms end where tails begin.
+    """Whether power transforms end where tails begin, for `ParetoTails` behind them.
 
-    Outliers are to be found there, and classes to be separated.
+    Among outliers they do not, nor given a context: residuals have the tails of the t, and
+    classes are to be separated.
     """
-    return not config.task.robust and config.task.context != "classes"
+    return config.task == Task()
 
 
 def _with_mixtures(
