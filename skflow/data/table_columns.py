@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from skflow.data.column_labels import column_labels
+from skflow.data.unreadable_cells import is_missing
 from skflow.data.unsupported_values import how_to_convert_times, is_time
 
 
@@ -98,14 +99,7 @@ def _without_holes(column: Any) -> np.ndarray:
         values = np.asarray(column)
         if values.dtype != object:
             return values
-        missing = np.array([_is_missing(value) for value in values])
+        missing = np.array([is_missing(value) for value in values])
     values = values.copy()
     values[missing] = None
     return values
-
-
-def _is_missing(value: Any) -> bool:
-    """Whether a value of a column of objects is None, pandas' NA or NaT, or NaN."""
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(value, float) and np.isnan(value)

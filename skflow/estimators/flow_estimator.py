@@ -19,8 +19,7 @@ from sklearn.utils.validation import (
 from torch import Tensor
 
 from skflow.data.column_labels import Names, column_labels
-from skflow.data.sample_weights import check_weights
-from skflow.data.sources import MemmapSource, Source, source_of
+from skflow.data.sources import Source, source_of
 from skflow.data.table_kinds import check_is_table
 from skflow.data.unsupported_values import check_no_times, check_not_masked
 from skflow.data.validation import (
@@ -30,17 +29,22 @@ from skflow.data.validation import (
     explained_conversion,
 )
 from skflow.data.weighted_rows import (
-    effective_sample_size,
-    merge_duplicates,
     repeat_counts,
-    summed_weights,
 )
 from skflow.estimators.callbacks import CallbackMixin
 from skflow.estimators.fitted_density import FittedDensity
 from skflow.estimators.pickling import PlainStateMixin
 from skflow.estimators.progress_bar import ProgressBar
 from skflow.estimators.representation import RepresentationMixin
-from skflow.fitting.defaults import DataSize, Task
+from skflow.estimators.table_rows import (
+    DeclaredTable,
+    PreparedRows,
+    checked_weights,
+    distinct_rows,
+    size_of,
+    streamed_dataset,
+)
+from skflow.fitting.defaults import Task
 from skflow.fitting.feasibility import feasible_config
 from skflow.fitting.fit_context import FitContext, Monitor, Progress
 from skflow.fitting.fit_density import FitResult, fit_density
@@ -55,7 +59,7 @@ from skflow.flows.families import check_base
 from skflow.preprocessing.column_warnings import warn_about_columns, warn_about_odd_values
 from skflow.preprocessing.dataset import WeightedDataset
 from skflow.preprocessing.odd_cells import Fences, OddCells
-from skflow.preprocessing.support_transform import SupportTransform, fit_support_transform
+from skflow.preprocessing.support_transform import fit_support_transform
 from skflow.preprocessing.supports import Support, check_inside, resolve_supports
 from skflow.runtime.device import keep_freed_memory, resolve_device
 from skflow.runtime.own_settings import OwnSettingsMixin
@@ -90,7 +94,7 @@ class FlowEstimator(
         on, the end of `max_time` and Ctrl-C leave a fitted estimator.
         """
         supports = self._check_declarations(table.shape[1], names)
-        weights = _checked_weights(table, sample_weight)
+        weights = checked_weights(table, sample_weight)
         declared = DeclaredTable(table, names, supports, weights, context, context_names, stream)
         with ProgressBar(type(self).__name__, bool(self.verbose)) as bar:
             stages = Stages(self.max_time, bar.begin)
@@ -98,7 +102,7 @@ class FlowEstimator(
         self._warn_if_unfinished(result, stages.ending)
 
     def _follow_stages(
-        self, table: "DeclaredTable", stages: Stages, bar: ProgressBar
+        self, table: DeclaredTable, stages: Stages, bar: ProgressBar
     ) -> FitResult | None:
         """The road of a fit, which is followed again, with substitutes, if Ctrl-C cuts it short.
 
@@ -111,9 +115,9 @@ class FlowEstimator(
             lambda: self._read_rows(table, earlier.flow, fit),
             lambda: self._read_few_rows(table, earlier.flow, fit),
         )
-        streamed = _streamed(table, rows, self.max_rows)
+        streamed = streamed_dataset(table, rows, self.max_rows)
         n_fitted = rows.n_rows if streamed is None else rows.loaded.n_all
-        size = _size_of(rows.data, n_fitted / rows.n_rows, 0 if streamed is None else n_fitted)
+        size = size_of(rows.data, n_fitted / rows.n_rows, 0 if streamed is None else n_fitted)
         config = feasible_config(self, size, self._task)
         continued = earlier.warm_start is not None
         if stages.ending is None:
@@ -154,8 +158,8 @@ class FlowEstimator(
         return _EarlierFit(WarmStart(self._continuous(), self._spec), self.flow_, history)
 
     def _read_rows(
-        self, table: "DeclaredTable", earlier: Flow | ConstrainedDensity | None, fit: FitContext
-    ) -> "_PreparedRows":
+        self, table: DeclaredTable, earlier: Flow | ConstrainedDensity | None, fit: FitContext
+    ) -> PreparedRows:
         """The rows of a table that are held in memory; warns about columns."""
         loaded = load_rows(table.rows, table.weights, table.context, self.max_rows, fit)
         prepared = self._prepared(loaded, table, earlier, fit)
@@ -163,8 +167,8 @@ class FlowEstimator(
         return prepared
 
     def _read_few_rows(
-        self, table: "DeclaredTable", earlier: Flow | ConstrainedDensity | None, fit: FitContext
-    ) -> "_PreparedRows":
+        self, table: DeclaredTable, earlier: Flow | ConstrainedDensity | None, fit: FitContext
+    ) -> PreparedRows:
         """A few rows, if there is no time for more."""
         loaded = load_few_rows(table.rows, table.weights, table.context, fit)
         return self._prepared(loaded, table, earlier, fit)
@@ -172,22 +176,22 @@ class FlowEstimator(
     def _prepared(
         self,
         loaded: LoadedRows,
-        table: "DeclaredTable",
+        table: DeclaredTable,
         earlier: Flow | ConstrainedDensity | None,
         fit: FitContext,
-    ) -> "_PreparedRows":
+    ) -> PreparedRows:
         """Rows without odd cells and supports, and the distinct rows as they were."""
         check_inside(loaded.rows, table.supports, table.names, loaded.indices)
-        distinct, n_rows = _distinct_rows(loaded, fit, self._task)
+        distinct, n_rows = distinct_rows(loaded, fit, self._task)
         usual, odd_cells = self._without_odd_cells(distinct, fit)
         check_variance(usual.x.numpy(), table.names)
         if self._task.robust:  # p-values compare with rows as they were fitted
             usual = replace(usual, observed=usual.x.numpy())
         rng = np.random.default_rng((fit.seed, 1))
         data, transform = fit_support_transform(usual, table.supports, rng, earlier)
-        return _PreparedRows(data, transform, n_rows, loaded, distinct, odd_cells)
+        return PreparedRows(data, transform, n_rows, loaded, distinct, odd_cells)
 
-    def _warn_about_table(self, prepared: "_PreparedRows", table: "DeclaredTable") -> None:
+    def _warn_about_table(self, prepared: PreparedRows, table: DeclaredTable) -> None:
         """Warn about odd values, and about columns that no density describes well."""
         data, fences = prepared.distinct, prepared.odd_cells.fences
         rows = data.x.numpy()
@@ -268,7 +272,7 @@ class FlowEstimator(
         self._spec = result.spec
         self._seed = fit.seed
 
-    def _calibrate(self, result: FitResult, table: "DeclaredTable", fit: FitContext) -> None:
+    def _calibrate(self, result: FitResult, table: DeclaredTable, fit: FitContext) -> None:
         """Set the attributes that an estimator derives from its density; a stage of the fit."""
 
     def _warn_if_unfinished(self, result: FitResult | None, ending: Ending | None) -> None:
@@ -353,31 +357,6 @@ class FlowEstimator(
 
 
 @dataclass(frozen=True)
-class DeclaredTable:
-    """A table, and what the caller says of its columns and rows."""
-
-    rows: np.ndarray | Source
-    names: Names
-    supports: list[Support]
-    weights: np.ndarray | None
-    context: np.ndarray | None
-    context_names: Names
-    stream: bool
-
-
-@dataclass(frozen=True)
-class _PreparedRows:
-    """Distinct samples without supports, and what they were made of."""
-
-    data: WeightedDataset
-    transform: SupportTransform
-    n_rows: int
-    loaded: LoadedRows
-    distinct: WeightedDataset
-    odd_cells: OddCells
-
-
-@dataclass(frozen=True)
 class _EarlierFit:
     """The fit that is continued, if there is one."""
 
@@ -395,55 +374,4 @@ def _what_is_left(result: FitResult | None) -> str:
     return (
         "No flow was trained: the estimator is fitted with the densities at which training would "
         "have begun. Give it more time."
-    )
-
-
-def _checked_weights(
-    rows: np.ndarray | Source, sample_weight: ArrayLike | None
-) -> np.ndarray | None:
-    if sample_weight is None:
-        return None
-    check_not_masked(sample_weight, "sample_weight")
-    return check_weights(sample_weight, len(rows))
-
-
-def _streamed(
-    table: DeclaredTable, prepared: _PreparedRows, max_rows: int
-) -> StreamedDataset | None:
-    """The table, if an epoch goes over more rows than are held in memory."""
-    loaded = prepared.loaded
-    if not table.stream or loaded.n_all <= max_rows:
-        return None
-    source = table.rows
-    if not isinstance(source, Source):
-        source = MemmapSource(source, table.names)
-    return StreamedDataset(
-        source,
-        table.weights,
-        loaded.indices,
-        prepared.data,
-        prepared.transform,
-        table.supports,
-        loaded.max_rows,
-        prepared.odd_cells,
-    )
-
-
-def _distinct_rows(loaded: LoadedRows, fit: FitContext, task: Task) -> tuple[WeightedDataset, int]:
-    """The distinct rows of all processes, their weights summed; and how many rows there were."""
-    rows, weights, context = fit.processes.gather_rows(loaded.rows, loaded.weights, loaded.context)
-    data = WeightedDataset.of(*merge_duplicates(rows, weights, context))
-    if task.robust:  # p-values count rows
-        data = replace(data, counts=summed_weights(rows, weights))
-    return data, len(rows)
-
-
-def _size_of(data: WeightedDataset, factor: float, n_streamed: int) -> DataSize:
-    """The size of a data set; `factor` is that of all rows over those held in memory."""
-    return DataSize(
-        len(data),
-        effective_sample_size(data.weights.numpy()) * factor,
-        data.x.shape[1],
-        0 if data.context is None else data.context.shape[1],
-        n_streamed,
     )

@@ -12,9 +12,10 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skflow.data.sources import Source, is_lazy, score_lazily
-from skflow.estimators.flow_estimator import DeclaredTable, FlowEstimator
+from skflow.estimators.flow_estimator import FlowEstimator
 from skflow.estimators.p_values import ROUNDING, CalibrationScores, share_threshold
 from skflow.estimators.parameters import Seed
+from skflow.estimators.table_rows import DeclaredTable
 from skflow.fitting.defaults import Task
 from skflow.fitting.fit_context import FitContext
 from skflow.fitting.fit_density import FitResult

@@ -9,7 +9,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 import skflow
-from skflow.estimators import flow_estimator
+from skflow.estimators import flow_estimator, table_rows
 from skflow.fitting import ensemble, fit_density, model_selection
 from skflow.fitting.stages import STAGES, Stages
 
@@ -35,7 +35,7 @@ ESTIMATORS = {
 # a function in which the work of each stage is done
 PLACES = {
     "beginning": (flow_estimator, "resolve_device"),
-    "reading rows": (flow_estimator, "merge_duplicates"),
+    "reading rows": (table_rows, "merge_duplicates"),
     "standardizing columns": (fit_density, "_input_transform"),
     "selecting transforms": (model_selection, "candidate_marginals"),
     "selecting mixtures": (model_selection, "select_mixture_config"),

@@ -12,7 +12,7 @@ from sklearn.datasets import make_moons
 from sklearn.utils import shuffle
 
 from skflow import NormalizingFlowDensity
-from skflow.estimators import flow_estimator
+from skflow.estimators import table_rows
 
 
 @pytest.fixture
@@ -300,9 +300,9 @@ def test_only_max_rows_of_a_long_table_are_read(quick, more_moons, monkeypatch, 
     np.save(tmp_path / "X.npy", X)
     on_disk = np.load(tmp_path / "X.npy", mmap_mode="r")
     looked_at = []
-    merge = flow_estimator.merge_duplicates
+    merge = table_rows.merge_duplicates
     monkeypatch.setattr(
-        flow_estimator,
+        table_rows,
         "merge_duplicates",
         lambda rows, *rest: looked_at.append(rows) or merge(rows, *rest),
     )

@@ -1,0 +1,97 @@
+"""The rows of a table on their way into a fit: as declared, as distinct samples, as a stream."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from skflow.data.column_labels import Names
+from skflow.data.sample_weights import check_weights
+from skflow.data.sources import MemmapSource, Source
+from skflow.data.unsupported_values import check_not_masked
+from skflow.data.weighted_rows import effective_sample_size, merge_duplicates, summed_weights
+from skflow.fitting.defaults import DataSize, Task
+from skflow.fitting.fit_context import FitContext
+from skflow.fitting.loaded_rows import LoadedRows
+from skflow.fitting.streamed_dataset import StreamedDataset
+from skflow.preprocessing.dataset import WeightedDataset
+from skflow.preprocessing.odd_cells import OddCells
+from skflow.preprocessing.support_transform import SupportTransform
+from skflow.preprocessing.supports import Support
+
+
+@dataclass(frozen=True)
+class DeclaredTable:
+    """A table, and what the caller says of its columns and rows."""
+
+    rows: np.ndarray | Source
+    names: Names
+    supports: list[Support]
+    weights: np.ndarray | None
+    context: np.ndarray | None
+    context_names: Names
+    stream: bool
+
+
+@dataclass(frozen=True)
+class PreparedRows:
+    """Distinct samples without supports, and what they were made of."""
+
+    data: WeightedDataset
+    transform: SupportTransform
+    n_rows: int
+    loaded: LoadedRows
+    distinct: WeightedDataset
+    odd_cells: OddCells
+
+
+def checked_weights(
+    rows: np.ndarray | Source, sample_weight: ArrayLike | None
+) -> np.ndarray | None:
+    """Weights of the rows as they were given, (n,), or None."""
+    if sample_weight is None:
+        return None
+    check_not_masked(sample_weight, "sample_weight")
+    return check_weights(sample_weight, len(rows))
+
+
+def streamed_dataset(
+    table: DeclaredTable, prepared: PreparedRows, max_rows: int
+) -> StreamedDataset | None:
+    """The table, if an epoch goes over more rows than are held in memory."""
+    loaded = prepared.loaded
+    if not table.stream or loaded.n_all <= max_rows:
+        return None
+    source = table.rows
+    if not isinstance(source, Source):
+        source = MemmapSource(source, table.names)
+    return StreamedDataset(
+        source,
+        table.weights,
+        loaded.indices,
+        prepared.data,
+        prepared.transform,
+        table.supports,
+        loaded.max_rows,
+        prepared.odd_cells,
+    )
+
+
+def distinct_rows(loaded: LoadedRows, fit: FitContext, task: Task) -> tuple[WeightedDataset, int]:
+    """The distinct rows of all processes, their weights summed; and how many rows there were."""
+    rows, weights, context = fit.processes.gather_rows(loaded.rows, loaded.weights, loaded.context)
+    data = WeightedDataset.of(*merge_duplicates(rows, weights, context))
+    if task.robust:  # p-values count rows
+        data = replace(data, counts=summed_weights(rows, weights))
+    return data, len(rows)
+
+
+def size_of(data: WeightedDataset, factor: float, n_streamed: int) -> DataSize:
+    """The size of a data set; `factor` is that of all rows over those held in memory."""
+    return DataSize(
+        len(data),
+        effective_sample_size(data.weights.numpy()) * factor,
+        data.x.shape[1],
+        0 if data.context is None else data.context.shape[1],
+        n_streamed,
+    )
