@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from skflow.data.column_labels import Names
 from skflow.data.sample_weights import check_weights
 from skflow.data.sources import MemmapSource, Source
+from skflow.data.support import Support
 from skflow.data.unsupported_values import check_not_masked
 from skflow.data.weighted_rows import effective_sample_size, merge_duplicates, summed_weights
 from skflow.fitting.defaults import DataSize, Task
@@ -17,7 +18,6 @@ from skflow.fitting.streamed_dataset import StreamedDataset
 from skflow.preprocessing.dataset import WeightedDataset
 from skflow.preprocessing.odd_cells import OddCells
 from skflow.preprocessing.support_transform import SupportTransform
-from skflow.preprocessing.supports import Support
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from skflow.data.column_labels import Names, column_name, label_of
+from skflow.data.support import Support
 from skflow.preprocessing.column_findings import Finding, examine_column, tied_columns
 from skflow.preprocessing.functional_columns import Dependence, find_functional_columns
 from skflow.preprocessing.odd_cells import Fences
-from skflow.preprocessing.supports import Support
 from skflow.runtime.exceptions import DegenerateColumnWarning
 from skflow.runtime.user_warnings import warn_once
 
