@@ -120,7 +120,8 @@ def first_outside(row: np.ndarray, supports: Sequence[Support], names: Names) ->
 
 def _is_outside(values: np.ndarray, support: Support) -> np.ndarray:
     outside = (values < support.low) | (values > support.high)
-    return outside | (values != np.round(values)) if support.integer else outside
+    not_integer = (values != np.round(values)) & ~np.isnan(values)  # NaN is a hole
+    return outside | not_integer if support.integer else outside
 
 
 def _column_index(column: Any, n_columns: int, names: Names) -> int:
