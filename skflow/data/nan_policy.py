@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 _IMPUTE = (
     "rop such rows or impute the missing values first, for example with "
-    "sklearn.impute.SimpleImputer"
+    "sklearn.impute.SimpleImputer."
 )
 
 
@@ -12,20 +12,22 @@ _IMPUTE = (
 class NanPolicy:
     """Whether NaN stands for a cell that was not observed, or else is an error.
 
-    `advice` says what to do about cells that are an error.
+    `advice` says what to do about missing values that are an error, and `advice_on_infinity`
+    about infinite ones, which always are.
     """
 
-    allowed: bool
-    advice: str
+    allowed: bool = False
+    advice: str = f"D{_IMPUTE}"
+    advice_on_infinity: str = f"D{_IMPUTE}"
 
 
-# of estimators that need complete rows, whatever their flow
-COMPLETE = NanPolicy(False, f"D{_IMPUTE}.")
-# of estimators of a flow that needs them
+COMPLETE = NanPolicy()  # of estimators that need complete rows, whatever their flow
 COMPLETE_IN_THIS_FLOW = NanPolicy(
-    False,
-    f'flow="any_order" takes them as cells that were not observed. For another flow, d{_IMPUTE}.',
+    advice='flow="any_order" takes them as cells that were not observed. For another flow, d'
+    + _IMPUTE
 )
 HOLES = NanPolicy(
-    True, "Drop such rows, or make such cells NaN, which stands for a cell that was not observed."
+    allowed=True,
+    advice_on_infinity="Drop such rows, or make such cells NaN, which stands for a cell that was "
+    "not observed.",
 )

@@ -191,14 +191,16 @@ def check_finite(
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(X.sum()):  # cheap, and conclusive unless the sum overflows
             return
-    for invalid, what in ((np.isnan(X), "NaN"), (np.isinf(X), "infinity")):
-        if invalid.any() and not (nan.allowed and what == "NaN"):
+    missing = (np.isnan(X), "NaN", nan.advice)
+    infinite = (np.isinf(X), "infinity", nan.advice_on_infinity)
+    for invalid, what, advice in [infinite] if nan.allowed else [missing, infinite]:
+        if invalid.any():
             row, column = np.argwhere(invalid)[0]
             first = f"first in row {row if row_indices is None else row_indices[row]}"
             in_all = f"; {int(invalid.sum())} values in all" if row_indices is None else ""
             raise ValueError(
                 f"Input X contains {what} in {column_name(names, column)} ({first}{in_all}), but "
-                f"density estimation needs finite numbers. {nan.advice}"
+                f"density estimation needs finite numbers. {advice}"
             )
 
 

@@ -89,6 +89,11 @@ class FlowEstimator(
         is_named = isinstance(self.flow, str) and self.flow in ("any_order", "auto")
         return is_named and self._task.context != "numbers"
 
+    def _takes_holes_in(self, data: WeightedDataset) -> bool:
+        """Whether odd cells of a density can be holes in its fit: "auto" may not take any."""
+        is_plain = self._takes_holes and data.context is None
+        return is_plain and (self.flow == "any_order" or bool(data.x.isnan().any()))
+
     @property
     def _nan_policy(self) -> NanPolicy:
         if self._task.context == "numbers":
@@ -257,8 +262,7 @@ class FlowEstimator(
         elif self._task.context == "numbers":
             of_context = Fences.of(data.known_context.numpy(), data.weights.numpy())
             data = replace(data, context=self._remembered(of_context, data.known_context))
-        as_holes = self._takes_holes and (self.flow == "any_order" or data.x.isnan().any())
-        odd_cells = (OddCellsAsHoles if as_holes else OddCells)(fences, data)
+        odd_cells = (OddCellsAsHoles if self._takes_holes_in(data) else OddCells)(fences, data)
         return odd_cells.replaced_in(data, np.random.default_rng((fit.seed, 2))), odd_cells
 
     def _warn_about_streamed(
@@ -334,8 +338,8 @@ class FlowEstimator(
         source = source_of(X)
         if source is None:
             return self._validate(X, reset)
-        self._validate(source.head(), reset)
         source.nan = self._nan_policy
+        self._validate(source.head(), reset)
         return source
 
     def _validate(self, X: ArrayLike, reset: bool) -> np.ndarray:
