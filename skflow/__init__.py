@@ -9,6 +9,7 @@ from skflow.estimators.regressor import NormalizingFlowRegressor
 from skflow.preprocessing.infer_support import infer_support
 from skflow.runtime.exceptions import (
     DegenerateColumnWarning,
+    EmptyRowWarning,
     InvalidFileError,
     UnreliablePredictionWarning,
 )
@@ -16,6 +17,7 @@ from skflow.runtime.version import __version__
 
 __all__ = [
     "DegenerateColumnWarning",
+    "EmptyRowWarning",
     "InvalidFileError",
     "NormalizingFlowClassifier",
     "NormalizingFlowDensity",

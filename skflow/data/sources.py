@@ -1,8 +1,8 @@
 """Tables larger than memory: memory maps, Parquet files, Arrow datasets, dask collections.
 
 A source knows its number of rows and columns, and reads rows by index or all of them in chunks,
-in order or shuffled. Rows are float64 and are checked for NaN and infinite values when they are
-read. pyarrow and dask are imported only when needed.
+in order or shuffled. Rows are float64, with NaN for missing values, and are checked for NaN and
+infinite values when they are read. pyarrow and dask are imported only when needed.
 """
 
 import copy
@@ -17,6 +17,8 @@ import numpy as np
 from sklearn import get_config
 
 from skflow.data.column_labels import Names, column_labels
+from skflow.data.holes import has_cells, missing_as_nan
+from skflow.data.nan_policy import COMPLETE, NanPolicy
 from skflow.data.table_kinds import check_is_parquet
 from skflow.data.validation import check_finite
 from skflow.runtime.deadline import check_time
@@ -35,10 +37,13 @@ class Source(ABC):
         (n, d).
     names : ndarray of shape (d,) or None
         The column names, if there are any.
+    nan : NanPolicy
+        Whether NaN is an error.
     """
 
     shape: tuple[int, int]
     names: Names = None
+    nan: NanPolicy = COMPLETE
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -83,7 +88,7 @@ class Source(ABC):
 
     def _checked(self, rows: np.ndarray, row_indices: np.ndarray | range) -> np.ndarray:
         if not get_config()["assume_finite"]:
-            check_finite(rows, self.names, row_indices)
+            check_finite(rows, self.names, row_indices, self.nan)
         return rows
 
 
@@ -277,6 +282,12 @@ def score_lazily(estimator: Any, X: Any) -> Any:
     )
 
 
+def rows_with_cells(rows: np.ndarray | Source) -> np.ndarray:
+    """Which rows have an observed cell, (n,)."""
+    chunks = rows.chunks() if isinstance(rows, Source) else [rows]
+    return np.concatenate([has_cells(chunk) for chunk in chunks])
+
+
 def in_blocks(rows: np.ndarray | Source, size: int) -> Iterator[np.ndarray]:
     """Yield the rows in order, in blocks (m, d) of at most `size` rows."""
     for chunk in rows.chunks() if isinstance(rows, Source) else [rows]:
@@ -332,7 +343,9 @@ def _row_partitions(X: Any) -> list[Any]:
 def _take_rows(partition: Any, indices: np.ndarray | slice = slice(None)) -> np.ndarray:
     """The rows of a computed partition in float64, (m, d)."""
     rows = partition.iloc[indices] if hasattr(partition, "iloc") else partition[indices]
-    return np.asarray(rows, dtype=np.float64, order="C")
+    if hasattr(rows, "iloc"):
+        rows = rows.to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.asarray(missing_as_nan(rows), dtype=np.float64, order="C")
 
 
 def _scores(rows: Any, model: Any) -> np.ndarray:

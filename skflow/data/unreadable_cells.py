@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from skflow.data.nan_policy import COMPLETE, NanPolicy
+
 
 @contextmanager
-def explained_cells(table: Any, name: str = "X") -> Iterator[None]:
+def explained_cells(table: Any, name: str = "X", nan: NanPolicy = COMPLETE) -> Iterator[None]:
     """Say where the cell is that a conversion to float64 fails at, if it is missing or too large.
 
     Other errors, such as those about text, are left to the caller.
@@ -17,11 +19,11 @@ def explained_cells(table: Any, name: str = "X") -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError, OverflowError):
-        check_cells(table, name)
+        check_cells(table, name, nan)
         raise
 
 
-def check_cells(table: Any, name: str = "X") -> None:
+def check_cells(table: Any, name: str = "X", nan: NanPolicy = COMPLETE) -> None:
     """Raise a ValueError if the first cell that is no float is missing or too large."""
     labels = getattr(table, "columns", None)
     for i, j, value in _cells(table):
@@ -35,7 +37,7 @@ def check_cells(table: Any, name: str = "X") -> None:
             ) from None
         except (TypeError, ValueError):
             if is_missing(value):
-                raise _missing(name, value, _place(name, labels, i, j)) from None
+                raise _missing(name, value, _place(name, labels, i, j), nan) from None
             if name == "y":
                 raise ValueError(
                     f"Input y has {value!r} in {_place(name, labels, i, j)}, but targets must be "
@@ -48,7 +50,7 @@ def check_no_missing_labels(y: Any) -> None:
     """Raise a ValueError if class labels contain None, NaN or pandas.NA."""
     for i, _, value in _cells(y):
         if is_missing(value):
-            raise _missing("y", value, f"row {i}")
+            raise _missing("y", value, f"row {i}", COMPLETE)
 
 
 def check_finite_targets(targets: np.ndarray, names: np.ndarray | None) -> None:
@@ -70,12 +72,11 @@ def is_missing(value: Any) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
-def _missing(name: str, value: Any, place: str) -> ValueError:
+def _missing(name: str, value: Any, place: str, nan: NanPolicy) -> ValueError:
     advice = (
         "Drop such rows from X and y, or make missing labels a class of their own."
         if name == "y"
-        else "Drop such rows or impute the missing values first, for example with "
-        "sklearn.impute.SimpleImputer."
+        else nan.advice
     )
     return ValueError(
         f"Input {name} contains NaN, the missing value {value!r} in {place}. {advice}"

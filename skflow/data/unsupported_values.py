@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from skflow.data.column_labels import column_labels, column_name
+from skflow.data.nan_policy import COMPLETE, NanPolicy
 
 # beginnings of the names of dtypes in numpy, pandas, polars and pyarrow, in lower case
 _TIMES = ("date", "time", "duration", "period")
@@ -48,7 +49,7 @@ def how_to_convert_times(what: str, label: Any) -> str:
     return f"Convert dates to numbers first, for example to days as floats: {example}."
 
 
-def check_not_masked(values: Any, what: str = "X") -> None:
+def check_not_masked(values: Any, what: str = "X", nan: NanPolicy = COMPLETE) -> None:
     """Raise a ValueError that names the column if a numpy masked array has masked cells."""
     mask = np.ma.getmask(values)
     if mask is np.ma.nomask or not mask.any():
@@ -56,9 +57,8 @@ def check_not_masked(values: Any, what: str = "X") -> None:
     row, j = (int(k) for k in np.argwhere(mask.reshape(len(mask), -1))[0])
     where = f"row {row}" if mask.ndim == 1 else f"{column_name(None, j)}, row {row}"
     raise ValueError(
-        f"Input {what} has {int(mask.sum())} masked cells, the first in {where}, but missing "
-        "values are not supported yet. Drop such rows or impute the missing values first, for "
-        f"example with sklearn.impute.SimpleImputer after {what}.filled(np.nan)."
+        f"Input {what} has {int(mask.sum())} masked cells, the first in {where}, but all values "
+        f"are needed. {nan.advice} {what}.filled(np.nan) makes them NaN."
     )
 
 

@@ -15,6 +15,7 @@ from sklearn.utils import (
 from sklearn.utils.multiclass import check_classification_targets
 
 from skflow.data.column_labels import Names, column_labels, column_name
+from skflow.data.nan_policy import COMPLETE, NanPolicy
 from skflow.data.table_kinds import check_is_table
 from skflow.data.unreadable_cells import (
     check_finite_targets,
@@ -143,10 +144,10 @@ def _check_n_samples(y: np.ndarray, n_samples: int) -> None:
 
 
 @contextmanager
-def explained_conversion(X: Any) -> Iterator[None]:
+def explained_conversion(X: Any, nan: NanPolicy = COMPLETE) -> Iterator[None]:
     """Add advice to the errors that converting X to an array of real numbers raises."""
     try:
-        with explained_cells(X):
+        with explained_cells(X, nan=nan):
             yield
     except (TypeError, ValueError) as error:
         message = str(error)
@@ -177,35 +178,43 @@ def _first_non_numeric(X: Any) -> str:
 
 
 def check_finite(
-    X: np.ndarray, names: Names, row_indices: np.ndarray | range | None = None
+    X: np.ndarray,
+    names: Names,
+    row_indices: np.ndarray | range | None = None,
+    nan: NanPolicy = COMPLETE,
 ) -> None:
     """Raise a ValueError that names the column if X (m, d) has NaN or infinite values.
 
     `row_indices` are the indices of the rows of X in the table that they come from; None if X is
-    the whole table.
+    the whole table. NaN is no error if `nan` allows it.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(X.sum()):  # cheap, and conclusive unless the sum overflows
             return
-    for invalid, what in ((np.isnan(X), "NaN"), (np.isinf(X), "infinity")):
+    missing = (np.isnan(X), "NaN", nan.advice)
+    infinite = (np.isinf(X), "infinity", nan.advice_on_infinity)
+    for invalid, what, advice in [infinite] if nan.allowed else [missing, infinite]:
         if invalid.any():
             row, column = np.argwhere(invalid)[0]
             first = f"first in row {row if row_indices is None else row_indices[row]}"
             in_all = f"; {int(invalid.sum())} values in all" if row_indices is None else ""
             raise ValueError(
                 f"Input X contains {what} in {column_name(names, column)} ({first}{in_all}), but "
-                "density estimation needs finite numbers. Drop such rows or impute the missing "
-                "values first, for example with sklearn.impute.SimpleImputer."
+                f"density estimation needs finite numbers. {advice}"
             )
 
 
 def check_variance(X: np.ndarray, names: Names) -> None:
     """Raise a ValueError that names the column if a variance of X (n, d) overflows."""
     with np.errstate(over="ignore", invalid="ignore"):
-        overflows = ~np.isfinite(X.var(axis=0) * len(X))
+        variance = X.var(axis=0)
+        if np.isnan(variance).any():  # holes, or an overflow
+            variance = np.nanvar(X, axis=0)
+        overflows = ~np.isfinite(variance * len(X))
     if overflows.any():
         j = int(np.flatnonzero(overflows)[0])
-        raise _variance_overflow(j, names, f"largest absolute value {np.abs(X[:, j]).max():.3g}")
+        largest = np.nanmax(np.abs(X[:, j]))
+        raise _variance_overflow(j, names, f"largest absolute value {largest:.3g}")
 
 
 def check_deviations(deviations: np.ndarray, names: Names) -> None:

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from skflow.data.holes import canonical
 from skflow.runtime.deadline import check_time
 
 _SMALLEST_COUNTS = range(1, 200)  # counts of the lightest row that are tried
@@ -20,8 +21,8 @@ def merge_duplicates(
 
     A function of the result treats a weight as a number of repetitions, does not depend on the
     order of the rows or on a common factor of the weights, and cannot have equal rows on both
-    sides of a split. Rows of weight 0 are dropped, −0 equals 0, and rows with different contexts
-    are different.
+    sides of a split. Rows of weight 0 are dropped, −0 equals 0, NaN equals NaN, and rows with
+    different contexts are different.
 
     Parameters
     ----------
@@ -56,14 +57,15 @@ def _merge_equal_rows(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The distinct rows, and their summed weights, scaled to mean 1 and as they were given."""
     positive = weights > 0
-    rows, weights = rows[positive] + 0.0, weights[positive]  # + 0.0 turns −0 into 0
+    rows, weights = canonical(rows[positive]), weights[positive]
     # The weights are the last sort key, so that those of equal rows are always added in one order.
     order = np.argsort(weights, kind="stable")
     for column in rows.T[::-1]:  # np.lexsort, which would not ask the time
         check_time()
         order = order[np.argsort(column[order], kind="stable")]
     rows, weights = rows[order], weights[order]
-    first = np.concatenate([[True], (rows[1:] != rows[:-1]).any(1)])
+    bits = rows.view(np.int64)  # in which NaN equals NaN
+    first = np.concatenate([[True], (bits[1:] != bits[:-1]).any(1)])
     starts = np.flatnonzero(first)
     sums = np.add.reduceat(weights / weights.max(), starts)
     # Rounded to float32, so that a common factor leaves no trace in the last bits.

@@ -164,7 +164,7 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
             rows = self._validate(X, reset=True)
             labels = check_labels(y, len(rows), type(self).__name__)
             check_not_masked(sample_weight, "sample_weight")
-            weights = check_weights(sample_weight, len(rows))
+            weights = self._observed_weights(rows, check_weights(sample_weight, len(rows)))
             all_labels, all_weights = current_process_group().gather_rows(labels, weights)
             classes, indices = np.unique(all_labels, return_inverse=True)
             if self._columns_to_continue() is not None:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn import get_config
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import Tags
 from sklearn.utils.validation import (
     check_random_state,
     validate_data,
@@ -19,6 +20,8 @@ from sklearn.utils.validation import (
 from torch import Tensor
 
 from skflow.data.column_labels import Names, column_labels
+from skflow.data.holes import check_columns_observed, missing_as_nan, warn_about_empty_rows
+from skflow.data.nan_policy import COMPLETE, COMPLETE_IN_THIS_FLOW, HOLES, NanPolicy
 from skflow.data.sources import Source, source_of
 from skflow.data.support import Support
 from skflow.data.table_kinds import check_is_table
@@ -44,6 +47,7 @@ from skflow.estimators.table_rows import (
     distinct_rows,
     size_of,
     streamed_dataset,
+    without_empty_rows,
 )
 from skflow.fitting.defaults import Task
 from skflow.fitting.feasibility import feasible_config
@@ -59,7 +63,7 @@ from skflow.flows.distributions.flow import Flow
 from skflow.flows.families import check_base
 from skflow.preprocessing.column_warnings import warn_about_columns, warn_about_odd_values
 from skflow.preprocessing.dataset import WeightedDataset
-from skflow.preprocessing.odd_cells import Fences, OddCells
+from skflow.preprocessing.odd_cells import Fences, OddCells, OddCellsAsHoles
 from skflow.preprocessing.support_transform import fit_support_transform
 from skflow.preprocessing.supports import (
     check_inside,
@@ -84,6 +88,36 @@ class FlowEstimator(
     _task: ClassVar[Task] = Task()
     _fences: Fences | None = None  # of the columns of X, if they have odd cells
 
+    @property
+    def _takes_holes(self) -> bool:
+        """Whether NaN in X is a cell that was not observed; rows to predict for are complete."""
+        is_named = isinstance(self.flow, str) and self.flow in ("any_order", "auto")
+        return is_named and self._task.context != "numbers"
+
+    def _takes_holes_in(self, data: WeightedDataset) -> bool:
+        """Whether odd cells of a density can be holes in its fit: "auto" may not take any."""
+        is_plain = self._takes_holes and data.context is None
+        return is_plain and (self.flow == "any_order" or bool(data.x.isnan().any()))
+
+    @property
+    def _nan_policy(self) -> NanPolicy:
+        if self._task.context == "numbers":
+            return COMPLETE
+        return HOLES if self._takes_holes else COMPLETE_IN_THIS_FLOW
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self._takes_holes
+        return tags
+
+    def _observed_weights(
+        self, table: np.ndarray | Source, weights: np.ndarray | None
+    ) -> np.ndarray | None:
+        """The weights of a table, 0 for rows without any observed cell."""
+        if not self._takes_holes:
+            return weights
+        return without_empty_rows(table, weights, current_process_group())
+
     def _fit_rows(
         self,
         table: np.ndarray | Source,
@@ -99,7 +133,7 @@ class FlowEstimator(
         on, the end of `max_time` and Ctrl-C leave a fitted estimator.
         """
         supports = self._check_declarations(table.shape[1], names)
-        weights = checked_weights(table, sample_weight)
+        weights = self._observed_weights(table, checked_weights(table, sample_weight))
         declared = DeclaredTable(table, names, supports, weights, context, context_names, stream)
         with ProgressBar(type(self).__name__, bool(self.verbose)) as bar:
             stages = Stages(self.max_time, bar.begin)
@@ -188,6 +222,7 @@ class FlowEstimator(
         """Rows without odd cells and supports, and the distinct rows as they were."""
         check_inside(loaded.rows, table.supports, table.names, loaded.indices)
         distinct, n_rows = distinct_rows(loaded, fit, self._task)
+        check_columns_observed(distinct.x.numpy(), table.names)
         usual, odd_cells = self._without_odd_cells(distinct, fit)
         check_variance(usual.x.numpy(), table.names)
         if self._task.robust:  # p-values compare with rows as they were fitted
@@ -203,7 +238,9 @@ class FlowEstimator(
         tables = [(rows, fences, table.names)]
         if self._task.context == "numbers" and self._fences is not None:
             tables.append((data.known_context.numpy(), self._fences, table.context_names))
-        warn_about_odd_values(tables)
+        as_holes = isinstance(prepared.odd_cells, OddCellsAsHoles)
+        warn_about_odd_values(tables, as_holes)
+        warn_about_empty_rows(prepared.loaded.n_empty)
         counts = repeat_counts(data.weights.numpy())
         warn_about_columns(
             rows,
@@ -230,7 +267,7 @@ class FlowEstimator(
         elif self._task.context == "numbers":
             of_context = Fences.of(data.known_context.numpy(), data.weights.numpy())
             data = replace(data, context=self._remembered(of_context, data.known_context))
-        odd_cells = OddCells(fences, data)
+        odd_cells = (OddCellsAsHoles if self._takes_holes_in(data) else OddCells)(fences, data)
         return odd_cells.replaced_in(data, np.random.default_rng((fit.seed, 2))), odd_cells
 
     def _warn_about_streamed(
@@ -240,7 +277,8 @@ class FlowEstimator(
         if streamed is not None and streamed.odd_cells is not None and streamed.odd_rows:
             fences, rows = streamed.odd_cells.fences, np.concatenate(streamed.odd_rows)
             known = fences.odd(held.x.numpy()).any(0)
-            warn_about_odd_values([(np.where(known, 0.0, rows), fences, names)])
+            tables = [(np.where(known, 0.0, rows), fences, names)]
+            warn_about_odd_values(tables, streamed.takes_holes)
 
     def _remembered(self, fences: Fences, x: Tensor) -> Tensor:
         """x drawn in to its fences, as rows of X are in predictions."""
@@ -306,16 +344,20 @@ class FlowEstimator(
         source = source_of(X)
         if source is None:
             return self._validate(X, reset)
+        source.nan = self._nan_policy
         self._validate(source.head(), reset)
         return source
 
     def _validate(self, X: ArrayLike, reset: bool) -> np.ndarray:
-        """X in float64, its width and names checked, free of NaN and inf."""
+        """X in float64, its width and names checked, free of inf, and of NaN if it is an error."""
+        nan = self._nan_policy
         check_is_table(X)
         check_no_times(X)
-        check_not_masked(X)
+        if nan.allowed:
+            X = missing_as_nan(X)
+        check_not_masked(X, nan=nan)
         earlier = self._columns_to_continue() if reset else None
-        with explained_conversion(X):
+        with explained_conversion(X, nan):
             rows: np.ndarray = validate_data(
                 self,
                 X,
@@ -328,7 +370,7 @@ class FlowEstimator(
         if earlier is not None:
             check_same_columns(earlier, self._columns_to_continue())
         if not get_config()["assume_finite"]:
-            check_finite(rows, self._names(X, rows))
+            check_finite(rows, self._names(X, rows), nan=nan)
         return rows
 
     def _names(self, X: Any, rows: np.ndarray | Source) -> Names:

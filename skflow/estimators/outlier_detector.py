@@ -11,7 +11,7 @@ from sklearn.base import OutlierMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skflow.data.sources import Source, is_lazy, score_lazily
+from skflow.data.sources import Source, is_lazy, rows_with_cells, score_lazily
 from skflow.data.support import Support
 from skflow.estimators.flow_estimator import FlowEstimator
 from skflow.estimators.p_values import ROUNDING, CalibrationScores, share_threshold
@@ -330,7 +330,8 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
     ) -> float:
         """The threshold below which a share of the rows of all processes is."""
         own = np.ones(len(rows)) if sample_weight is None else np.asarray(sample_weight, float)
+        known = rows_with_cells(rows) if self._takes_holes else slice(None)
         scores, weights = current_process_group().gather_rows(
-            self._log_prob(rows), np.broadcast_to(own, len(rows))
+            self._log_prob(rows)[known], np.broadcast_to(own, len(rows))[known]
         )
         return share_threshold(scores, weights, share)

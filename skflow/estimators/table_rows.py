@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skflow.data.column_labels import Names
+from skflow.data.holes import check_rows_left, has_cells, warn_about_empty_rows
+from skflow.data.nan_policy import HOLES
 from skflow.data.sample_weights import check_weights
 from skflow.data.sources import MemmapSource, Source
 from skflow.data.support import Support
@@ -18,6 +20,7 @@ from skflow.fitting.streamed_dataset import StreamedDataset
 from skflow.preprocessing.dataset import WeightedDataset
 from skflow.preprocessing.odd_cells import OddCells
 from skflow.preprocessing.support_transform import SupportTransform
+from skflow.runtime.process_group import ProcessGroup
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,33 @@ def checked_weights(
     return check_weights(sample_weight, len(rows))
 
 
+def without_empty_rows(
+    rows: np.ndarray | Source, weights: np.ndarray | None, processes: ProcessGroup
+) -> np.ndarray | None:
+    """Weights that are 0 for rows without any observed cell, about which there is a warning.
+
+    Those of a source are found when it is read.
+
+    Raises
+    ------
+    ValueError
+        If fewer than two rows are left, in all processes together.
+    """
+    if isinstance(rows, Source):
+        n_left, n_empty = len(rows), 0
+    else:
+        positive = np.ones(len(rows), dtype=bool) if weights is None else weights > 0
+        left = positive & has_cells(rows)
+        n_left, n_empty = int(left.sum()), int(positive.sum() - left.sum())
+        if n_empty:
+            weights = np.where(left, 1.0 if weights is None else weights, 0.0)
+    counts = processes.all_gather((n_left, n_empty))
+    if any(empty for _, empty in counts):
+        check_rows_left(sum(left for left, _ in counts))
+    warn_about_empty_rows(n_empty)
+    return weights
+
+
 def streamed_dataset(
     table: DeclaredTable, prepared: PreparedRows, max_rows: int
 ) -> StreamedDataset | None:
@@ -65,6 +95,7 @@ def streamed_dataset(
     source = table.rows
     if not isinstance(source, Source):
         source = MemmapSource(source, table.names)
+        source.nan = HOLES  # whatever is an error was one when the table was validated
     return StreamedDataset(
         source,
         table.weights,

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from skflow.data.holes import check_rows_left, has_cells
 from skflow.data.sources import Source
 from skflow.data.weighted_rows import sample_row_indices
 from skflow.fitting.fit_context import FitContext
@@ -27,6 +28,8 @@ class LoadedRows:
         Maximum number of rows that this process may hold.
     n_all : int
         Number of rows in the tables of all processes.
+    n_empty : int
+        Number of rows that were left out because they have no observed cell.
     """
 
     rows: np.ndarray
@@ -35,6 +38,27 @@ class LoadedRows:
     indices: np.ndarray
     max_rows: int
     n_all: int
+    n_empty: int = 0
+
+    def with_cells(self, fit: FitContext) -> "LoadedRows":
+        """The rows with an observed cell; a ValueError in all processes if there are too few."""
+        observed = has_cells(self.rows)
+        n_empty = len(observed) - int(observed.sum())
+        counts = fit.processes.all_gather((n_empty, len(observed)))
+        n_all_empty, n_all_rows = (sum(numbers) for numbers in zip(*counts, strict=True))
+        if n_all_empty:
+            check_rows_left(n_all_rows - n_all_empty)
+        if not n_empty:
+            return self
+        context = None if self.context is None else self.context[observed]
+        return replace(
+            self,
+            rows=self.rows[observed],
+            weights=self.weights[observed],
+            context=context,
+            indices=self.indices[observed],
+            n_empty=n_empty,
+        )
 
 
 def load_rows(
@@ -68,7 +92,8 @@ def load_rows(
     indices, held_weights = _select_rows(own_max, len(table), weights, fit.seed)
     rows = np.asarray(table[indices])
     held_context = None if context is None else context[indices]
-    return LoadedRows(rows, held_weights, held_context, indices, own_max, n_all)
+    loaded = LoadedRows(rows, held_weights, held_context, indices, own_max, n_all)
+    return loaded.with_cells(fit)
 
 
 def load_few_rows(
@@ -95,7 +120,7 @@ def load_few_rows(
             break
     held_weights = np.ones(len(rows)) if weights is None else weights[indices]
     n_all = fit.processes.count_rows(rows)
-    return LoadedRows(rows, held_weights, None, indices, few, n_all)
+    return LoadedRows(rows, held_weights, None, indices, few, n_all).with_cells(fit)
 
 
 def _select_rows(

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skflow.data.holes import canonical, has_cells
 from skflow.data.sources import Source
 from skflow.data.support import Support
 from skflow.data.validation import check_deviations
@@ -14,7 +15,7 @@ from skflow.fitting.ensemble import EnsembleMember
 from skflow.fitting.fit_context import FitContext
 from skflow.flows.bijections import Chain, Standardize
 from skflow.preprocessing.dataset import Split, WeightedDataset
-from skflow.preprocessing.odd_cells import OddCells
+from skflow.preprocessing.odd_cells import OddCells, OddCellsAsHoles
 from skflow.preprocessing.support_transform import SupportTransform
 from skflow.preprocessing.supports import check_inside
 from skflow.runtime.process_group import ProcessGroup
@@ -28,19 +29,32 @@ _MAX_BLOCKS = 10  # whose rows with odd cells are kept
 
 @dataclass(frozen=True)
 class Moments:
-    """Total weight, means (d,) and standard deviations (d,) of some samples."""
+    """Total weights (d,), means (d,) and standard deviations (d,) of the observed cells."""
 
-    weight: float
+    weight: np.ndarray
     mean: np.ndarray
     deviation: np.ndarray
 
     @classmethod
     def of(cls, x: Tensor, weights: Tensor) -> "Moments":
         """Moments of samples (n, d) with weights (n,)."""
+        if x.isnan().any():
+            return cls._by_column(x, weights)
         standardize = Standardize.fit(x, weights)
         constant = x.amax(0) == x.amin(0)
         deviation = standardize.scale.where(~constant, 0).numpy()
-        return cls(float(weights.sum()), standardize.loc.numpy(), deviation)
+        weight = np.full(x.shape[1], float(weights.sum()))
+        return cls(weight, standardize.loc.numpy(), deviation)
+
+    @classmethod
+    def _by_column(cls, x: Tensor, weights: Tensor) -> "Moments":
+        """Moments of samples with holes; of a column without cells, a weight of 0."""
+        columns = []
+        for column in x.T:
+            own = ~column.isnan() & (weights > 0)
+            one = cls.of(column[own, None], weights[own]) if own.any() else cls(*np.zeros((3, 1)))
+            columns.append([one.weight, one.mean, one.deviation])
+        return cls(*np.concatenate(columns, axis=1))
 
     @classmethod
     def merged(cls, parts: "Sequence[Moments]") -> "Moments":
@@ -48,13 +62,14 @@ class Moments:
 
         See Chan, Golub & LeVeque (1983).
         """
-        weights = np.array([part.weight for part in parts])
-        fraction = (weights / weights.sum())[:, None]
+        weights = np.stack([part.weight for part in parts])
+        total = weights.sum(0)
+        fraction = weights / np.where(total > 0, total, 1.0)
         means = np.stack([part.mean for part in parts])
         mean = means[0] + (fraction * (means - means[0])).sum(0)
         within = np.stack([part.deviation for part in parts])
         deviations = np.sqrt(fraction) * np.stack([within, means - mean])
-        return cls(float(weights.sum()), mean, np.hypot.reduce(deviations, axis=(0, 1)))
+        return cls(total, mean, np.hypot.reduce(deviations, axis=(0, 1)))
 
 
 @dataclass(frozen=True)
@@ -130,7 +145,8 @@ class StreamedDataset:
                     x, _ = input_transform(self._dequantized(usual, rng))
                     images = [member.transform(x)[0].float() for member in members]
                 weights = factor * weights
-                holder = self._holder(rows, start, holders)
+                as_fitted = usual if self.takes_holes else rows
+                holder = self._holder(as_fitted, start, holders)
                 by_member = [weights * (holder != k) for k in range(len(members))]
                 stacked_weights = [torch.from_numpy(w).float() for w in by_member]
                 yield StackedRows.stack(images, stacked_weights).to(fit.device)
@@ -144,8 +160,7 @@ class StreamedDataset:
         for start, rows in self.source.enumerate_chunks():
             check_inside(rows, self.supports, self.source.names, start + np.arange(len(rows)))
             usual, weights = self._without_odd_cells(start, rows, rng)
-            if len(self.odd_rows) < _MAX_BLOCKS and (changed := (usual != rows).any(1)).any():
-                self.odd_rows.append(rows[changed])
+            self._note_odd_rows(rows)
             if weights.any():
                 x, _ = chain(self._dequantized(usual, rng))
                 own = [Moments.merged([*own, Moments.of(x, torch.from_numpy(weights))])]
@@ -157,9 +172,21 @@ class StreamedDataset:
         """Rows from index `start` on, and their weights, as they are fitted."""
         weights = self._weights(start, len(rows))
         if self.odd_cells is None:
-            return rows, weights
+            return rows, has_cells(rows) * weights
         usual, known = self.odd_cells.replaced(rows, None, rng)
         return usual, known * weights
+
+    @property
+    def takes_holes(self) -> bool:
+        """Whether odd cells are fitted as holes."""
+        return isinstance(self.odd_cells, OddCellsAsHoles)
+
+    def _note_odd_rows(self, rows: np.ndarray) -> None:
+        """Keep the rows with odd cells, to warn about."""
+        if self.odd_cells is not None and len(self.odd_rows) < _MAX_BLOCKS:
+            odd = self.odd_cells.fences.odd(rows).any(1)
+            if odd.any():
+                self.odd_rows.append(rows[odd])
 
     def _dequantized(self, rows: np.ndarray, rng: np.random.Generator) -> Tensor:
         return torch.from_numpy(self.transform.dequantize(rows, rng))
@@ -194,6 +221,6 @@ class StreamedDataset:
 
 
 def _bytes_of(rows: np.ndarray) -> list[bytes]:
-    """The bytes of each row, as a key of a dict; −0 is 0."""
-    rows = np.ascontiguousarray(rows + 0.0)
+    """The bytes of each row, as a key of a dict; −0 is 0, and all NaN are one."""
+    rows = np.ascontiguousarray(canonical(rows))
     return rows.view(f"V{rows.itemsize * rows.shape[1]}").ravel().tolist()

@@ -47,11 +47,11 @@ def examine_column(
     Parameters
     ----------
     column : ndarray of shape (n,)
-        Its values in distinct rows.
+        Its values in distinct rows; holes, which are NaN, do not count.
     odd : ndarray of shape (n,)
         Which of them are odd.
     n_rows : int
-        Number of rows including repeated ones.
+        Number of rows with a value, including repeated ones.
     declared : Support
         The support that is declared for it.
 
@@ -61,8 +61,10 @@ def examine_column(
     """
     if declared.kind != "real":
         return None
-    usual = column[~odd]
+    usual = column[~odd & ~np.isnan(column)]
     values, counts = np.unique(usual, return_counts=True)
+    if len(values) == 0:
+        return None
     if len(values) == 1:
         return Finding("constant", f"all values are {values[0]:g}")
     if (values == np.round(values)).all() and n_rows > _ROWS_PER_INTEGER * len(values):
@@ -75,6 +77,11 @@ def examine_column(
     if counts[most] > max(1, len(usual) / _ROWS_PER_TIE):
         return _ties(values[most], counts[most], len(usual))
     return _density_at_zero(values) if declared == Support() and not odd.any() else None
+
+
+def count_observed(n_rows: int, observed: np.ndarray, counts: np.ndarray) -> int:
+    """How many of `n_rows` rows have a value in a column, of distinct rows and their counts."""
+    return round(n_rows * float(counts[observed].sum() / counts.sum()))
 
 
 def tied_columns(rows: np.ndarray, counts: np.ndarray) -> np.ndarray:

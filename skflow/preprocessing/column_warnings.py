@@ -11,7 +11,12 @@ import numpy as np
 
 from skflow.data.column_labels import Names, column_name, label_of
 from skflow.data.support import Support
-from skflow.preprocessing.column_findings import Finding, examine_column, tied_columns
+from skflow.preprocessing.column_findings import (
+    Finding,
+    count_observed,
+    examine_column,
+    tied_columns,
+)
 from skflow.preprocessing.functional_columns import Dependence, find_functional_columns
 from skflow.preprocessing.odd_cells import Fences
 from skflow.runtime.exceptions import DegenerateColumnWarning
@@ -19,6 +24,14 @@ from skflow.runtime.user_warnings import warn_once
 
 _MAX_NAMED = 5  # columns in a message
 _MAX_VALUES = 3  # odd values of a column in a message
+_TO_DONORS = (
+    "The fit replaces such cells, so that they do not bend the rest of it; better, drop or impute "
+    "them first."
+)
+_TO_HOLES = (
+    "The fit takes such cells as not observed; better, make them NaN first, so that scores do, "
+    "too, or correct them."
+)
 
 
 def warn_about_columns(
@@ -38,7 +51,7 @@ def warn_about_columns(
     Parameters
     ----------
     rows : ndarray of shape (n, d)
-        Distinct rows.
+        Distinct rows, NaN where there are holes.
     n_rows : int
         Number of rows including repeated ones.
     supports : sequence of Support
@@ -56,7 +69,8 @@ def warn_about_columns(
     columns, odd_columns = tied_columns(rows, counts), tied_columns(odd, counts)
     found = {}
     for j, support in enumerate(supports):
-        finding = examine_column(columns[j], odd_columns[j], n_rows, support)
+        n_observed = count_observed(n_rows, ~np.isnan(rows[:, j]), counts)
+        finding = examine_column(columns[j], odd_columns[j], n_observed, support)
         if finding is not None and finding.degenerate:
             found[j] = finding
     if found:
@@ -64,15 +78,18 @@ def warn_about_columns(
             _text_of_findings(found, names, declared, len(supports)),
             DegenerateColumnWarning,
         )
-    functional = find_functional_columns(rows[~odd.any(1)])
+    functional = find_functional_columns(rows, ~odd & ~np.isnan(rows))
     if functional:
         warn_once(_text_of_functions(functional, names), DegenerateColumnWarning)
 
 
-def warn_about_odd_values(tables: Iterable[tuple[np.ndarray, Fences, Names]]) -> None:
+def warn_about_odd_values(
+    tables: Iterable[tuple[np.ndarray, Fences, Names]], as_holes: bool = False
+) -> None:
     """Warn about values that stand far outside the rest of their columns.
 
-    Each table has rows (n, d), their fences, and the labels of the columns.
+    Each table has rows (n, d), their fences, and the labels of the columns. With `as_holes`, the
+    fit takes odd cells for cells that were not observed.
     """
     found = []
     for rows, fences, names in tables:
@@ -84,9 +101,8 @@ def warn_about_odd_values(tables: Iterable[tuple[np.ndarray, Fences, Names]]) ->
     if found:
         warn_once(
             f"Far outside all other values: {_listed(found, _MAX_NAMED, '; ')}. A missing code? "
-            "The fit replaces such cells, so that they do not bend the rest of it; better, drop "
-            "or impute them first. skflow.infer_support(X, explain=True) says how many there are "
-            "and in which rows.",
+            f"{_TO_HOLES if as_holes else _TO_DONORS} skflow.infer_support(X, explain=True) says "
+            "how many there are and in which rows.",
             DegenerateColumnWarning,
         )
 

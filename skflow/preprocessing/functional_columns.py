@@ -9,6 +9,7 @@ import numpy as np
 _MIN_ROWS, _MAX_ROWS, _MAX_COLUMNS = 20, 1000, 300  # that are looked at
 _MAX_COLUMNS_SMOOTH, _MAX_COLUMNS_QUADRATIC = 50, 8  # the more expensive searches
 _ROWS_PER_TERM = 3  # at least: with fewer rows, anything is a function of that many terms
+_ROWS_PER_COLUMN = 10  # at least, without holes
 _EXACT = 1e-6  # of a standard deviation: residuals of a function of others are smaller
 _SMOOTH = 1e-4  # the same, where values are interpolated
 _MIN_PART = 1e-3  # of a standard deviation: a term with less of it is not named
@@ -21,8 +22,12 @@ class Dependence:
     column: int
     others: tuple[int, ...]
 
+    def among(self, columns: np.ndarray) -> "Dependence":
+        """The same, of a table of which only some columns were looked at."""
+        return Dependence(int(columns[self.column]), tuple(columns[list(self.others)].tolist()))
 
-def find_functional_columns(rows: np.ndarray) -> list[Dependence]:
+
+def find_functional_columns(rows: np.ndarray, usual: np.ndarray | None = None) -> list[Dependence]:
     """Find the columns that are functions of others, up to rounding.
 
     The functions that are found are linear ones, products of powers (such as a ratio, or weight
@@ -33,24 +38,40 @@ def find_functional_columns(rows: np.ndarray) -> list[Dependence]:
     Parameters
     ----------
     rows : ndarray of shape (n, d)
-        Distinct rows, without odd cells.
+        Distinct rows.
+    usual : ndarray of shape (n, d), optional
+        Which cells are neither holes nor odd; all by default. Columns with so many other cells
+        that too few rows are left are not asked.
 
     Returns
     -------
     list of Dependence
         At most one for each column, which depends on columns before it if that is possible.
     """
+    if usual is not None and not usual.all():
+        columns = _complete_columns(usual)
+        found = find_functional_columns(rows[np.ix_(usual[:, columns].all(1), columns)])
+        return [d.among(columns) for d in found]
     if rows.shape[1] < 2 or rows.shape[1] > _MAX_COLUMNS or len(rows) < _MIN_ROWS:
         return []
     picked = np.linspace(0, len(rows) - 1, min(len(rows), _MAX_ROWS)).astype(int)
     rows = rows[picked]
     with np.errstate(all="ignore"):
-        found: dict[int, Dependence] = {}
+        by_column: dict[int, Dependence] = {}
         for search in (_linear, _products_of_powers, _smooth, _quadratic):
-            free = np.array([j for j in range(rows.shape[1]) if j not in found])
+            free = np.array([j for j in range(rows.shape[1]) if j not in by_column])
             for dependence in search(rows, free):
-                found.setdefault(dependence.column, dependence)
-    return [found[j] for j in sorted(found)]
+                by_column.setdefault(dependence.column, dependence)
+    return [by_column[j] for j in sorted(by_column)]
+
+
+def _complete_columns(usual: np.ndarray) -> np.ndarray:
+    """As many columns as leave enough rows without holes and odd cells, sorted."""
+    order = np.argsort(-usual.sum(0), kind="stable")
+    n_complete = np.logical_and.accumulate(usual[:, order], axis=1).sum(0)
+    enough = np.maximum(_MIN_ROWS, _ROWS_PER_COLUMN * np.arange(1, len(order) + 1))
+    n_columns = int(np.logical_and.accumulate(n_complete >= enough).sum())
+    return np.sort(order[:n_columns])
 
 
 def _linear(rows: np.ndarray, free: np.ndarray) -> Iterator[Dependence]:

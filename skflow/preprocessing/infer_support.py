@@ -9,7 +9,12 @@ from skflow.data.column_labels import Names, column_labels, column_name, label_o
 from skflow.data.support import Support
 from skflow.data.table_columns import TableColumn, table_columns
 from skflow.data.weighted_rows import merge_duplicates, repeat_counts
-from skflow.preprocessing.column_findings import Finding, examine_column, tied_columns
+from skflow.preprocessing.column_findings import (
+    Finding,
+    count_observed,
+    examine_column,
+    tied_columns,
+)
 from skflow.preprocessing.functional_columns import find_functional_columns
 from skflow.preprocessing.odd_cells import Fences
 
@@ -17,7 +22,6 @@ _MAX_ROWS = 200_000  # that are compared; odd values and holes are counted in al
 _MAX_ROWS_NAMED = 5  # of an odd value
 _MIN_MULTIPLES = 10  # distinct values of a lattice
 _MAX_DEVIATION = 0.01  # of a multiple from a whole number: rounding
-_MIN_SHARE = 0.8  # of usual cells in a column that is asked for functions
 
 
 def infer_support(X: Any, explain: bool = False) -> Any:
@@ -120,7 +124,8 @@ class _Examination:
         ties = tied_columns(self._distinct, self._counts)[k]
         usual = tied_columns(self._usual, self._counts)[k]
         known = np.isfinite(ties)
-        finding = examine_column(ties[known], ~usual[known], self._n_rows, Support())
+        n_rows = count_observed(self._n_rows, present, self._counts)
+        finding = examine_column(ties[known], ~usual[known], n_rows, Support())
         if self.columns[j].is_flag:
             finding = Finding("whole numbers", "booleans", ("integer", 0, 1))
         if finding is not None:
@@ -131,11 +136,9 @@ class _Examination:
         self.reasons[j] += odd or ([] if is_whole else _lattice(ties[known]))
 
     def _find_functions(self) -> None:
-        """Find functions among the columns without many holes and odd cells."""
-        full = np.flatnonzero(self._usual.mean(0) > _MIN_SHARE)
-        complete = self._usual[:, full].all(1)
-        for dependence in find_functional_columns(self._distinct[np.ix_(complete, full)]):
-            j, *others = (self.numeric[full[k]] for k in (dependence.column, *dependence.others))
+        """Find functions among the numeric columns."""
+        for dependence in find_functional_columns(self._distinct, self._usual):
+            j, *others = (self.numeric[k] for k in (dependence.column, *dependence.others))
             named = ", ".join(column_name(self.names, other) for other in others)
             self.reasons[j].append(f"a function of {named}")
 

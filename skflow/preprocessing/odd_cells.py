@@ -6,7 +6,8 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from skflow.data.weighted_rows import repeat_counts
+from skflow.data.holes import has_cells
+from skflow.data.weighted_rows import merge_duplicates, repeat_counts, summed_weights
 from skflow.preprocessing.dataset import WeightedDataset
 from skflow.preprocessing.odd_values import find_fences, is_odd
 
@@ -34,7 +35,7 @@ class Fences:
         counts = repeat_counts(weights)
         fences = np.array([find_fences(column, counts) for column in rows.T])
         low, high = fences.reshape(-1, 2).T
-        inside = ~is_odd(rows, low, high)
+        inside = ~is_odd(rows, low, high) & ~np.isnan(rows)
         least = rows.min(0, initial=np.inf, where=inside)
         most = rows.max(0, initial=-np.inf, where=inside)
         margin = np.minimum(_MARGIN * (most / 2 - least / 2) * 2, 1e300)
@@ -83,7 +84,7 @@ class OddCells:
         odd = self.fences.odd(rows)
         if not odd.any():
             return rows, np.ones(len(rows), dtype=bool)
-        known = np.full(len(rows), context is not None) | ~odd.all(1)
+        known = np.full(len(rows), context is not None) | self._usual_in(rows).any(1)
         replaced = rows.copy()
         for j in np.flatnonzero(odd.any(0)).tolist():
             affected = np.flatnonzero(odd[:, j])
@@ -92,20 +93,24 @@ class OddCells:
             replaced[affected, j] = self._rows[self._donors(j, points, rng), j]
         return replaced, known
 
+    def _usual_in(self, rows: np.ndarray) -> np.ndarray:
+        """Which cells of rows (n, d) are observed and not odd, (n, d)."""
+        return ~self.fences.odd(rows) & ~np.isnan(rows)
+
     @property
     def _rows(self) -> np.ndarray:
         return self._data.x.numpy()
 
     @cached_property
-    def _odd(self) -> np.ndarray:
-        return self.fences.odd(self._rows)
+    def _usual(self) -> np.ndarray:
+        return self._usual_in(self._rows)
 
     @cached_property
     def _scales(self) -> "tuple[_RobustScale, _RobustScale | None]":
         """The scales of the columns and of the context."""
         context = self._data.context
         of_context = None if context is None else _RobustScale(context.numpy())
-        return _RobustScale(self._rows, self._odd), of_context
+        return _RobustScale(self._rows, self._usual), of_context
 
     @cached_property
     def _points(self) -> np.ndarray:
@@ -115,14 +120,14 @@ class OddCells:
     def _points_of(self, rows: np.ndarray, context: np.ndarray | None) -> np.ndarray:
         """Rows and their context as points (n, k) between which distances are finite."""
         scale, context_scale = self._scales
-        points = np.where(self.fences.odd(rows), 0.0, scale(rows))
+        points = np.where(self._usual_in(rows), scale(rows), 0.0)
         if context is None or context_scale is None:
             return points
         return np.hstack([points, context_scale(context)])
 
     def _donors(self, j: int, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Indices of the rows that give their values of column j to the given points (m, k)."""
-        candidates = np.flatnonzero(~self._odd[:, j])
+        candidates = np.flatnonzero(self._usual[:, j])
         cumulative = self._data.weights.numpy()[candidates].cumsum()
         others = np.arange(points.shape[1]) != j
         size = max(1, _MAX_WORK // (_N_DONORS * points.shape[1]))
@@ -136,14 +141,40 @@ class OddCells:
         return np.concatenate(donors)
 
 
+class OddCellsAsHoles(OddCells):
+    """For densities of rows with holes: a code says that a cell was not observed, and so it is.
+
+    Rows that differ in their odd cells only become equal, and are merged.
+    """
+
+    def replaced_in(self, data: WeightedDataset, rng: np.random.Generator) -> WeightedDataset:
+        """The samples with holes in place of odd cells, without those that are all holes."""
+        if not self.fences.odd(data.x.numpy()).any():
+            return data
+        data = super().replaced_in(data, rng)
+        context = None if data.context is None else data.context.numpy()
+        rows, weights = data.x.numpy(), data.weights.numpy()
+        merged = WeightedDataset.of(*merge_duplicates(rows, weights, context))
+        if data.counts is None:
+            return merged
+        return replace(merged, counts=summed_weights(rows, data.counts))
+
+    def replaced(
+        self, rows: np.ndarray, context: np.ndarray | None, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rows (n, d) with holes in place of odd cells, and which of them have a cell, (n,)."""
+        rows = np.where(self.fences.odd(rows), np.nan, rows)
+        return rows, has_cells(rows)
+
+
 class _RobustScale:
-    """Columns by their medians and quantiles; odd cells do not count, far ones hardly.
+    """Columns by their medians and quantiles of usual cells; far ones hardly count.
 
     All values are divided by 4, so that no difference overflows.
     """
 
-    def __init__(self, rows: np.ndarray, odd: np.ndarray | None = None):
-        usual = np.ones(rows.shape, dtype=bool) if odd is None else ~odd
+    def __init__(self, rows: np.ndarray, usual: np.ndarray | None = None):
+        usual = np.ones(rows.shape, dtype=bool) if usual is None else usual
         columns = [column[own] / 4 for column, own in zip(rows.T, usual.T, strict=True)]
         quantiles = np.array([np.quantile(column, [0.16, 0.5, 0.84]) for column in columns])
         ranges = np.array([np.ptp(column) for column in columns])

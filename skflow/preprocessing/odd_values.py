@@ -32,7 +32,7 @@ def find_fences(column: np.ndarray, counts: np.ndarray | None = None) -> tuple[f
     Parameters
     ----------
     column : ndarray of shape (n,)
-        Values of distinct rows, finite.
+        Values of distinct rows, finite or, where there are holes, NaN.
     counts : ndarray of shape (n,), optional
         How often each row occurs; once by default.
 
@@ -42,6 +42,11 @@ def find_fences(column: np.ndarray, counts: np.ndarray | None = None) -> tuple[f
         Where there is no odd value, the fence is where a single one would have to be.
     """
     low, high = -math.inf, math.inf
+    observed = ~np.isnan(column)
+    if not observed.all():
+        column, counts = column[observed], None if counts is None else counts[observed]
+    if not len(column):
+        return low, high
     with np.errstate(all="ignore"):
         while True:
             values = _thinned(column[(column > low) & (column < high)])

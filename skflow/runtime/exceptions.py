@@ -7,6 +7,12 @@ class DegenerateColumnWarning(UserWarning):
     __module__ = "skflow"
 
 
+class EmptyRowWarning(UserWarning):
+    """A row without any observed cell, which a fit leaves out."""
+
+    __module__ = "skflow"
+
+
 class UnreliablePredictionWarning(UserWarning):
     """A prediction that the data do not determine.
 

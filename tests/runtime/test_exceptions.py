@@ -12,6 +12,7 @@ from skflow.runtime import exceptions
     ("name", "base"),
     [
         ("DegenerateColumnWarning", UserWarning),
+        ("EmptyRowWarning", UserWarning),
         ("UnreliablePredictionWarning", UserWarning),
         ("InvalidFileError", ValueError),
     ],
