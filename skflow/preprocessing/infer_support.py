@@ -11,12 +11,12 @@ from skflow.data.table_columns import TableColumn, table_columns
 from skflow.data.weighted_rows import merge_duplicates, repeat_counts
 from skflow.preprocessing.column_findings import Finding, examine_column, tied_columns
 from skflow.preprocessing.functional_columns import find_functional_columns
+from skflow.preprocessing.lattice_steps import find_lattice
 from skflow.preprocessing.odd_cells import Fences
 
 _MAX_ROWS = 200_000  # that are compared; odd values and holes are counted in all
 _MAX_ROWS_NAMED = 5  # of an odd value
-_MIN_MULTIPLES = 10  # distinct values of a lattice
-_MAX_DEVIATION = 0.01  # of a multiple from a whole number: rounding
+_MIN_MULTIPLES = 10  # distinct values of a lattice that is worth a word
 _MIN_SHARE = 0.8  # of usual cells in a column that is asked for functions
 
 
@@ -127,8 +127,8 @@ class _Examination:
             self.findings[j] = finding
             self.reasons[j].append(finding.detail)
         odd = _odd_values(self._table[:, k], fences)
-        is_whole = finding is not None and finding.what == "whole numbers"
-        self.reasons[j] += odd or ([] if is_whole else _lattice(ties[known]))
+        is_lattice = finding is not None and finding.is_lattice
+        self.reasons[j] += odd or ([] if is_lattice else _fine_lattice(ties[known]))
 
     def _find_functions(self) -> None:
         """Find functions among the columns without many holes and odd cells."""
@@ -157,14 +157,10 @@ def _odd_values(column: np.ndarray, fences: Fences) -> list[str]:
     return reasons
 
 
-def _lattice(column: np.ndarray) -> list[str]:
-    """Whether all values are multiples of a step, apart from an offset."""
-    scale = np.abs(column).max()
-    values = np.unique(np.round(column / scale, 12)) if scale > 0 else column[:1]
+def _fine_lattice(column: np.ndarray) -> list[str]:
+    """Whether all values are on a lattice that is too fine to be declared."""
+    values = np.unique(column)
     if len(values) < _MIN_MULTIPLES or len(column) < 2 * len(values):
         return []
-    step = np.diff(values).min()
-    multiples = (values - values[0]) / step
-    if np.abs(multiples - np.round(multiples)).max() > _MAX_DEVIATION or multiples[-1] > 1e6:
-        return []
-    return [f"a lattice of step {step * scale:.6g}, which no support describes yet"]
+    lattice = find_lattice(values)
+    return [] if lattice is None else [f"rounded to steps of {lattice.step:.6g}"]
