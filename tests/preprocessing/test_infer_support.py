@@ -95,8 +95,8 @@ def test_reasons():
     assert "1e+20, far outside all others, in 1 row (50)" in found["cell"]
     assert found["flat"] == "all values are 3.5"
     assert "a lattice of step 0.5" in found["half"]
-    rounded = np.round(np.repeat(A, 10), 2)[:, None]
-    assert reasons(rounded) == {0: "rounded to steps of 0.01"}
+    rounded = np.column_stack([np.round(2 * A, 1), B])
+    assert reasons(rounded) == {0: "rounded to steps of 0.1", 1: "real numbers"}
     assert found["text"].startswith("not numeric")
     assert "dt.total_seconds()" in found["day"]
     assert found["holes"].startswith(f"{(B > 1).sum()} missing values; ")
