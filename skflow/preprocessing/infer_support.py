@@ -25,10 +25,11 @@ def infer_support(X: Any, explain: bool = False) -> Any:
 
     The result is a suggestion to look at and to pass on as the parameter `support` of an
     estimator. Suggested are "integer" for columns of whole numbers with several rows for each
-    value, ("integer", 0, 1) for flags, and bounds at which many rows pile up or at which the
-    density seems to end. Bounds come from what the rows show: where more is known, such as
-    "positive" for an amount or ("circular", 24) for an hour, declare that instead. Circular
-    columns are never inferred.
+    value, ("integer", 0, 1) for flags, ("lattice", step) for multiples of another step that is
+    coarse beside the spread of the column, atoms where many rows pile up, and bounds at which
+    they do or at which the density seems to end. Bounds come from what the rows show: where more
+    is known, such as "positive" for an amount or ("circular", 24) for an hour, declare that
+    instead. Circular columns and categories are never inferred.
 
     Parameters
     ----------
@@ -44,9 +45,9 @@ def infer_support(X: Any, explain: bool = False) -> Any:
         Supports by column label, or by index if X has no labels; empty if no column asks for
         one. With `explain`, a data frame with the columns "column", "support" (None if there is
         none to suggest) and "reason", and one row for each column of X. The reasons include what
-        no support describes: constants, values that many rows share, values on a lattice such as
-        multiples of 0.5, odd values (with their rows, counted from 0), missing values, and
-        columns that are functions of others. Without pandas, a list of dicts with these keys.
+        no support describes: constants, finely rounded columns, odd values (with their rows,
+        counted from 0), missing values, and columns that are functions of others. Without
+        pandas, a list of dicts with these keys.
 
     Raises
     ------
@@ -58,9 +59,10 @@ def infer_support(X: Any, explain: bool = False) -> Any:
     >>> import numpy as np
     >>> import skflow
     >>> rng = np.random.default_rng(0)
-    >>> X = np.column_stack([rng.poisson(2, 300), rng.normal(size=300)])
+    >>> rain = np.maximum(rng.normal(size=300), 0)
+    >>> X = np.column_stack([rng.poisson(2, 300), rng.normal(size=300), rain])
     >>> skflow.infer_support(X)
-    {0: 'integer'}
+    {0: 'integer', 2: 'nonnegative'}
     """
     names = column_labels(X)
     examined = _Examination(table_columns(X), names)
