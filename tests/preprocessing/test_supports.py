@@ -152,3 +152,12 @@ def test_an_angle_among_targets_is_named():
     check_no_angles({"age": "integer"}, 2, NAMES)
     with pytest.raises(ValueError, match=r"target column 'hour' consists of angles of period 24"):
         check_no_angles({"hour": ("circular", 24)}, 2, NAMES)
+
+
+@pytest.mark.parametrize("support", ["positive", "unit", "integer", ("integer", 0, 9), "circular"])
+def test_a_hole_is_never_outside(support):
+    rows, supports = np.array([[1.0], [np.nan], [-0.5]]), resolve_supports(support, 1, None)
+    check_inside(rows[:2], supports, None, np.arange(2))
+    if support != "circular":
+        with pytest.raises(ValueError, match=r"Row 2 has -0\.5 .* \(rows outside: 1\)"):
+            check_inside(rows, supports, None, np.arange(3))
