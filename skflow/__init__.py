@@ -1,5 +1,6 @@
 """Normalizing-flow density estimation in scikit-learn's manner."""
 
+from skflow.data.support import Support
 from skflow.estimators.classifier import NormalizingFlowClassifier
 from skflow.estimators.density import NormalizingFlowDensity
 from skflow.estimators.io import load, save
@@ -22,6 +23,7 @@ __all__ = [
     "NormalizingFlowDensity",
     "NormalizingFlowOutlierDetector",
     "NormalizingFlowRegressor",
+    "Support",
     "UnreliablePredictionWarning",
     "__version__",
     "infer_support",

@@ -12,6 +12,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from skflow.data.sample_weights import check_weights
+from skflow.data.support import Support
 from skflow.data.unsupported_values import check_not_masked
 from skflow.data.validation import check_count, check_labels, check_priors, check_seed
 from skflow.estimators.flow_estimator import FlowEstimator
@@ -102,7 +103,7 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         priors: ArrayLike | None = None,
         flow: str | Callable[..., Any] = "nsf_ar",
         effort: Literal["full", "fast"] = "full",
-        support: str | tuple | list | dict | None = None,
+        support: Support | str | tuple | list | dict | None = None,
         n_estimators: Literal["auto"] | int = "auto",
         safety_net: bool = True,
         marginals: Literal["auto", "yeo-johnson"] | None = "auto",

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skflow.data.sample_weights import check_weights
 from skflow.data.sources import is_lazy, score_lazily
+from skflow.data.support import Support
 from skflow.data.unsupported_values import check_not_masked
 from skflow.data.validation import check_count
 from skflow.estimators.flow_estimator import FlowEstimator
@@ -98,7 +99,7 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         *,
         flow: str | Callable[..., Any] = "nsf_ar",
         effort: Literal["full", "fast"] = "full",
-        support: str | tuple | list | dict | None = None,
+        support: Support | str | tuple | list | dict | None = None,
         n_estimators: Literal["auto"] | int = "auto",
         safety_net: bool = True,
         marginals: Literal["auto", "yeo-johnson"] | None = "auto",

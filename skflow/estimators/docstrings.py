@@ -33,16 +33,19 @@ flow : str or callable, default="nsf_ar"
 effort : {"full", "fast"}, default="full"
     "fast" trains a single flow for 400 steps, where "full" trains up to five flows for 800
     steps, or a single one for 1,500 if there are 10,000 samples or more.
-support : str, tuple, list, dict or None, default=None
+support : Support, str, tuple, list, dict or None, default=None
     Values that the columns of X (for a regressor, the targets) can take. None means all real
     numbers. Give one support for all columns, a list with one per column, or a dict that maps
     column names or indices to supports, such as `skflow.infer_support` returns. Where names
-    are ints, ints are names and not indices. The supports are:
+    are ints, ints are names and not indices. A support is a `skflow.Support` or short for one:
 
     - "positive", "nonnegative", "unit" (0 to 1) or (low, high), where None means unbounded:
-      the density is 0 outside, and all samples lie inside;
+      the density is 0 outside, and all samples lie inside. The ends of the last three belong
+      to the support;
     - "integer" or ("integer", low, high): integers. ``log p`` is then the log-probability of
       the value, estimated from 16 fixed points in its unit interval;
+    - ("lattice", step) or ("lattice", step, low, high): multiples of another step;
+    - ("category", levels): codes without an order;
     - "circular" (period 2π) or ("circular", period): angles or times of day. The density is
       periodic and has no cut point.
 n_estimators : "auto" or int, default="auto"

@@ -23,6 +23,7 @@ from skflow.data.column_labels import Names, column_labels
 from skflow.data.holes import check_columns_observed, missing_as_nan, warn_about_empty_rows
 from skflow.data.nan_policy import COMPLETE, COMPLETE_IN_THIS_FLOW, HOLES, NanPolicy
 from skflow.data.sources import Source, source_of
+from skflow.data.support import Support
 from skflow.data.table_kinds import check_is_table
 from skflow.data.unsupported_values import check_no_times, check_not_masked
 from skflow.data.validation import (
@@ -64,7 +65,11 @@ from skflow.preprocessing.column_warnings import warn_about_columns, warn_about_
 from skflow.preprocessing.dataset import WeightedDataset
 from skflow.preprocessing.odd_cells import Fences, OddCells, OddCellsAsHoles
 from skflow.preprocessing.support_transform import fit_support_transform
-from skflow.preprocessing.supports import Support, check_inside, resolve_supports
+from skflow.preprocessing.supports import (
+    check_inside,
+    check_possible_without_atoms,
+    resolve_supports,
+)
 from skflow.runtime.device import keep_freed_memory, resolve_device
 from skflow.runtime.own_settings import OwnSettingsMixin
 from skflow.runtime.process_group import current_process_group
@@ -288,6 +293,7 @@ class FlowEstimator(
     def _check_declarations(self, n_columns: int, names: Names) -> list[Support]:
         """The supports of the columns; raises where they or the base are not possible."""
         supports = resolve_supports(self.support, n_columns, names)
+        check_possible_without_atoms(supports, names)
         check_base(self.base, self.flow)
         return supports
 

@@ -17,6 +17,7 @@ import safetensors.numpy
 from safetensors import SafetensorError
 from sklearn.utils.validation import check_is_fitted
 
+from skflow.data.support import Support
 from skflow.estimators.classifier import NormalizingFlowClassifier
 from skflow.estimators.density import NormalizingFlowDensity
 from skflow.estimators.flow_estimator import FlowEstimator
@@ -40,7 +41,7 @@ _ESTIMATORS: dict[str, type[FlowEstimator]] = {
         NormalizingFlowRegressor,
     )
 }
-_RECORDS: Records = {"CalibrationScores": CalibrationScores, "Fences": Fences}
+_RECORDS: Records = {cls.__name__: cls for cls in (CalibrationScores, Fences, Support)}
 _MAX_HEADER_LENGTH = 100_000_000  # bytes, as in safetensors
 _NO_DIGEST = "0" * 64
 # In this JSON inside a JSON string, only structural quotes are escaped just once, so that no

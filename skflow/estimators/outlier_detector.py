@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skflow.data.sources import Source, is_lazy, rows_with_cells, score_lazily
+from skflow.data.support import Support
 from skflow.estimators.flow_estimator import FlowEstimator
 from skflow.estimators.p_values import ROUNDING, CalibrationScores, share_threshold
 from skflow.estimators.parameters import Seed
@@ -122,7 +123,7 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         contamination: Literal["auto"] | float = "auto",
         flow: str | Callable[..., Any] = "nsf_ar",
         effort: Literal["full", "fast"] = "full",
-        support: str | tuple | list | dict | None = None,
+        support: Support | str | tuple | list | dict | None = None,
         n_estimators: Literal["auto"] | int = "auto",
         safety_net: bool = True,
         marginals: Literal["auto", "yeo-johnson"] | None = "auto",

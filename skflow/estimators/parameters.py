@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 
+from skflow.data.support import Support
 from skflow.estimators.docstrings import fill_placeholders
 from skflow.estimators.near_misses import hint_for
 from skflow.flows.distributions.normal_and_t import BASES
@@ -31,7 +32,7 @@ class FlowParameters(BaseEstimator):
 
     flow: str | Callable[..., Any]
     effort: Literal["full", "fast"]
-    support: str | tuple | list | dict | None
+    support: Support | str | tuple | list | dict | None
     n_estimators: Literal["auto"] | int
     safety_net: bool
     marginals: Literal["auto", "yeo-johnson"] | None
@@ -63,7 +64,7 @@ class FlowParameters(BaseEstimator):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "flow": [StrOptions(FAMILIES.keys()), callable],
         "effort": [StrOptions({"full", "fast"})],
-        "support": [None, str, tuple, list, dict],
+        "support": [None, Support, str, tuple, list, dict],
         "n_estimators": [_AUTO, Interval(Integral, 1, None, closed="left")],
         "safety_net": ["boolean"],
         "marginals": [StrOptions({"auto", "yeo-johnson"}), None],

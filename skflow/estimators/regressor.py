@@ -11,6 +11,7 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from skflow.data.support import Support
 from skflow.data.validation import check_count, check_levels, check_targets
 from skflow.estimators.flow_estimator import FlowEstimator
 from skflow.estimators.parameters import Seed
@@ -18,7 +19,7 @@ from skflow.estimators.univariate import UnivariateDistribution
 from skflow.fitting.defaults import Task
 from skflow.fitting.warm_start import check_same_targets
 from skflow.flows.distributions.constrained_columns import ConstrainedDensity
-from skflow.preprocessing.supports import check_no_angles
+from skflow.preprocessing.supports import check_ordered
 from skflow.runtime.exceptions import UnreliablePredictionWarning
 from skflow.runtime.user_warnings import warn_user
 
@@ -86,7 +87,7 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
         *,
         flow: str | Callable[..., Any] = "nsf_ar",
         effort: Literal["full", "fast"] = "full",
-        support: str | tuple | list | dict | None = None,
+        support: Support | str | tuple | list | dict | None = None,
         n_estimators: Literal["auto"] | int = "auto",
         safety_net: bool = True,
         marginals: Literal["auto", "yeo-johnson"] | None = "auto",
@@ -146,7 +147,7 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
         with self._all_or_nothing():
             rows = self._validate(X, reset=True)
             targets, names = check_targets(y, len(rows), type(self).__name__)
-            check_no_angles(self.support, targets.shape[1], names)
+            check_ordered(self.support, targets.shape[1], names)
             self._y_ndim = np.asarray(y).ndim
             if self._columns_to_continue() is not None:
                 check_same_targets(_n_targets(self.n_targets_), _n_targets(targets.shape[1]))

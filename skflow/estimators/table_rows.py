@@ -10,6 +10,7 @@ from skflow.data.holes import check_rows_left, has_cells, warn_about_empty_rows
 from skflow.data.nan_policy import HOLES
 from skflow.data.sample_weights import check_weights
 from skflow.data.sources import MemmapSource, Source
+from skflow.data.support import Support
 from skflow.data.unsupported_values import check_not_masked
 from skflow.data.weighted_rows import effective_sample_size, merge_duplicates, summed_weights
 from skflow.fitting.defaults import DataSize, Task
@@ -19,7 +20,6 @@ from skflow.fitting.streamed_dataset import StreamedDataset
 from skflow.preprocessing.dataset import WeightedDataset
 from skflow.preprocessing.odd_cells import OddCells
 from skflow.preprocessing.support_transform import SupportTransform
-from skflow.preprocessing.supports import Support
 from skflow.runtime.process_group import ProcessGroup
 
 

@@ -1,18 +1,19 @@
 """The ensemble of flows of a density, which are trained together."""
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import torch
-from torch import Generator, nn
+from torch import Generator, Tensor, nn
 
 from skflow.fitting.defaults import FitConfig
 from skflow.fitting.fit_context import FitContext, Progress
 from skflow.fitting.history import History
-from skflow.fitting.untrained_components import Component
+from skflow.fitting.untrained_components import Component, ScoredComponent
 from skflow.flows.bijections import Chain
 from skflow.flows.distributions.flow import Flow
 from skflow.flows.nets.mlp import Dropout
@@ -25,6 +26,19 @@ from skflow.training.stacked_flows import StackedFlows
 from skflow.training.stacked_rows import StackedRows
 
 
+class Member(Protocol):
+    """A density to be trained as one of an ensemble."""
+
+    def trainable(self, device: torch.device) -> nn.Module:
+        """A copy to train, in float32 on a device."""
+
+    def images(self, data: WeightedDataset) -> tuple[Tensor, Tensor]:
+        """What the trainable module sees of samples, (n, k), and the log-determinant, (n,)."""
+
+    def trained(self, parameters: dict[str, Tensor], config: FitConfig) -> ScoredComponent:
+        """The component with parameters that have been trained, in float64 on the CPU."""
+
+
 @dataclass(frozen=True)
 class EnsembleMember:
     """A flow to be trained, behind bijections that were fitted and stay fixed.
@@ -35,6 +49,18 @@ class EnsembleMember:
     transform: Chain
     fitted: tuple[str, ...]
     flow: Flow
+
+    def trainable(self, device: torch.device) -> nn.Module:
+        return copy.deepcopy(self.flow).float().to(device)
+
+    def images(self, data: WeightedDataset) -> tuple[Tensor, Tensor]:
+        return self.transform(data.x, data.context)
+
+    def trained(self, parameters: dict[str, Tensor], config: FitConfig) -> Component:
+        self.flow.load_state_dict(parameters)
+        chain = Chain([*self.transform.bijections, *self.flow.chain.bijections])
+        flow = Flow(chain, self.flow.base).double().eval()
+        return Component(flow, ComponentSpec(self.fitted, True, config.base))
 
 
 def new_ensemble(
@@ -68,7 +94,7 @@ class EnsembleTrainer:
 
     Parameters
     ----------
-    members : list of EnsembleMember
+    members : sequence of Member
     splits : list of Split
         One for each member.
     data : WeightedDataset
@@ -82,7 +108,7 @@ class EnsembleTrainer:
 
     def __init__(
         self,
-        members: list[EnsembleMember],
+        members: Sequence[Member],
         splits: list[Split],
         data: WeightedDataset,
         config: FitConfig,
@@ -95,9 +121,7 @@ class EnsembleTrainer:
         self._loop: TrainingLoop | None = None
         self.history = History()
         self._generator = generator = self._processes.generator(generator)
-        flows: list[nn.Module] = [
-            copy.deepcopy(member.flow).float().to(self._device) for member in members
-        ]
+        flows = [member.trainable(self._device) for member in members]
         self._stacked = StackedFlows(flows, config.compile, self._processes)
         for module in self._stacked.flow.modules():
             if isinstance(module, Dropout):
@@ -128,18 +152,14 @@ class EnsembleTrainer:
                     break
         return history
 
-    def components(self) -> list[Component]:
-        """The trained members in float64 on the CPU, behind their fitted bijections."""
+    def components(self) -> list[ScoredComponent]:
+        """The trained members in float64 on the CPU."""
         if self._loop is not None:
             self._loop.keep_best()
-        components = []
-        for k, member in enumerate(self._members):
-            member.flow.load_state_dict(self._stacked.state_dict(self._stacked.params, k))
-            chain = Chain([*member.transform.bijections, *member.flow.chain.bijections])
-            flow = Flow(chain, member.flow.base).double().eval()
-            spec = ComponentSpec(member.fitted, True, self._config.base)
-            components.append(Component(flow, spec))
-        return components
+        return [
+            member.trained(self._stacked.state_dict(self._stacked.params, k), self._config)
+            for k, member in enumerate(self._members)
+        ]
 
     def _training_loop(self) -> TrainingLoop:
         config = self._config.training
@@ -187,8 +207,7 @@ class EnsembleTrainer:
             )
         subsets = [data.take(self._processes.partition(index)) for index in indices]
         images = [
-            member.transform(subset.x, subset.context)
-            for member, subset in zip(self._members, subsets, strict=True)
+            member.images(subset) for member, subset in zip(self._members, subsets, strict=True)
         ]
         rows = StackedRows.stack(
             [z.float() for z, _ in images],

@@ -7,20 +7,25 @@ import numpy as np
 import torch
 from torch import Generator
 
-from skflow.data.weighted_rows import assign_folds
 from skflow.fitting.defaults import FitConfig
 from skflow.fitting.ensemble import EnsembleMember, EnsembleTrainer, new_ensemble
 from skflow.fitting.fit_context import FitContext
+from skflow.fitting.fit_plan import (
+    FitPlan,
+    StackedComponents,
+    deal_splits,
+    held_out_samples,
+    train,
+    weigh_components,
+)
 from skflow.fitting.history import History
 from skflow.fitting.integer_calibration import calibrate_integers
 from skflow.fitting.model_selection import (
-    SelectedModels,
     select_context_transform,
     select_models,
 )
-from skflow.fitting.stacking import MAX_HELD_OUT, HeldOutScores, stack
 from skflow.fitting.streamed_dataset import StreamedDataset
-from skflow.fitting.substitutes import MAX_SAMPLES, few_of, few_splits, quick_components
+from skflow.fitting.substitutes import few_of, few_splits, quick_components
 from skflow.fitting.untrained_components import Component, untrained_components
 from skflow.fitting.warm_start import WarmStart
 from skflow.flows.bijections import Chain, Standardize
@@ -28,7 +33,7 @@ from skflow.flows.distributions.constrained_columns import ConstrainedDensity
 from skflow.flows.distributions.flow import Flow
 from skflow.flows.distributions.mixture import Mixture
 from skflow.flows.spec import DensitySpec, bijection_names
-from skflow.preprocessing.dataset import Split, WeightedDataset
+from skflow.preprocessing.dataset import WeightedDataset
 from skflow.preprocessing.support_transform import SupportTransform
 from skflow.runtime.device import scoring_dtype
 from skflow.runtime.process_group import ProcessGroup
@@ -59,44 +64,6 @@ class FitResult:
             return None
         scores, weights = self.held_out_scores
         return float(np.average(scores, weights=weights))
-
-
-@dataclass(frozen=True)
-class FitPlan:
-    """What is settled before training.
-
-    `untrained` are the components without training, fitted to the training samples of each
-    split; `seed` is that of training.
-    """
-
-    selected: SelectedModels
-    splits: list[Split]
-    untrained: list[dict[str, Component]]
-    seed: int
-
-
-@dataclass(frozen=True)
-class StackedComponents:
-    """The components of the mixture by kind, and the weight of each kind."""
-
-    components: dict[str, list[Component]]
-    weights: dict[str, float]
-    held_out_scores: tuple[np.ndarray, np.ndarray] | None = None
-
-    @property
-    def weighted(self) -> list[tuple[Component, float]]:
-        """Every component with its weight, which it shares with the others of its kind."""
-        return [
-            (component, weight / len(self.components[name]))
-            for name, weight in self.weights.items()
-            for component in self.components[name]
-        ]
-
-    def mixture(self) -> Mixture:
-        """The mixture of all components, in standardized units."""
-        components, weights = zip(*self.weighted, strict=True)
-        flows = [component.flow for component in components]
-        return Mixture(flows, torch.tensor(weights, dtype=torch.float64))
 
 
 def fit_density(
@@ -143,8 +110,9 @@ def fit_density(
         trainer = _trainer(plan, data, input_transform, config, fit, warm_start, streamed)
         if trainer is None and warm_start is not None:
             return None
-        history = _train(trainer, fit)
-        stacked = _stack(trainer, plan, data, config, fit)
+        history = train(trainer, fit)
+        refit = partial(_safety_net, plan, data, config)
+        stacked = weigh_components(trainer, plan, data, config, fit, refit)
         if supports.is_integer:
             input_transform = fit.processes.broadcast(
                 lambda: _calibrated(input_transform, stacked, data)
@@ -156,28 +124,8 @@ def fit_density(
             stacked.weights,
             fit.processes.broadcast(lambda: history),
             stacked.held_out_scores,
-            _held_out(data, plan.splits, config) if config.task.robust else (),
+            held_out_samples(data, plan.splits, config) if config.task.robust else (),
         )
-
-
-def deal_splits(n: int, config: FitConfig, rng: np.random.Generator) -> list[Split]:
-    """One split for each member, which holds out one of the folds, or nothing."""
-    if config.n_folds is None:
-        return [Split(np.arange(n), np.arange(0))] * config.n_members
-    folds = assign_folds(n, config.n_folds, rng)
-    return [
-        Split(np.flatnonzero(folds != k), rng.permutation(np.flatnonzero(folds == k)))
-        for k in range(min(config.n_members, config.n_folds))
-    ]
-
-
-def _held_out(
-    data: WeightedDataset, splits: list[Split], config: FitConfig
-) -> tuple[WeightedDataset, ...]:
-    """The held-out samples of each split, or all samples if none are held out."""
-    if config.n_folds is None:
-        return (data.take(slice(MAX_HELD_OUT)),)
-    return tuple(data.take(split.held_out[:MAX_HELD_OUT]) for split in splits)
 
 
 def _input_transform(
@@ -234,16 +182,16 @@ def _standardized(
 
 def _plan(
     data: WeightedDataset, config: FitConfig, rng: np.random.Generator, fit: FitContext
-) -> FitPlan:
+) -> FitPlan[Component]:
     """Select models, deal splits and fit the components that need no training."""
     selected = select_models(data, config, rng, fit)
 
-    def plan() -> FitPlan:
+    def plan() -> FitPlan[Component]:
         splits = deal_splits(len(data), config, rng)
         untrained = [untrained_components(data.take(s.train), selected, config) for s in splits]
         return FitPlan(selected, splits, untrained, int(rng.integers(2**31)))
 
-    def quick_plan() -> FitPlan:
+    def quick_plan() -> FitPlan[Component]:
         splits = few_splits(data, config, fit.seed)
         return FitPlan(selected, splits, quick_components(data, splits, selected, config), 0)
 
@@ -251,7 +199,7 @@ def _plan(
 
 
 def _trainer(
-    plan: FitPlan,
+    plan: FitPlan[Component],
     data: WeightedDataset,
     input_transform: Chain,
     config: FitConfig,
@@ -273,7 +221,7 @@ def _trainer(
 
 
 def _members(
-    plan: FitPlan, config: FitConfig, generator: Generator, warm_start: WarmStart | None
+    plan: FitPlan[Component], config: FitConfig, generator: Generator, warm_start: WarmStart | None
 ) -> list[EnsembleMember]:
     """The flows to train: those of an earlier fit, or new ones behind their initial fits."""
     if warm_start is not None:
@@ -282,51 +230,8 @@ def _members(
     return new_ensemble(initial_fits, plan.selected.initial_fit.shape.df, config, generator)
 
 
-def _train(trainer: EnsembleTrainer | None, fit: FitContext) -> History:
-    """Train the flows, if there are any."""
-    if trainer is None:
-        return History()
-    return fit.stages.run("training", trainer.run, lambda: trainer.history)
-
-
-def _stack(
-    trainer: EnsembleTrainer | None,
-    plan: FitPlan,
-    data: WeightedDataset,
-    config: FitConfig,
-    fit: FitContext,
-) -> StackedComponents:
-    """Weigh the trained flows, if there are any, against the components without training."""
-    flows = [] if trainer is None else fit.processes.broadcast(trainer.components)
-    name = "flow" if flows else "start"
-    components = {name: flows or [untrained["start"] for untrained in plan.untrained]}
-    if not config.scores_held_out:
-        return StackedComponents(components, {name: 1.0})
-    score = partial(HeldOutScores.of, flows, plan.untrained, plan.splits, data)
-
-    def weigh(**max_rows: int) -> tuple[dict[str, float], tuple[np.ndarray, np.ndarray]]:
-        held_out = score(**max_rows)
-        weights = stack(held_out) if config.safety_net else {name: 1.0}
-        return weights, (held_out.mixed(weights), held_out.weights)
-
-    weights, scores = fit.stages.run(
-        "weighing components",
-        weigh,
-        lambda: weigh(max_rows=MAX_SAMPLES // len(plan.splits)),
-        first=True,
-    )
-    if config.safety_net:
-        components |= fit.stages.run(
-            "refitting components",
-            lambda: _safety_net(plan, data, config),
-            lambda: _of_all_splits(plan.untrained),
-            first=True,
-        )
-    return StackedComponents(components, weights, scores)
-
-
 def _safety_net(
-    plan: FitPlan, data: WeightedDataset, config: FitConfig
+    plan: FitPlan[Component], data: WeightedDataset, config: FitConfig
 ) -> dict[str, list[Component]]:
     """The components without training, fitted to all samples except for Gaussian mixtures.
 
@@ -344,29 +249,31 @@ def _safety_net(
     return net
 
 
+def _mixture(stacked: StackedComponents[Component]) -> Mixture:
+    """The mixture of all components, in standardized units."""
+    components, weights = zip(*stacked.weighted, strict=True)
+    flows = [component.flow for component in components]
+    return Mixture(flows, torch.tensor(weights, dtype=torch.float64))
+
+
 def _calibrated(
-    input_transform: Chain, stacked: StackedComponents, data: WeightedDataset
+    input_transform: Chain, stacked: StackedComponents[Component], data: WeightedDataset
 ) -> Chain:
     """With a map in front that gives the values of a single column of integers their shares."""
-    mixture = stacked.mixture().eval().requires_grad_(False)
+    mixture = _mixture(stacked).eval().requires_grad_(False)
     calibration = calibrate_integers(Flow(input_transform, mixture), data)
     return Chain([calibration, *input_transform.bijections]) if calibration else input_transform
 
 
-def _of_all_splits(untrained: list[dict[str, Component]]) -> dict[str, list[Component]]:
-    """The components without training as they were fitted to each split."""
-    return {name: [components[name] for components in untrained] for name in untrained[0]}
-
-
 def _assemble(
-    stacked: StackedComponents,
+    stacked: StackedComponents[Component],
     input_transform: Chain,
     context_transform: Chain,
     supports: SupportTransform,
     config: FitConfig,
 ) -> tuple[Flow | ConstrainedDensity, DensitySpec]:
     """The mixture of all components, in the user's units."""
-    flow = Flow(input_transform, stacked.mixture(), context_transform).eval()
+    flow = Flow(input_transform, _mixture(stacked), context_transform).eval()
     density = supports.constrain(flow.requires_grad_(False))
     spec = DensitySpec(
         config.flow,

@@ -1,13 +1,13 @@
 """Stacking: the weights of the components, by the likelihood of held-out samples."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from scipy.special import logsumexp, softmax
 
-from skflow.fitting.untrained_components import Component
+from skflow.fitting.untrained_components import ScoredComponent
 from skflow.preprocessing.dataset import Split, WeightedDataset
 
 _ITERATIONS = 200
@@ -31,18 +31,19 @@ class HeldOutScores:
     @classmethod
     def of(
         cls,
-        flows: list[Component],
-        untrained: list[dict[str, Component]],
+        flows: Sequence[ScoredComponent],
+        untrained: Sequence[Mapping[str, ScoredComponent]],
         splits: list[Split],
         data: WeightedDataset,
         max_rows: int = MAX_HELD_OUT,
     ) -> "HeldOutScores":
         """Scores of the held-out samples of every split; `flows` may be empty."""
         log_probs, weights = [], []
-        trained = [{"flow": flow} for flow in flows] or [{}] * len(splits)
+        trained: list[dict[str, ScoredComponent]] = [{"flow": flow} for flow in flows]
+        trained = trained or [{}] * len(splits)
         for flow, others, split in zip(trained, untrained, splits, strict=True):
             held_out = data.take(split.held_out[:max_rows])
-            each = [component.log_prob(held_out) for component in (flow | others).values()]
+            each = [component.log_prob(held_out) for component in {**flow, **others}.values()]
             log_probs.append(torch.stack(each, dim=1))
             weights.append(held_out.weights)
         return cls(

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from skflow.data.holes import canonical, has_cells
 from skflow.data.sources import Source
+from skflow.data.support import Support
 from skflow.data.validation import check_deviations
 from skflow.fitting.ensemble import EnsembleMember
 from skflow.fitting.fit_context import FitContext
@@ -16,7 +17,7 @@ from skflow.flows.bijections import Chain, Standardize
 from skflow.preprocessing.dataset import Split, WeightedDataset
 from skflow.preprocessing.odd_cells import OddCells, OddCellsAsHoles
 from skflow.preprocessing.support_transform import SupportTransform
-from skflow.preprocessing.supports import Support, check_inside
+from skflow.preprocessing.supports import check_inside
 from skflow.runtime.process_group import ProcessGroup
 from skflow.training.shuffle_buffer import ShuffleBuffer
 from skflow.training.stacked_rows import StackedRows

@@ -1,6 +1,7 @@
 """Components of a density that need no training: initial fit, wide t, mixture and kernels."""
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -17,6 +18,13 @@ from skflow.runtime.deadline import check_time
 
 _WIDE_DF = 2.0  # of the "wide t", whose heavy tails cover what no other component does
 _BLOCK = 2048  # samples scored at a time
+
+
+class ScoredComponent(Protocol):
+    """What stacking needs of a component: the scores of samples."""
+
+    def log_prob(self, data: WeightedDataset) -> Tensor:
+        """log p of each sample in the user's units, (n,), in nats."""
 
 
 @dataclass(frozen=True)

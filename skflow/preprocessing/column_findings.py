@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from skflow.data.support import Support
 from skflow.preprocessing.odd_values import looks_like_code
-from skflow.preprocessing.supports import SMALLEST_POSITIVE, Support
 
 _ROWS_PER_INTEGER = 4  # distinct integers look like counts if each stands for more rows
 _ROWS_PER_BOUND = 20  # an extreme value of more than one row in so many looks like a bound
@@ -59,7 +59,7 @@ def examine_column(
     -------
     Finding or None
     """
-    if declared.integer or declared.circular:
+    if declared.kind != "real":
         return None
     usual = column[~odd & ~np.isnan(column)]
     values, counts = np.unique(usual, return_counts=True)
@@ -97,8 +97,9 @@ def _whole_numbers(values: np.ndarray, declared: Support, odd: np.ndarray) -> Fi
     detail = f"{len(values)} distinct whole numbers from {values[0]:g} to {values[-1]:g}"
     support: Any = "integer"
     if declared != Support():
-        low, high = (None if math.isinf(b) else _number(b) for b in (declared.low, declared.high))
-        support = ("integer", 1 if declared.low == SMALLEST_POSITIVE else low, high)
+        low = None if declared.low is None else math.ceil(declared.smallest)
+        high = None if declared.high is None else math.floor(declared.largest)
+        support = ("integer", low, high)
     elif values.tolist() == [0.0, 1.0] and not len(odd):
         support = ("integer", 0, 1)
     elif (odd != np.round(odd)).any():  # which the support would rule out

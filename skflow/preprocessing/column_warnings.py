@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from skflow.data.column_labels import Names, column_name, label_of
+from skflow.data.support import Support
 from skflow.preprocessing.column_findings import (
     Finding,
     count_observed,
@@ -18,7 +19,6 @@ from skflow.preprocessing.column_findings import (
 )
 from skflow.preprocessing.functional_columns import Dependence, find_functional_columns
 from skflow.preprocessing.odd_cells import Fences
-from skflow.preprocessing.supports import Support
 from skflow.runtime.exceptions import DegenerateColumnWarning
 from skflow.runtime.user_warnings import warn_once
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from skflow.data.column_labels import Names, column_labels, column_name, label_of
+from skflow.data.support import Support
 from skflow.data.table_columns import TableColumn, table_columns
 from skflow.data.weighted_rows import merge_duplicates, repeat_counts
 from skflow.preprocessing.column_findings import (
@@ -16,7 +17,6 @@ from skflow.preprocessing.column_findings import (
 )
 from skflow.preprocessing.functional_columns import find_functional_columns
 from skflow.preprocessing.odd_cells import Fences
-from skflow.preprocessing.supports import Support
 
 _MAX_ROWS = 200_000  # that are compared; odd values and holes are counted in all
 _MAX_ROWS_NAMED = 5  # of an odd value

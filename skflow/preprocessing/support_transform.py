@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skflow.data.support import Support
 from skflow.data.weighted_rows import repeat_counts
 from skflow.flows.bijections import Arc, Bijection, Bounded
 from skflow.flows.distributions.constrained_columns import SOFT, ConstrainedDensity
@@ -18,13 +19,10 @@ from skflow.flows.distributions.flow import Flow
 from skflow.flows.distributions.interval import Interval
 from skflow.preprocessing.column_tails import Thresholds
 from skflow.preprocessing.dataset import WeightedDataset
-from skflow.preprocessing.supports import SMALLEST_POSITIVE, Support
 
 _N_OFFSETS = 16  # places in a unit interval at which the density of an integer is evaluated
 _FEW_VALUES, _MIN_SAMPLES = 5, 1000  # few values of one column become at least as many samples
 _BINS = 36  # of the circle, to find where it is emptiest
-# the fields of ColumnConstraints that users declare, as attributes of a Support
-_DECLARED = ("low", "high", "period", "integer")
 
 
 @dataclass(frozen=True)
@@ -98,14 +96,14 @@ def fit_support_transform(
         _check_same(recorded, supports)
     if all(support == Support() for support in supports):
         return data, SupportTransform()
-    if all(support.integer for support in supports):
+    if all(support.kind == "lattice" for support in supports):
         data = _repeated(data)
     rows, weights = data.x.numpy(), data.weights.numpy()
     fields = recorded or _fit_fields(rows, weights, supports)
     x = torch.from_numpy(_dequantized(rows, fields, rng))
     transform = SupportTransform(
         {name: torch.from_numpy(value) for name, value in fields.items()},
-        _bijections(fields, x, data.weights),
+        _bijections(fields, supports, x, data.weights),
     )
     bounds = transform.bin_bounds(x)
     observed = rows if data.observed is None else data.observed
@@ -148,23 +146,27 @@ def _fit_fields(
     rows: np.ndarray, weights: np.ndarray, supports: Sequence[Support]
 ) -> dict[str, np.ndarray]:
     """The fields of `ColumnConstraints`."""
-    low, high, period = (
-        np.array([getattr(s, name) for s in supports]) for name in ("low", "high", "period")
-    )
-    integer = np.array([s.integer for s in supports])
-    at_low, at_high = _values_at_bounds(rows, low, high, integer)
-    return {
-        "low": low,
-        "high": high,
+    declared = _declared(supports)
+    period, integer = declared["period"], declared["integer"] > 0
+    at_low, at_high = _values_at_bounds(rows, declared["low"], declared["high"], integer)
+    return declared | {
         "value_at_low": at_low,
         "value_at_high": at_high,
-        "integer": integer.astype(float),
-        "period": period,
         "origin": np.where(np.isfinite(period) & (rows.min(0) < 0), -period / 2, 0.0),
         "cut_point": np.array(
-            [_cut_point(x, weights, s.period) for x, s in zip(rows.T, supports, strict=True)]
+            [_cut_point(x, weights, p) for x, p in zip(rows.T, period, strict=True)]
         ),
         "offsets": offsets_in_bins(integer),
+    }
+
+
+def _declared(supports: Sequence[Support]) -> dict[str, np.ndarray]:
+    """The fields of `ColumnConstraints` that users declare."""
+    return {
+        "low": np.array([s.smallest for s in supports]),
+        "high": np.array([s.largest for s in supports]),
+        "integer": np.array([float(s.kind == "lattice") for s in supports]),
+        "period": np.array([s.period or math.inf for s in supports]),
     }
 
 
@@ -177,27 +179,28 @@ def _fields_of(earlier: Flow | ConstrainedDensity) -> dict[str, np.ndarray]:
 
 def _check_same(fields: dict[str, np.ndarray], supports: Sequence[Support]) -> None:
     """Raise where columns had other supports."""
-    for name in _DECLARED:
-        earlier = fields.get(name, np.array([float(getattr(Support(), name))] * len(supports)))
-        if earlier.tolist() != [float(getattr(s, name)) for s in supports]:
+    unrestricted = _declared([Support()] * len(supports))
+    for name, declared in _declared(supports).items():
+        if fields.get(name, unrestricted[name]).tolist() != declared.tolist():
             raise ValueError(
                 "warm_start=True continues an earlier fit, in which the columns had other "
                 "supports. Declare the same supports, or use warm_start=False."
             )
 
 
-def _bijections(fields: dict[str, np.ndarray], x: Tensor, weights: Tensor) -> list[Bijection]:
+def _bijections(
+    fields: dict[str, np.ndarray], supports: Sequence[Support], x: Tensor, weights: Tensor
+) -> list[Bijection]:
     """To columns without bounds: angles fill a turn and a half.
 
     Integers pass unchanged: the cells at their bounds take what lies beyond, and a map onto the
     real line would bend the density within these cells.
     """
-    real = fields["integer"] == 0
-    low, high = np.where(real, fields["low"], -np.inf), np.where(real, fields["high"], np.inf)
+    ends = np.array([(s.lower, s.upper) for s in supports]).T
+    low, high = np.where(fields["integer"] == 0, ends, [[-np.inf], [np.inf]])
     bijections: list[Bijection] = []
     if np.isfinite([low, high]).any():
-        edge = np.where(low == SMALLEST_POSITIVE, 0.0, low)
-        bounds = torch.from_numpy(edge), torch.from_numpy(high)
+        bounds = torch.from_numpy(low), torch.from_numpy(high)
         bijections.append(Bounded.fit(*bounds, x, weights, Thresholds.of(x, weights)))
     circular = np.isfinite(fields["period"])
     if circular.any():

@@ -1,47 +1,27 @@
 """Supports: the values that columns can take, as users declare them, parsed and checked."""
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from skflow.data.column_labels import Names, column_name, label_of
+from skflow.data.support import Support
 
-SMALLEST_POSITIVE = float(np.nextafter(0.0, 1.0))  # the lower bound of "positive"
-
-
-@dataclass(frozen=True)
-class Support:
-    """The support of one column: numbers from `low` to `high`, or angles with a period."""
-
-    low: float = -math.inf
-    high: float = math.inf
-    integer: bool = False
-    period: float = math.inf
-
-    @property
-    def circular(self) -> bool:
-        """Whether the column consists of angles."""
-        return self.period < math.inf
-
-    def __str__(self) -> str:
-        if self.circular:
-            return f"angles of period {self.period:g}"
-        numbers = "integers" if self.integer else "numbers"
-        if self.low == SMALLEST_POSITIVE:
-            return f"{numbers} above 0"
-        return f"{numbers} from {self.low:g} to {self.high:g}"
+SHORT_FORMS = {
+    "positive": Support(low=0),
+    "nonnegative": Support(low=0, atoms=(0,)),
+    "unit": Support(low=0, high=1, atoms=(0, 1)),
+    "integer": Support("lattice", step=1),
+    "circular": Support("circular"),
+}
 
 
-_NAMED_SUPPORTS = {
-    "positive": Support(low=SMALLEST_POSITIVE),
-    "nonnegative": Support(low=0.0),
-    "unit": Support(0.0, 1.0),
-    "integer": Support(integer=True),
-    "circular": Support(period=2 * math.pi),
+# kinds whose values have no order: what is missing, and what to do instead
+_UNORDERED = {
+    "circular": "angles do not have. Fit sine and cosine of the angle as two targets",
+    "category": "categories do not have. Fit a NormalizingFlowClassifier",
 }
 
 
@@ -50,7 +30,7 @@ def resolve_supports(declared: Any, n_columns: int, names: Names) -> list[Suppor
 
     Parameters
     ----------
-    declared : None, str, tuple, list or dict
+    declared : None, Support, str, tuple, list or dict
         One for all columns, a list with one for each, or a dict whose keys are names or
         indices of columns.
     n_columns : int
@@ -83,45 +63,80 @@ def resolve_supports(declared: Any, n_columns: int, names: Names) -> list[Suppor
     return [_parse(declared)] * n_columns
 
 
-def check_no_angles(declared: Any, n_targets: int, names: Names) -> None:
-    """Raise if a target is an angle, which has no mean, quantiles or distribution function."""
+def check_ordered(declared: Any, n_targets: int, names: Names) -> None:
+    """Raise if a target has no order, and so no mean, quantiles or distribution function."""
     for j, support in enumerate(resolve_supports(declared, n_targets, names)):
-        if support.circular:
-            raise ValueError(
-                f"support={declared!r} declares that target {column_name(names, j)} consists "
-                f"of {support}, but a regressor predicts means and quantiles, which "
-                "angles do not have. Fit sine and cosine of the angle as two targets, or fit a "
-                "NormalizingFlowDensity to all columns."
-            )
+        if support.kind not in _UNORDERED:
+            continue
+        raise ValueError(
+            f"support={declared!r} declares that target {column_name(names, j)} consists of "
+            f"{support.describe()}, but a regressor predicts means and quantiles, which "
+            f"{_UNORDERED[support.kind]}, or fit a NormalizingFlowDensity to all columns."
+        )
+
+
+def check_possible_without_atoms(supports: Sequence[Support], names: Names) -> None:
+    """Raise if a support needs a density of one column at a time, as any_order has.
+
+    The other families take real numbers, bounded or not, whole numbers and angles. Atoms at the
+    ends only say that these are inside.
+    """
+    for j, support in enumerate(supports):
+        inside = [atom for atom in support.atoms if atom not in (support.low, support.high)]
+        if inside:
+            what = f"values with a probability of their own, such as {inside[0]:g}"
+        elif support.is_discrete and not support.is_integer:
+            what = support.describe()
+        else:
+            continue
+        raise ValueError(
+            f"support declares that {column_name(names, j)} contains {what}, which needs "
+            "flow='any_order'. Use it, or another support."
+        )
 
 
 def check_inside(
     rows: np.ndarray, supports: Sequence[Support], names: Names, indices: np.ndarray
 ) -> None:
-    """Raise if a row (n, d) is outside the supports; `indices` (n,) are those in the table."""
+    """Raise if a row (n, d) is outside the supports; `indices` (n,) are those in the table.
+
+    NaN, a missing value, never is outside.
+    """
     for j, (column, support) in enumerate(zip(rows.T, supports, strict=True)):
-        outside = _is_outside(column, support)
+        outside = ~support.contains(column)
         if outside.any():
             i = int(np.argmax(outside))
             raise ValueError(
-                f"Row {indices[i]} has {column[i]:g} in {column_name(names, j)}, which is "
-                f"declared to contain {support} (rows outside: {int(outside.sum())}). Declare "
-                "another support for this column, or drop these rows."
+                f"Row {indices[i]} has {column[i]:.10g} in {column_name(names, j)}, which is "
+                f"declared to contain {_expected(column[i], support)} (rows outside: "
+                f"{int(outside.sum())}). Declare another support for this column, or drop these "
+                "rows."
             )
 
 
 def first_outside(row: np.ndarray, supports: Sequence[Support], names: Names) -> str:
     """What the first value of a row (d,) outside its support is; "" if all are inside."""
     for j, (value, support) in enumerate(zip(row, supports, strict=True)):
-        if _is_outside(value, support):
-            return f"{value:g} in {column_name(names, j)}, of {support}"
+        if not support.contains(value):
+            return f"{value:.10g} in {column_name(names, j)}, of {support.describe()}"
     return ""
 
 
-def _is_outside(values: np.ndarray, support: Support) -> np.ndarray:
-    outside = (values < support.low) | (values > support.high)
-    not_integer = (values != np.round(values)) & ~np.isnan(values)  # NaN is a hole
-    return outside | not_integer if support.integer else outside
+def snapped(rows: np.ndarray, supports: Sequence[Support]) -> np.ndarray:
+    """Rows (n, d) without rounding: exactly the values of lattices, categories and atoms."""
+    if all(support == Support() for support in supports):
+        return rows
+    columns = [s.snap(column) for column, s in zip(rows.T, supports, strict=True)]
+    return np.column_stack(columns)
+
+
+def _expected(value: float, support: Support) -> str:
+    """The values of a support, and why one is not among them if it lies between them."""
+    described = support.describe()
+    if support.kind != "lattice" or support.lattice.contains(np.array(value)):
+        return described
+    step, origin = support.lattice.step, support.lattice.origin
+    return f"{described}: {value:.10g} is not on the lattice of step {step:g} from {origin:g}"
 
 
 def _column_index(column: Any, n_columns: int, names: Names) -> int:
@@ -148,29 +163,47 @@ def _parse(declaration: Any) -> Support:
     """The support that one column is declared to have."""
     if declaration is None:
         return Support()
-    if isinstance(declaration, str) and declaration in _NAMED_SUPPORTS:
-        return _NAMED_SUPPORTS[declaration]
+    if isinstance(declaration, Support):
+        return declaration
+    if isinstance(declaration, str) and declaration in SHORT_FORMS:
+        return SHORT_FORMS[declaration]
+    reason = ""
     if isinstance(declaration, tuple):
-        has_kind = bool(declaration) and isinstance(declaration[0], str)
-        kind, *numbers = declaration if has_kind else ("real", *declaration)
-        bounds = [_bound(value, sign) for value, sign in zip(numbers, (-1, 1), strict=False)]
-        if kind == "circular" and len(numbers) == 1 and 0 < bounds[0] < math.inf:
-            return Support(period=bounds[0])
-        if kind == "integer" and len(numbers) == 2:
-            bounds = [float(np.ceil(bounds[0])), float(np.floor(bounds[1]))]
-        if kind in ("real", "integer") and len(numbers) == 2 and bounds[0] < bounds[1]:
-            return Support(bounds[0], bounds[1], integer=kind == "integer")
+        try:
+            return _parse_tuple(declaration)
+        except ValueError as error:
+            reason = f" is not possible: {error} A support"
     raise ValueError(
-        f"support={declaration!r} must be None, {', '.join(map(repr, _NAMED_SUPPORTS))}, (low, "
-        "high), ('integer', low, high) or ('circular', period), where low < high (None for no "
-        "bound) and period > 0; or a list of these with one for each column, or a dict of these "
-        "whose keys are names or indices of columns."
+        f"support={declaration!r}{reason} must be None, "
+        f"{', '.join(map(repr, SHORT_FORMS))}, (low, high), ('integer', low, high), ('lattice', "
+        "step), ('lattice', step, low, high), ('category', levels) or ('circular', period), where "
+        "low < high (None for no bound), step > 0 and period > 0, or a skflow.Support; or a list "
+        "of these with one for each column, or a dict of these whose keys are names or indices of "
+        "columns."
     )
 
 
-def _bound(value: Any, sign: int) -> float:
-    """A bound as a float, NaN if it is none; None is infinity with the given sign."""
-    try:
-        return sign * math.inf if value is None else float(value)
-    except (TypeError, ValueError):
-        return math.nan
+def _parse_tuple(declaration: tuple) -> Support:
+    has_kind = bool(declaration) and isinstance(declaration[0], str)
+    kind, *values = declaration if has_kind else ("interval", *declaration)
+    parse = _TUPLES.get((kind, len(values)))
+    if parse is None:
+        raise ValueError("there is no such tuple.")
+    return parse(*values)
+
+
+def _interval(low: Any, high: Any) -> Support:
+    """A closed interval: its finite ends are atoms."""
+    bounds = Support(low=low, high=high)
+    ends = [end for end in (bounds.low, bounds.high) if end is not None]
+    return Support(low=low, high=high, atoms=tuple(ends))
+
+
+_TUPLES: dict[tuple[str, int], Callable[..., Support]] = {
+    ("interval", 2): _interval,
+    ("integer", 2): lambda low, high: Support("lattice", low, high, step=1, origin=0),
+    ("lattice", 1): lambda step: Support("lattice", step=step),
+    ("lattice", 3): lambda step, low, high: Support("lattice", low, high, step),
+    ("category", 1): lambda levels: Support("category", levels=levels),
+    ("circular", 1): lambda period: Support("circular", period=period),
+}

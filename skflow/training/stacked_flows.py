@@ -59,6 +59,8 @@ class StackedFlows:
             owner, _, key = name.rpartition(".")
             self.flow.get_submodule(owner)._parameters[key] = nn.Parameter(view)
         self._parameter_views = list(self.flow.parameters())
+        for name in getattr(self.flow, "stacked_buffers", ()):
+            setattr(self.flow, name, torch.stack([getattr(flow, name) for flow in flows]))
         self._eager_log_prob: Callable[..., Tensor] = self.flow.log_prob  # type: ignore[assignment]
         self._log_prob = compiled(self._eager_log_prob, compile and is_compilable(self.flow))
         self._regression: Any = getattr(self.flow, "regression_bijection", None)
@@ -89,6 +91,8 @@ class StackedFlows:
         regression, of the squared errors at regression targets drawn with `generator`. `columns`
         is (members, d, n), `weights` (members, n) and `context` (members, c, n).
         """
+        if hasattr(self.flow, "loss"):  # a module with a loss of its own, drawn at random
+            return self.flow.loss(columns, weights, context, generator)  # type: ignore[operator]
         if self._regression is None:
             return -(self.log_prob(columns, context) * weights).mean(-1)
         regression_target = self._regression.path.regression_target(

@@ -25,6 +25,7 @@ from skflow import (
     NormalizingFlowDensity,
     NormalizingFlowOutlierDetector,
     NormalizingFlowRegressor,
+    Support,
 )
 
 FLOWERS, KINDS = load_iris(return_X_y=True, as_frame=True)
@@ -141,6 +142,7 @@ def test_one_column_comes_back(quick, moons, tmp_path):
         {"hidden_layer_sizes": np.array([8]), "noise": np.float32(0.1)},
         {"marginals": "yeo-johnson", "base": "normal"},
         {"dtype": "float32"},
+        {"support": [Support(low=-5, high=5, atoms=[5]), None]},
         {"hidden_layer_sizes": (700, 1), "flow": "planar"},  # planar flows have no hidden layers
     ],
     ids=str,
@@ -177,8 +179,11 @@ def test_classes_come_back(tmp_path, labels):
 def test_attributes_of_later_come_back_too(density, tmp_path):
     grown = copy_of(density)
     grown.later_ = {"names": np.array(["a", None], dtype=object), "limits": (-np.inf, np.nan)}
+    grown.supports_ = [Support(), Support("category", levels=(0, 1)), Support("circular")]
     skflow.save(grown, tmp_path / "file")
-    assert repr(skflow.load(tmp_path / "file").later_) == repr(grown.later_)
+    loaded = skflow.load(tmp_path / "file")
+    assert repr(loaded.later_) == repr(grown.later_)
+    assert loaded.supports_ == grown.supports_
 
 
 def test_a_parameter_of_later_has_its_default(density, tmp_path):

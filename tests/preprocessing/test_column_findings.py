@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from skflow import Support
 from skflow.preprocessing.column_findings import count_observed, examine_column, tied_columns
-from skflow.preprocessing.supports import Support
 
 RNG = np.random.default_rng(0)
 NORMAL = RNG.normal(size=100)
@@ -73,16 +73,16 @@ def test_integers_look_like_counts_if_more_than_four_rows_have_each():
 @pytest.mark.parametrize(
     ("declared", "support"),
     [
-        (Support(low=0.0), ("integer", 0, None)),
-        (Support(low=5e-324), ("integer", 1, None)),
-        (Support(-1.0, 12.0), ("integer", -1, 12)),
+        (Support(low=0.0, atoms=(0.0,)), ("integer", 0, None)),
+        (Support(low=0.0), ("integer", 1, None)),
+        (Support(low=-1.0, high=12.0, atoms=(-1.0, 12.0)), ("integer", -1, 12)),
     ],
 )
 def test_declared_bounds_of_integers_are_kept(declared, support):
     assert finding(np.repeat(np.arange(1.0, 11), 5), declared).support == support
 
 
-@pytest.mark.parametrize("support", [Support(integer=True), Support(period=24.0)])
+@pytest.mark.parametrize("support", [Support("lattice", step=1), Support("circular", period=24)])
 def test_declared_integers_and_angles_are_fine(support):
     assert finding(np.repeat(np.arange(10.0), 50), support) is None
 

@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skflow import DegenerateColumnWarning
+from skflow import DegenerateColumnWarning, Support
 from skflow.preprocessing.column_warnings import (
     merged_supports,
     warn_about_columns,
     warn_about_odd_values,
 )
 from skflow.preprocessing.odd_cells import Fences
-from skflow.preprocessing.supports import Support
 
 RNG = np.random.default_rng(0)
 N = 500

@@ -15,6 +15,7 @@ from skflow import (
     NormalizingFlowDensity,
     NormalizingFlowOutlierDetector,
     NormalizingFlowRegressor,
+    Support,
 )
 from skflow.metrics import mean_log_likelihood
 from skflow.preprocessing.support_transform import offsets_in_bins
@@ -291,6 +292,17 @@ def test_weights_of_rows_of_integers_are_repetitions(quick):
     np.testing.assert_allclose(weighted.score_samples(X), repeated.score_samples(X))
 
 
+def test_open_ends_are_outside_wherever_they_are(quick):
+    X = 3 + np.random.default_rng(0).exponential(size=(100, 1))
+    shifted = quick(support=Support(low=3)).fit(X)
+    assert shifted.score_samples([[3.0]]) == -INF
+    new = np.array([[3.1], [4.0], [9.0]])
+    positive = quick(support="positive").fit(X - 3)
+    np.testing.assert_allclose(
+        shifted.score_samples(new), positive.score_samples(new - 3), atol=1e-6
+    )
+
+
 def test_the_density_follows_a_change_of_units(quick):
     X = np.random.default_rng(0).exponential(size=(200, 2))
     factors = np.array([1024.0, 2.0**-20])
@@ -302,7 +314,7 @@ def test_the_density_follows_a_change_of_units(quick):
 def test_a_search_over_supports_with_a_floor_has_finite_scores():
     X = np.random.default_rng(0).normal(1, 0.5, (200, 1))
     X = X[X > 0][:, None]
-    grid = {"support": [(X.min() - 1e-3, None), (-5, None)]}
+    grid = {"support": [Support(low=X.min() - 1e-3), (-5, None)]}
     search = GridSearchCV(
         NormalizingFlowDensity(effort="fast", random_state=0, max_iter=5, tol=10),
         grid,

@@ -57,10 +57,12 @@ class Interval:
         """The image under a map of one column, which is monotone as every bijection of it."""
         low, slope_at_low = chain(self.low.unsqueeze(-1), context)
         high, slope_at_high = chain(self.high.unsqueeze(-1), context)
-        return self._image(low.squeeze(-1), high.squeeze(-1), (slope_at_low, slope_at_high))
+        return self.mapped_to(low.squeeze(-1), high.squeeze(-1), (slope_at_low, slope_at_high))
 
-    def _image(self, low: Tensor, high: Tensor, log_slopes: tuple[Tensor, Tensor]) -> "Interval":
-        """From the images of both ends, and log |slope| there."""
+    def mapped_to(
+        self, low: Tensor, high: Tensor, log_slopes: tuple[Tensor, Tensor]
+    ) -> "Interval":
+        """The image under a map of which both ends, and log |slope| there, are given."""
         rising = high >= low
         ends = torch.minimum(low, high), torch.maximum(low, high)
         mean_slope = torch.logaddexp(*log_slopes) - math.log(2)

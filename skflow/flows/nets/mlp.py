@@ -97,9 +97,10 @@ class MLP(nn.Module):
 
     def forward(self, columns: Tensor) -> Tensor:
         """Outputs (..., n_outputs, n) of inputs (..., n_inputs, n)."""
-        return self.output(self._last_hidden_layer(columns))
+        return self.output(self.last_hidden_layer(columns))
 
-    def _last_hidden_layer(self, columns: Tensor) -> Tensor:
+    def last_hidden_layer(self, columns: Tensor) -> Tensor:
+        """Units (..., n_units, n) of inputs (..., n_inputs, n)."""
         units = functional.hardtanh(columns, -INPUT_BOUND, INPUT_BOUND)
         for layer in self.hidden:
             residual = layer is not self.hidden[0]
@@ -135,6 +136,11 @@ class Dense(nn.Module):
     def set_mask(self, mask: Tensor) -> None:
         """Use only the weights where the mask (n_outputs, n_inputs) is true."""
         self.mask = mask.to(self.weight.dtype)
+
+    def rows(self, units: Tensor, index: Tensor) -> Tensor:
+        """Some of the outputs only, those of the given indices."""
+        weight, bias = self.masked_weight()[..., index, :], self.bias[..., index]
+        return add_matmul(bias.unsqueeze(-1), weight, units, self.gain)
 
     def masked_weight(self) -> Tensor:
         return self.weight if self.mask is None else self.weight * self.mask

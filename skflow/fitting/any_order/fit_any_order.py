@@ -1,0 +1,162 @@
+"""From a weighted data set with holes to an any-order density."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from skflow.data.support import Support
+from skflow.fitting.any_order.net_member import NetMember
+from skflow.fitting.any_order.parts import AnyOrderSamples, PartComponent, untrained_parts
+from skflow.fitting.any_order.standardized_columns import (
+    CompletedSamples,
+    fit_bijections,
+    fit_columns,
+)
+from skflow.fitting.defaults import FitConfig
+from skflow.fitting.ensemble import EnsembleTrainer
+from skflow.fitting.fit_context import FitContext
+from skflow.fitting.fit_density import FitResult
+from skflow.fitting.fit_plan import (
+    FitPlan,
+    StackedComponents,
+    deal_splits,
+    held_out_samples,
+    train,
+    weigh_components,
+)
+from skflow.fitting.model_selection import default_models, select_models
+from skflow.fitting.substitutes import few_of, few_splits
+from skflow.flows.any_order.density import AnyOrderDensity
+from skflow.preprocessing.dataset import WeightedDataset
+from skflow.runtime.device import scoring_dtype
+
+_MAX_ORDERS = 4
+
+
+def fit_any_order(
+    data: WeightedDataset, config: FitConfig, fit: FitContext, supports: Sequence[Support]
+) -> FitResult | None:
+    """Fit an ensemble of any-order networks, and the simpler parts that it is mixed with.
+
+    Parameters
+    ----------
+    data : WeightedDataset
+        Distinct samples in the user's units, with NaN for missing cells.
+    config : FitConfig
+        All settings.
+    fit : FitContext
+        Seed, device, processes and monitor. All processes have the same data.
+    supports : sequence of Support
+        Of each column.
+
+    Returns
+    -------
+    FitResult or None
+        None if an earlier fit was to be continued but there was no time for it.
+    """
+    with torch.inference_mode(False), torch.enable_grad():  # whatever the caller's mode is
+        rng = np.random.default_rng(fit.seed)  # the first process makes all random choices
+        samples = fit.stages.run(
+            "standardizing columns",
+            partial(_samples, data, supports, rng),
+            partial(_samples, data.take(few_of(data, fit.seed)), supports, rng),
+            first=True,
+        )
+        plan = _plan(samples, config, rng, fit)
+        trainer = _trainer(plan, samples, config, fit)
+        history = train(trainer, fit)
+        refit = partial(_safety_net, plan, samples, config)
+        stacked = weigh_components(trainer, plan, samples, config, fit, refit)
+        density = _assemble(stacked, samples)
+        return FitResult(
+            density.to(fit.device, scoring_dtype(fit.device)),
+            None,
+            stacked.weights,
+            fit.processes.broadcast(lambda: history),
+            stacked.held_out_scores,
+            held_out_samples(samples.data, plan.splits, config) if config.task.robust else (),
+        )
+
+
+def _samples(
+    data: WeightedDataset, supports: Sequence[Support], rng: np.random.Generator
+) -> AnyOrderSamples:
+    """The samples with what their columns consist of, completed and standardized."""
+    columns = fit_columns(data.x.numpy(), data.weights.numpy(), supports)
+    bijections = fit_bijections(columns, data.x, data.weights)
+    completed = CompletedSamples.of(data, columns, bijections, rng)
+    return AnyOrderSamples(data, completed.data, columns, bijections, _orders(len(columns), rng))
+
+
+def _orders(d: int, rng: np.random.Generator) -> Tensor:
+    """Distinct orders of the columns, each with its reverse."""
+    orders: list[tuple[int, ...]] = []
+    for _ in range(100):
+        order = tuple(rng.permutation(d).tolist())
+        orders += [each for each in (order, order[::-1]) if each not in orders]
+        if len(orders) >= _MAX_ORDERS:
+            break
+    return torch.tensor(orders[:_MAX_ORDERS])
+
+
+def _plan(
+    samples: AnyOrderSamples, config: FitConfig, rng: np.random.Generator, fit: FitContext
+) -> FitPlan[PartComponent]:
+    """Select models, deal splits and fit the parts that need no training."""
+    selected = select_models(samples.completed, config, rng, fit)
+
+    def plan() -> FitPlan[PartComponent]:
+        splits = deal_splits(len(samples), config, rng)
+        parts = [untrained_parts(samples.take(s.train), selected, config) for s in splits]
+        return FitPlan(selected, splits, parts, int(rng.integers(2**31)))
+
+    def quick_plan() -> FitPlan[PartComponent]:
+        splits = few_splits(samples.completed, config, fit.seed)
+        quick = replace(default_models(samples.completed, config), mixture=None)
+        parts = [untrained_parts(samples.take(s.train), quick, config) for s in splits]
+        return FitPlan(quick, splits, parts, 0)
+
+    return fit.stages.run("fitting components", plan, quick_plan, first=True)
+
+
+def _trainer(
+    plan: FitPlan[PartComponent], samples: AnyOrderSamples, config: FitConfig, fit: FitContext
+) -> EnsembleTrainer | None:
+    """What trains the networks; None if there is no time for it."""
+
+    def build() -> EnsembleTrainer:
+        generator = Generator().manual_seed(plan.seed)
+        members = [
+            NetMember.new(parts["start"], samples.orders, config, generator)
+            for parts in plan.untrained
+        ]
+        return EnsembleTrainer(members, plan.splits, samples, config, generator, fit)
+
+    return fit.stages.run("building flows", build, lambda: None)
+
+
+def _safety_net(
+    plan: FitPlan[PartComponent], samples: AnyOrderSamples, config: FitConfig
+) -> dict[str, list[PartComponent]]:
+    """The parts without training, fitted to all samples except for Gaussian mixtures."""
+    if config.task.robust:
+        return {name: [each[name] for each in plan.untrained] for name in plan.untrained[0]}
+    on_all = untrained_parts(samples, replace(plan.selected, mixture=None), config)
+    net = {name: [component] for name, component in on_all.items()}
+    if plan.selected.mixture is not None:
+        net["gaussians"] = [parts["gaussians"] for parts in plan.untrained]
+    return net
+
+
+def _assemble(
+    stacked: StackedComponents[PartComponent], samples: AnyOrderSamples
+) -> AnyOrderDensity:
+    """The mixture of all parts."""
+    components, weights = zip(*stacked.weighted, strict=True)
+    parts = [component.part for component in components]
+    density = AnyOrderDensity(samples.columns, parts, torch.tensor(weights, dtype=torch.float64))
+    return density.eval().requires_grad_(False)

@@ -1,0 +1,146 @@
+"""The distribution of one column given cells of others: states, and a continuum between them."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from skflow.flows.any_order.columns import ON_CONTINUUM, ColumnCells, Columns
+from skflow.flows.any_order.continuum import Continuum
+from skflow.flows.any_order.links import Links
+
+
+@dataclass(frozen=True)
+class ColumnConditional:
+    """A mixture of m distributions of column j, one mixture for each of n rows.
+
+    P(X = atom) is the probability of a state; the rest is that of the continuum, on which a
+    lattice has differences of the distribution function.
+
+    Parameters
+    ----------
+    j : int
+    columns : Columns
+    links : Links
+    context : Tensor of shape (n, c) or None
+    log_weights : Tensor of shape (m, n)
+        With logsumexp 0 over m.
+    log_states : Tensor of shape (m, n, n_states) or None
+        log-probabilities of the states; None for a column without atoms.
+    continuum : Continuum or None
+        Of latent values, (m, n); None for a category.
+    """
+
+    j: int
+    columns: Columns
+    links: Links
+    context: Tensor | None
+    log_weights: Tensor
+    log_states: Tensor | None
+    continuum: Continuum | None
+
+    def log_components(self, cells: ColumnCells) -> Tensor:
+        """log-probability or log-density of cells (n,) under each component, (m, n), in nats."""
+        on_continuum = 0.0 if self.continuum is None else self.continuum.log_cells(cells)
+        if self.log_states is None:
+            return on_continuum  # type: ignore[return-value]
+        state = cells.state.expand(self.log_states.shape[:2]).unsqueeze(-1)
+        log_state = self.log_states.gather(-1, state).squeeze(-1)
+        is_number = cells.state == ON_CONTINUUM
+        return log_state + torch.where(is_number, on_continuum, 0.0)
+
+    def log_prob(self, cells: ColumnCells) -> Tensor:
+        """log-probability or log-density of cells (n,), in nats."""
+        return torch.logsumexp(self.log_components(cells) + self.log_weights, dim=0)
+
+    @property
+    def state_probabilities(self) -> Tensor:
+        """Probabilities of the states, (n, n_states), the continuum being the first."""
+        if self.log_states is None:
+            return torch.ones_like(self.log_weights[0]).unsqueeze(-1)
+        return (self.log_states + self.log_weights.unsqueeze(-1)).exp().sum(0)
+
+    def sample(self, generator: Generator) -> Tensor:
+        """One value for each row, (n,), in the user's units."""
+        component = _draw(self.log_weights.T, generator).unsqueeze(0)
+        if self.log_states is None:
+            state = torch.full_like(component[0], ON_CONTINUUM)
+        else:
+            size = self.log_states.shape[-1]
+            own = component.unsqueeze(-1).expand(1, -1, size)
+            state = _draw(self.log_states.gather(0, own)[0], generator)
+        u = torch.zeros_like(self.log_weights[0])
+        if self.continuum is not None:
+            u = self.continuum.sample(generator).to(u).gather(0, component)[0]
+        return self.columns.value(self.j, state, u, self.links, self.context)
+
+    def cdf(self, x: Tensor) -> Tensor:
+        """P(X ≤ x) for values (..., n) in the user's units, whatever the column's kind."""
+        levels = self.columns.levels[self.j, : self.columns.n_atoms[self.j]]
+        reached = (x.unsqueeze(-1) >= levels).to(x)
+        probabilities = self.state_probabilities
+        below = (reached * probabilities[:, 1 : 1 + len(levels)]).sum(-1)
+        if self.continuum is None:
+            return below
+        return below + probabilities[:, 0] * self._cdf_of_continuum(x)
+
+    def mean(self, levels: Tensor, weights: Tensor) -> Tensor:
+        """E(X), (n,), in the user's units, as the weighted mean of quantiles at levels (k,)."""
+        atoms = self.columns.levels[self.j, : self.columns.n_atoms[self.j]]
+        probabilities = self.state_probabilities
+        mean = probabilities[:, 1 : 1 + len(atoms)] @ atoms
+        if self.continuum is None:
+            return mean
+        quantiles = self.continuum_quantiles(levels.to(mean).unsqueeze(-1)).movedim(0, 1)
+        of_components = (quantiles * weights.to(mean).view(-1, 1, 1)).sum(0)
+        return mean + probabilities[:, 0] * (of_components * self._weights_of_continuum).sum(0)
+
+    def continuum_quantiles(self, levels: Tensor) -> Tensor:
+        """Quantiles of each component's continuum, (m, k, n), at levels (k, n) or (k, 1).
+
+        In the user's units. For a category, its smallest and largest level.
+        """
+        if self.continuum is None:
+            levels_of_j = self.columns.levels[self.j, : self.columns.n_atoms[self.j]]
+            ends = torch.stack([levels_of_j[0], levels_of_j[-1]]).view(2, 1, 1)
+            return ends.expand(2, len(levels), self.log_weights.shape[1])
+        rows = []
+        for level in levels:
+            u = self.continuum.quantile(level.expand(self.log_weights.shape[1])).to(level)
+            state = torch.full(u.shape[1:], ON_CONTINUUM, device=u.device)
+            rows.append(torch.stack([self._value(state, each) for each in u]))
+        return torch.stack(rows, dim=1)
+
+    def _value(self, state: Tensor, u: Tensor) -> Tensor:
+        return self.columns.value(self.j, state, u, self.links, self.context)
+
+    def _cdf_of_continuum(self, x: Tensor) -> Tensor:
+        """P(X ≤ x) on the continuum, for values (..., n) in the user's units."""
+        weights = self._weights_of_continuum
+        edge, below, above = self.columns.upper_edge(x, self.j)
+        shape = x.shape
+        flat = edge.reshape(-1, shape[-1])
+        values = [
+            (self.continuum.cdf(self._latent(row)).to(x) * weights).sum(0)  # type: ignore[union-attr]
+            for row in flat
+        ]
+        inside = torch.stack(values).reshape(shape)
+        return torch.where(below, 0.0, torch.where(above, 1.0, inside))
+
+    @property
+    def _weights_of_continuum(self) -> Tensor:
+        """Weights of the components given that the value is on the continuum, (m, n)."""
+        if self.log_states is None:
+            return self.log_weights.exp()
+        return (self.log_weights + self.log_states[..., ON_CONTINUUM]).softmax(0)
+
+    def _latent(self, x: Tensor) -> Tensor:
+        return self.links.column(self.j)(x.unsqueeze(-1), self.context)[0][:, 0]
+
+
+def _draw(log_weights: Tensor, generator: Generator) -> Tensor:
+    """One index for each row of log-weights (n, k), drawn in proportion to their weights."""
+    weights = log_weights.double().cpu().exp()
+    levels = torch.rand(len(weights), 1, generator=generator, dtype=torch.float64)
+    below = weights.cumsum(1) < levels * weights.sum(1, keepdim=True)
+    return below.sum(1).clamp_max(weights.shape[1] - 1).to(log_weights.device)
