@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from skflow import Support
 from skflow.data.weighted_rows import merge_duplicates
 from skflow.preprocessing.dataset import WeightedDataset
 from skflow.preprocessing.odd_cells import Fences, OddCells, OddCellsAsHoles
@@ -138,3 +139,14 @@ def test_donors_beside_holes_give_observed_values(holey, dependent):
     assert np.isin(values[:, 1], dependent[100:, 1]).all()
     assert np.isnan(values[:, 0]).sum() == 200 - 17
     assert np.corrcoef(values[:50, 0], values[:50, 1])[0, 1] > 0.9
+
+
+def test_declared_values_are_not_odd():
+    rows = np.column_stack([np.arange(60) % 3, RNG.normal(size=60), RNG.normal(size=60)])
+    rows[:5, 0], rows[:5, 1], rows[:5, 2], rows[6, 1:] = 99, -999, -999, -9999
+    supports = [Support("category", levels=[0, 1, 2, 99]), Support(atoms=[-999, 0]), Support()]
+    fences = Fences.of(rows, np.ones(60))
+    assert fences.odd(rows).sum(0).tolist() == [5, 6, 6]
+    odd = fences.beyond_states(supports).odd(rows)
+    assert odd.sum(0).tolist() == [0, 1, 6]
+    assert odd[6, 1]
