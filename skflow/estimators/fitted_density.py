@@ -6,11 +6,14 @@ import numpy as np
 import torch
 
 from skflow.data.sources import Source, in_blocks
+from skflow.data.support import Support
 from skflow.data.validation import check_seed
 from skflow.estimators.parameters import FlowParameters, Seed
+from skflow.flows.any_order.density import AnyOrderDensity
 from skflow.flows.distributions.constrained_columns import ConstrainedDensity
 from skflow.flows.distributions.distribution import Density
 from skflow.flows.distributions.flow import Flow
+from skflow.preprocessing.supports import snapped
 from skflow.runtime.compile import compiled, is_compilable
 from skflow.runtime.device import keep_freed_memory, scoring_dtype
 from skflow.runtime.memory import check_memory
@@ -25,7 +28,8 @@ _MANY_ROWS = 500_000  # for which compiling pays
 class FittedDensity(FlowParameters):
     """Scores and samples of the density in ``flow_``."""
 
-    flow_: Flow | ConstrainedDensity
+    flow_: Flow | ConstrainedDensity | AnyOrderDensity
+    supports_: list[Support]
     device_: torch.device
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -54,7 +58,7 @@ class FittedDensity(FlowParameters):
         with torch.no_grad():
             for block in in_blocks(rows, size):
                 at = slice(start, start + len(block))
-                x = self._tensor(block)
+                x = self._tensor(self._exact(block))
                 condition = None if context is None else self._tensor(context[at])
                 for k, log_prob in enumerate(fast if len(block) == size else plain):
                     out[k, at] = log_prob(x, condition).cpu().numpy()
@@ -90,13 +94,19 @@ class FittedDensity(FlowParameters):
 
     def _continuous(self) -> Flow:
         """The fitted density of dequantized columns, without their supports."""
+        assert not isinstance(self.flow_, AnyOrderDensity)
         return self.flow_.continuous if isinstance(self.flow_, ConstrainedDensity) else self.flow_
 
-    def _density(self) -> Flow | ConstrainedDensity:
+    def _density(self) -> Flow | ConstrainedDensity | AnyOrderDensity:
         """The fitted density in the precision that `dtype` asks for."""
         if self.dtype == "float64":
             return self.flow_
         return self.flow_.with_base_dtype(torch.float32)
+
+    def _exact(self, rows: np.ndarray) -> np.ndarray:
+        """Rows (n, d) without rounding: exactly the values of lattices, categories and atoms."""
+        is_any_order = isinstance(self.flow_, AnyOrderDensity)
+        return snapped(rows, self.supports_) if is_any_order else rows
 
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
         """A copy on the device and in the dtype of the density."""

@@ -1,6 +1,6 @@
 """What the estimators share: validated tables, and the road of a fit."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -47,9 +47,12 @@ from skflow.estimators.table_rows import (
     distinct_rows,
     size_of,
     streamed_dataset,
+    with_exact_values,
     without_empty_rows,
 )
-from skflow.fitting.defaults import Task
+from skflow.fitting.any_order.earlier_any_order import EarlierAnyOrder
+from skflow.fitting.any_order.fit_any_order import fit_any_order
+from skflow.fitting.defaults import FitConfig, Task
 from skflow.fitting.feasibility import feasible_config
 from skflow.fitting.fit_context import FitContext, Monitor, Progress
 from skflow.fitting.fit_density import FitResult, fit_density
@@ -57,14 +60,21 @@ from skflow.fitting.history import History
 from skflow.fitting.loaded_rows import LoadedRows, load_few_rows, load_rows
 from skflow.fitting.stages import Ending, Stages
 from skflow.fitting.streamed_dataset import StreamedDataset
-from skflow.fitting.warm_start import FittedColumns, WarmStart, check_same_columns
-from skflow.flows.distributions.constrained_columns import ConstrainedDensity
-from skflow.flows.distributions.flow import Flow
-from skflow.flows.families import check_base
+from skflow.fitting.warm_start import (
+    FittedColumns,
+    WarmStart,
+    check_same_columns,
+    check_same_flows,
+)
+from skflow.flows.any_order.any_order_spec import AnyOrderSpec
+from skflow.flows.any_order.density import AnyOrderDensity
+from skflow.flows.distributions.distribution import Density
+from skflow.flows.families import ANY_ORDER, DEFAULT_FAMILY, check_base
+from skflow.flows.spec import DensitySpec
 from skflow.preprocessing.column_warnings import warn_about_columns, warn_about_odd_values
 from skflow.preprocessing.dataset import WeightedDataset
 from skflow.preprocessing.odd_cells import Fences, OddCells, OddCellsAsHoles
-from skflow.preprocessing.support_transform import fit_support_transform
+from skflow.preprocessing.support_transform import SupportTransform, fit_support_transform
 from skflow.preprocessing.supports import (
     check_inside,
     check_possible_without_atoms,
@@ -91,13 +101,13 @@ class FlowEstimator(
     @property
     def _takes_holes(self) -> bool:
         """Whether NaN in X is a cell that was not observed; rows to predict for are complete."""
-        is_named = isinstance(self.flow, str) and self.flow in ("any_order", "auto")
+        is_named = isinstance(self.flow, str) and self.flow in (ANY_ORDER, "auto")
         return is_named and self._task.context != "numbers"
 
     def _takes_holes_in(self, data: WeightedDataset) -> bool:
         """Whether odd cells of a density can be holes in its fit: "auto" may not take any."""
         is_plain = self._takes_holes and data.context is None
-        return is_plain and (self.flow == "any_order" or bool(data.x.isnan().any()))
+        return is_plain and (self.flow == ANY_ORDER or bool(data.x.isnan().any()))
 
     @property
     def _nan_policy(self) -> NanPolicy:
@@ -157,21 +167,41 @@ class FlowEstimator(
         streamed = streamed_dataset(table, rows, self.max_rows)
         n_fitted = rows.n_rows if streamed is None else rows.loaded.n_all
         size = size_of(rows.data, n_fitted / rows.n_rows, 0 if streamed is None else n_fitted)
-        config = feasible_config(self, size, self._task)
+        config = feasible_config(_Resolved(self, rows.flow), size, self._task)
         continued = earlier.warm_start is not None
         if stages.ending is None:
             fit.monitor.checkpoint.identify(
                 FitIdentity.of(fit.seed, rows.data.arrays, config, continued, fit.processes.size)
             )
-        result = fit_density(rows.data, config, fit, rows.transform, earlier.warm_start, streamed)
+        result = self._fit_density(rows, table.supports, config, fit, earlier, streamed)
         self._warn_about_streamed(streamed, rows.distinct, table.names)
         if result is not None:
-            self._set_fitted(result, fit, n_fitted, earlier.history)
+            self._set_fitted(result, fit, n_fitted, earlier.history, table.supports)
             self._calibrate(result, table, fit)
         if stages.ending is None and fit.processes.rank == 0:
             fit.monitor.checkpoint.remove()
         bar.end(stages.ending)
         return result
+
+    def _fit_density(
+        self,
+        rows: PreparedRows,
+        supports: list[Support],
+        config: FitConfig,
+        fit: FitContext,
+        earlier: "_EarlierFit",
+        streamed: StreamedDataset | None,
+    ) -> FitResult | None:
+        """By the model that the flow asks for, continuing a fit of the same model."""
+        warm = earlier.warm_start
+        is_any_order = rows.flow == ANY_ORDER
+        if warm is not None and is_any_order != isinstance(warm, EarlierAnyOrder):
+            check_same_flows(warm.spec.flow, config.n_members, config.flow, config.n_members)
+        if is_any_order:
+            assert warm is None or isinstance(warm, EarlierAnyOrder)
+            return fit_any_order(rows.data, config, fit, supports, warm)
+        assert warm is None or isinstance(warm, WarmStart)
+        return fit_density(rows.data, config, fit, rows.transform, warm, streamed)
 
     def _begin_fit(self, stages: Stages, bar: ProgressBar) -> tuple[FitContext, "_EarlierFit"]:
         """The context of a fit, for which a seed is drawn, and the fit that it continues."""
@@ -194,10 +224,20 @@ class FlowEstimator(
         if not self.warm_start or "flow" not in getattr(self, "weights_", {}):
             return _EarlierFit()
         history = History(self.n_iter_, self.loss_curve_, self.validation_scores_)
-        return _EarlierFit(WarmStart(self._continuous(), self._spec), self.flow_, history)
+        earlier: WarmStart | EarlierAnyOrder
+        if isinstance(self.flow_, AnyOrderDensity):
+            assert isinstance(self._spec, AnyOrderSpec)
+            earlier = EarlierAnyOrder(self.flow_, self._spec)
+        else:
+            assert isinstance(self._spec, DensitySpec)
+            earlier = WarmStart(self._continuous(), self._spec)
+        return _EarlierFit(earlier, self.flow_, history)
 
     def _read_rows(
-        self, table: DeclaredTable, earlier: Flow | ConstrainedDensity | None, fit: FitContext
+        self,
+        table: DeclaredTable,
+        earlier: Density | None,
+        fit: FitContext,
     ) -> PreparedRows:
         """The rows of a table that are held in memory; warns about columns."""
         loaded = load_rows(table.rows, table.weights, table.context, self.max_rows, fit)
@@ -206,7 +246,10 @@ class FlowEstimator(
         return prepared
 
     def _read_few_rows(
-        self, table: DeclaredTable, earlier: Flow | ConstrainedDensity | None, fit: FitContext
+        self,
+        table: DeclaredTable,
+        earlier: Density | None,
+        fit: FitContext,
     ) -> PreparedRows:
         """A few rows, if there is no time for more."""
         loaded = load_few_rows(table.rows, table.weights, table.context, fit)
@@ -216,7 +259,7 @@ class FlowEstimator(
         self,
         loaded: LoadedRows,
         table: DeclaredTable,
-        earlier: Flow | ConstrainedDensity | None,
+        earlier: Density | None,
         fit: FitContext,
     ) -> PreparedRows:
         """Rows without odd cells and supports, and the distinct rows as they were."""
@@ -227,9 +270,25 @@ class FlowEstimator(
         check_variance(usual.x.numpy(), table.names)
         if self._task.robust:  # p-values compare with rows as they were fitted
             usual = replace(usual, observed=usual.x.numpy())
-        rng = np.random.default_rng((fit.seed, 1))
-        data, transform = fit_support_transform(usual, table.supports, rng, earlier)
-        return PreparedRows(data, transform, n_rows, loaded, distinct, odd_cells)
+        flow = self._resolved_flow(usual, table.supports)
+        if flow == ANY_ORDER:
+            data, transform = with_exact_values(usual, table.supports), SupportTransform()
+        else:
+            check_possible_without_atoms(table.supports, table.names)
+            rng = np.random.default_rng((fit.seed, 1))
+            data, transform = fit_support_transform(usual, table.supports, rng, earlier)
+        return PreparedRows(data, transform, n_rows, loaded, distinct, odd_cells, flow)
+
+    def _resolved_flow(
+        self, data: WeightedDataset, supports: Sequence[Support]
+    ) -> str | Callable[..., Any]:
+        """The family of a fit; "auto" depends on the columns."""
+        if self.flow != "auto":
+            return self.flow
+        needs_any_order = bool(data.x.isnan().any()) or any(
+            support.is_discrete or support.states for support in supports
+        )
+        return ANY_ORDER if needs_any_order and self._task.context is None else DEFAULT_FAMILY
 
     def _warn_about_table(self, prepared: PreparedRows, table: DeclaredTable) -> None:
         """Warn about odd values, and about columns that no density describes well."""
@@ -295,12 +354,18 @@ class FlowEstimator(
     def _check_declarations(self, n_columns: int, names: Names) -> list[Support]:
         """The supports of the columns; raises where they or the base are not possible."""
         supports = resolve_supports(self.support, n_columns, names)
-        check_possible_without_atoms(supports, names)
+        if self.flow not in (ANY_ORDER, "auto"):
+            check_possible_without_atoms(supports, names)
         check_base(self.base, self.flow)
         return supports
 
     def _set_fitted(
-        self, result: FitResult, fit: FitContext, n_fitted: int, earlier: History | None
+        self,
+        result: FitResult,
+        fit: FitContext,
+        n_fitted: int,
+        earlier: History | None,
+        supports: list[Support],
     ) -> None:
         """Set the fitted attributes; the history of an earlier fit comes first."""
         history = replace(result.history)
@@ -316,6 +381,7 @@ class FlowEstimator(
         self.best_validation_score_ = history.best_score
         self.held_out_score_ = result.held_out_score
         self._spec = result.spec
+        self.supports_ = supports
         self._seed = fit.seed
 
     def _calibrate(self, result: FitResult, table: DeclaredTable, fit: FitContext) -> None:
@@ -406,12 +472,22 @@ class FlowEstimator(
             raise
 
 
+class _Resolved:
+    """The parameters of an estimator, with the family that "auto" stands for."""
+
+    def __init__(self, parameters: FlowEstimator, flow: str | Callable[..., Any]):
+        self._parameters, self.flow = parameters, flow
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._parameters, name)
+
+
 @dataclass(frozen=True)
 class _EarlierFit:
     """The fit that is continued, if there is one."""
 
-    warm_start: WarmStart | None = None
-    flow: Flow | ConstrainedDensity | None = None
+    warm_start: WarmStart | EarlierAnyOrder | None = None
+    flow: Density | None = None
     history: History | None = None
 
 

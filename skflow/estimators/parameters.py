@@ -14,7 +14,7 @@ from skflow.data.support import Support
 from skflow.estimators.docstrings import fill_placeholders
 from skflow.estimators.near_misses import hint_for
 from skflow.flows.distributions.normal_and_t import BASES
-from skflow.flows.families import FAMILIES
+from skflow.flows.families import ANY_ORDER, FAMILIES
 from skflow.flows.nets.mlp import ACTIVATIONS
 
 Seed = int | np.random.RandomState | None
@@ -62,7 +62,7 @@ class FlowParameters(BaseEstimator):
     verbose: int
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "flow": [StrOptions(FAMILIES.keys()), callable],
+        "flow": [StrOptions({"auto", ANY_ORDER, *FAMILIES}), callable],
         "effort": [StrOptions({"full", "fast"})],
         "support": [None, Support, str, tuple, list, dict],
         "n_estimators": [_AUTO, Interval(Integral, 1, None, closed="left")],

@@ -5,9 +5,13 @@ import warnings
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 
+from skflow.flows.any_order.any_order_spec import AnyOrderSpec
+from skflow.flows.distributions.distribution import Density
+from skflow.flows.families import ANY_ORDER
 from skflow.flows.spec import DensitySpec, from_arrays, to_arrays
 from skflow.runtime.device import resolve_device, scoring_dtype
 from skflow.runtime.own_settings import own_settings
@@ -39,9 +43,8 @@ class PlainStateMixin(BaseEstimator):
         arrays = state.pop("_arrays", None)
         if arrays is not None:
             self._check_version(state.pop("_skflow_version"))
-            state["_spec"] = DensitySpec.from_record(state["_spec"])
             state["device_"] = _device_or_cpu(state["device_"])
-            flow = from_arrays(state["_spec"], arrays)
+            state["_spec"], flow = _rebuilt(state["_spec"], arrays)
             state["flow_"] = flow.to(state["device_"], scoring_dtype(state["device_"]))
         parameters = inspect.signature(type(self)).parameters.values()
         super().__setstate__({p.name: p.default for p in parameters} | state)
@@ -54,6 +57,17 @@ class PlainStateMixin(BaseEstimator):
                 UserWarning,
                 stacklevel=3,
             )
+
+
+def _rebuilt(
+    record: dict[str, Any], arrays: dict[str, np.ndarray]
+) -> tuple[DensitySpec | AnyOrderSpec, Density]:
+    """A specification from its record, and the density that it specifies."""
+    if record["flow"]["family"] == ANY_ORDER:
+        any_order = AnyOrderSpec.from_record(record)
+        return any_order, any_order.build(arrays)
+    spec = DensitySpec.from_record(record)
+    return spec, from_arrays(spec, arrays)
 
 
 def _device_or_cpu(name: str) -> torch.device:

@@ -1,8 +1,11 @@
 """The rows of a table on their way into a fit: as declared, as distinct samples, as a stream."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 
 from skflow.data.column_labels import Names
@@ -20,6 +23,7 @@ from skflow.fitting.streamed_dataset import StreamedDataset
 from skflow.preprocessing.dataset import WeightedDataset
 from skflow.preprocessing.odd_cells import OddCells
 from skflow.preprocessing.support_transform import SupportTransform
+from skflow.preprocessing.supports import snapped
 from skflow.runtime.process_group import ProcessGroup
 
 
@@ -46,6 +50,7 @@ class PreparedRows:
     loaded: LoadedRows
     distinct: WeightedDataset
     odd_cells: OddCells
+    flow: str | Callable[..., Any]
 
 
 def checked_weights(
@@ -115,6 +120,12 @@ def distinct_rows(loaded: LoadedRows, fit: FitContext, task: Task) -> tuple[Weig
     if task.robust:  # p-values count rows
         data = replace(data, counts=summed_weights(rows, weights))
     return data, len(rows)
+
+
+def with_exact_values(data: WeightedDataset, supports: Sequence[Support]) -> WeightedDataset:
+    """The samples without rounding: exactly the values of lattices, categories and atoms."""
+    x = torch.from_numpy(snapped(data.x.numpy(), supports))
+    return replace(data, x=x, observed=x.numpy())
 
 
 def size_of(data: WeightedDataset, factor: float, n_streamed: int) -> DataSize:

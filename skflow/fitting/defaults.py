@@ -210,7 +210,8 @@ def _marginals(parameters: Parameters, task: Task) -> tuple[str, ...]:
 
 
 def _flow_spec(parameters: Parameters, family: Family, size: DataSize, task: Task) -> FlowSpec:
-    width = 64 if size.n_effective < _MANY_ROWS else 128
+    few = size.n_effective < _MANY_ROWS and not family.is_any_order
+    width = 64 if few else 128
     hidden = parameters.hidden_layer_sizes
     if isinstance(hidden, str):
         hidden = (width, width)
@@ -262,7 +263,7 @@ def _training_config(
 def _speed_up(parameters: Parameters, family: Family, size: DataSize) -> float:
     """By how much a regression on few samples learns faster, in as many times fewer steps."""
     automatic = parameters.max_iter == "auto" and parameters.learning_rate_init == "auto"
-    if family.training.length <= 1 or not automatic:
+    if family.training.length <= 1 or family.is_any_order or not automatic:
         return 1.0
     by_rows = _MANY_ROWS / size.n_effective
     by_columns = size.n_effective / size.n_columns / _ROWS_PER_COLUMN

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 from skflow.fitting.defaults import FitConfig
 from skflow.fitting.fit_context import FitContext, Progress
 from skflow.fitting.history import History
-from skflow.fitting.untrained_components import Component, ScoredComponent
+from skflow.fitting.untrained_components import Component
 from skflow.flows.bijections import Chain
 from skflow.flows.distributions.flow import Flow
 from skflow.flows.nets.mlp import Dropout
@@ -25,17 +25,19 @@ from skflow.training.shuffle_buffer import ShuffleBuffer
 from skflow.training.stacked_flows import StackedFlows
 from skflow.training.stacked_rows import StackedRows
 
+C_co = TypeVar("C_co", covariant=True)
 
-class Member(Protocol):
+
+class Member(Protocol[C_co]):
     """A density to be trained as one of an ensemble."""
 
     def trainable(self, device: torch.device) -> nn.Module:
         """A copy to train, in float32 on a device."""
 
-    def images(self, data: WeightedDataset) -> tuple[Tensor, Tensor]:
+    def images(self, data: Any, /) -> tuple[Tensor, Tensor]:
         """What the trainable module sees of samples, (n, k), and the log-determinant, (n,)."""
 
-    def trained(self, parameters: dict[str, Tensor], config: FitConfig) -> ScoredComponent:
+    def trained(self, parameters: dict[str, Tensor], config: FitConfig) -> C_co:
         """The component with parameters that have been trained, in float64 on the CPU."""
 
 
@@ -89,7 +91,7 @@ def new_ensemble(
     ]
 
 
-class EnsembleTrainer:
+class EnsembleTrainer(Generic[C_co]):
     """Trains the members of an ensemble together, each on its own split.
 
     Parameters
@@ -97,7 +99,7 @@ class EnsembleTrainer:
     members : sequence of Member
     splits : list of Split
         One for each member.
-    data : WeightedDataset
+    data : WeightedDataset or AnyOrderSamples
     config : FitConfig
     generator : Generator
         Draws batches, noise, dropout and whatever else training draws.
@@ -108,9 +110,9 @@ class EnsembleTrainer:
 
     def __init__(
         self,
-        members: Sequence[Member],
+        members: Sequence[Member[C_co]],
         splits: list[Split],
-        data: WeightedDataset,
+        data: Any,
         config: FitConfig,
         generator: Generator,
         context: FitContext,
@@ -152,7 +154,7 @@ class EnsembleTrainer:
                     break
         return history
 
-    def components(self) -> list[ScoredComponent]:
+    def components(self) -> list[C_co]:
         """The trained members in float64 on the CPU."""
         if self._loop is not None:
             self._loop.keep_best()
@@ -196,9 +198,7 @@ class EnsembleTrainer:
             n_epochs = max(result.epoch, self._config.n_epochs)
             yield Progress(result.step, result.n_steps, result.epoch, n_epochs, history.best_score)
 
-    def _latent(
-        self, data: WeightedDataset, indices: list[np.ndarray]
-    ) -> tuple[StackedRows, float]:
+    def _latent(self, data: Any, indices: list[np.ndarray]) -> tuple[StackedRows, float]:
         """The image of each member's samples under its transform, and the mean log-determinant."""
         if any(len(index) < self._processes.size for index in indices):
             raise ValueError(

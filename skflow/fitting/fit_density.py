@@ -28,6 +28,8 @@ from skflow.fitting.streamed_dataset import StreamedDataset
 from skflow.fitting.substitutes import few_of, few_splits, quick_components
 from skflow.fitting.untrained_components import Component, untrained_components
 from skflow.fitting.warm_start import WarmStart
+from skflow.flows.any_order.any_order_spec import AnyOrderSpec
+from skflow.flows.any_order.density import AnyOrderDensity
 from skflow.flows.bijections import Chain, Standardize
 from skflow.flows.distributions.constrained_columns import ConstrainedDensity
 from skflow.flows.distributions.flow import Flow
@@ -50,8 +52,8 @@ class FitResult:
     `held_out` are all samples.
     """
 
-    density: Flow | ConstrainedDensity
-    spec: DensitySpec
+    density: Flow | ConstrainedDensity | AnyOrderDensity
+    spec: DensitySpec | AnyOrderSpec
     weights: dict[str, float]
     history: History
     held_out_scores: tuple[np.ndarray, np.ndarray] | None = None
@@ -206,10 +208,10 @@ def _trainer(
     fit: FitContext,
     warm_start: WarmStart | None,
     streamed: StreamedDataset | None,
-) -> EnsembleTrainer | None:
+) -> EnsembleTrainer[Component] | None:
     """What trains the flows; None if there is no time for it."""
 
-    def build() -> EnsembleTrainer:
+    def build() -> EnsembleTrainer[Component]:
         generator = Generator().manual_seed(plan.seed)
         members = _members(plan, config, generator, warm_start)
         trainer = EnsembleTrainer(members, plan.splits, data, config, generator, fit)

@@ -1,6 +1,6 @@
 """What every fit does, whatever its model: splits, training and the weights of components."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -15,9 +15,10 @@ from skflow.fitting.history import History
 from skflow.fitting.model_selection import SelectedModels
 from skflow.fitting.stacking import MAX_HELD_OUT, HeldOutScores, stack
 from skflow.fitting.substitutes import MAX_SAMPLES
+from skflow.fitting.untrained_components import ScoredComponent
 from skflow.preprocessing.dataset import Split, WeightedDataset
 
-C = TypeVar("C")  # a component of the mixture
+C = TypeVar("C", bound=ScoredComponent)
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class FitPlan(Generic[C]):
 class StackedComponents(Generic[C]):
     """The components of the mixture by kind, and the weight of each kind."""
 
-    components: dict[str, Sequence[C]]
+    components: Mapping[str, Sequence[C]]
     weights: dict[str, float]
     held_out_scores: tuple[np.ndarray, np.ndarray] | None = None
 
@@ -80,7 +81,7 @@ def train(trainer: EnsembleTrainer | None, fit: FitContext) -> History:
 
 
 def weigh_components(
-    trainer: EnsembleTrainer | None,
+    trainer: EnsembleTrainer[C] | None,
     plan: FitPlan[C],
     data: Any,
     config: FitConfig,

@@ -1,7 +1,7 @@
 """Components of a density that need no training: initial fit, wide t, mixture and kernels."""
 
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -23,7 +23,7 @@ _BLOCK = 2048  # samples scored at a time
 class ScoredComponent(Protocol):
     """What stacking needs of a component: the scores of samples."""
 
-    def log_prob(self, data: WeightedDataset) -> Tensor:
+    def log_prob(self, data: Any, /) -> Tensor:
         """log p of each sample in the user's units, (n,), in nats."""
 
 

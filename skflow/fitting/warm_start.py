@@ -41,14 +41,7 @@ class WarmStart:
             If they are not `n_members` flows of the given specification.
         """
         learned = [k for k, component in enumerate(self.spec.components) if component.learned]
-        if flow != self.spec.flow or n_members != len(learned):
-            raise ValueError(
-                "warm_start=True continues an earlier fit, which must have the same flows. The "
-                f"earlier ensemble has {len(learned)} members ({self.spec.flow}), but this one "
-                f"would have {n_members} ({flow}). Pass as many columns and the same parameters, "
-                "with n_estimators, n_transforms, hidden_layer_sizes and dropout not left at "
-                "'auto' if the number of rows has changed; or use warm_start=False."
-            )
+        check_same_flows(self.spec.flow, len(learned), flow, n_members)
         return [self._member(k) for k in learned]
 
     def _member(self, k: int) -> EnsembleMember:
@@ -65,6 +58,18 @@ class WarmStart:
         component = mixture.components[k]
         assert isinstance(component, Flow)
         return component
+
+
+def check_same_flows(earlier: FlowSpec, n_earlier: int, flow: FlowSpec, n_members: int) -> None:
+    """Raise a ValueError unless an ensemble has the flows of the one that it continues."""
+    if flow != earlier or n_members != n_earlier:
+        raise ValueError(
+            "warm_start=True continues an earlier fit, which must have the same flows. The "
+            f"earlier ensemble has {n_earlier} members ({earlier}), but this one would have "
+            f"{n_members} ({flow}). Pass as many columns and the same parameters, with "
+            "n_estimators, n_transforms, hidden_layer_sizes and dropout not left at 'auto' if "
+            "the number of rows has changed; or use warm_start=False."
+        )
 
 
 @dataclass(frozen=True)

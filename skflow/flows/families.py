@@ -61,6 +61,8 @@ class Family:
     has_splines, is_continuous, has_networks : bool
         What determines its size: whether transformers are splines, whether all transforms share
         one network, and whether there are networks even without a context.
+    is_any_order : bool
+        Whether it is no chain of bijections but conditionals of single columns.
     """
 
     build: Builder
@@ -72,6 +74,7 @@ class Family:
     has_splines: bool = False
     is_continuous: bool = False
     has_networks: bool = True
+    is_any_order: bool = False
 
     @property
     def base(self) -> str:
@@ -150,6 +153,11 @@ def _by_regression(path: ProbabilityPath, n_transforms: int) -> Family:
     )
 
 
+def _no_chain(n_transforms: int, config: LayerConfig, generator: Generator) -> list[Bijection]:
+    """Any-order densities are no chains: see `skflow.flows.any_order`."""
+    return []
+
+
 FAMILIES: dict[str, Family] = {
     "planar": Family(_with_mixing(planar), 24, has_networks=False),
     "radial": Family(_with_mixing(radial), 24, has_networks=False),
@@ -171,9 +179,23 @@ FAMILIES: dict[str, Family] = {
 }
 
 
+ANY_ORDER, DEFAULT_FAMILY = "any_order", "nsf_ar"
+_ANY_ORDER = Family(
+    _no_chain,
+    1,
+    learning_rate=1.6e-3,
+    training=TrainingOptions(length=5, ema_decay=0.99, check_every=100, max_held_out=500),
+    has_splines=True,
+    is_continuous=True,
+    is_any_order=True,
+)
+
+
 def family_of(flow: str | UserFamily) -> Family:
     """The family of a name, or that of a user's function."""
-    return Family(_user_family(flow), 1) if callable(flow) else FAMILIES[flow]
+    if callable(flow):
+        return Family(_user_family(flow), 1)
+    return _ANY_ORDER if flow == ANY_ORDER else FAMILIES[flow]
 
 
 def check_base(base: str, flow: str | UserFamily) -> None:

@@ -15,6 +15,7 @@ from skflow.data.support import Support
 from skflow.data.weighted_rows import repeat_counts
 from skflow.flows.bijections import Arc, Bijection, Bounded
 from skflow.flows.distributions.constrained_columns import SOFT, ConstrainedDensity
+from skflow.flows.distributions.distribution import Density
 from skflow.flows.distributions.flow import Flow
 from skflow.flows.distributions.interval import Interval
 from skflow.preprocessing.column_tails import Thresholds
@@ -84,7 +85,7 @@ def fit_support_transform(
     data: WeightedDataset,
     supports: Sequence[Support],
     rng: np.random.Generator,
-    earlier: Flow | ConstrainedDensity | None = None,
+    earlier: Density | None = None,
 ) -> tuple[WeightedDataset, SupportTransform]:
     """Dequantize a data set, as in an earlier density if a fit continues from one.
 
@@ -170,7 +171,7 @@ def _declared(supports: Sequence[Support]) -> dict[str, np.ndarray]:
     }
 
 
-def _fields_of(earlier: Flow | ConstrainedDensity) -> dict[str, np.ndarray]:
+def _fields_of(earlier: Density) -> dict[str, np.ndarray]:
     """The fields of an earlier density, none if its columns are unrestricted."""
     if not isinstance(earlier, ConstrainedDensity):
         return {}

@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from skflow.data.support import Support
+from skflow.fitting.any_order.earlier_any_order import EarlierAnyOrder, check_same_columns_of
 from skflow.fitting.any_order.net_member import NetMember
 from skflow.fitting.any_order.parts import AnyOrderSamples, PartComponent, untrained_parts
 from skflow.fitting.any_order.standardized_columns import (
@@ -28,9 +29,15 @@ from skflow.fitting.fit_plan import (
     train,
     weigh_components,
 )
-from skflow.fitting.model_selection import default_models, select_models
+from skflow.fitting.model_selection import (
+    default_models,
+    select_context_transform,
+    select_models,
+)
 from skflow.fitting.substitutes import few_of, few_splits
+from skflow.flows.any_order.any_order_spec import AnyOrderSpec
 from skflow.flows.any_order.density import AnyOrderDensity
+from skflow.flows.bijections import Chain
 from skflow.preprocessing.dataset import WeightedDataset
 from skflow.runtime.device import scoring_dtype
 
@@ -38,7 +45,11 @@ _MAX_ORDERS = 4
 
 
 def fit_any_order(
-    data: WeightedDataset, config: FitConfig, fit: FitContext, supports: Sequence[Support]
+    data: WeightedDataset,
+    config: FitConfig,
+    fit: FitContext,
+    supports: Sequence[Support],
+    earlier: EarlierAnyOrder | None = None,
 ) -> FitResult | None:
     """Fit an ensemble of any-order networks, and the simpler parts that it is mixed with.
 
@@ -52,6 +63,8 @@ def fit_any_order(
         Seed, device, processes and monitor. All processes have the same data.
     supports : sequence of Support
         Of each column.
+    earlier : EarlierAnyOrder, optional
+        An earlier fit to continue from.
 
     Returns
     -------
@@ -60,21 +73,29 @@ def fit_any_order(
     """
     with torch.inference_mode(False), torch.enable_grad():  # whatever the caller's mode is
         rng = np.random.default_rng(fit.seed)  # the first process makes all random choices
-        samples = fit.stages.run(
+        # classes are a context of 0 and 1 like any other
+        task = replace(config.task, context="numbers" if config.task.context else None)
+        config = replace(config, task=task)
+        standardized = partial(
+            _standardized, config=config, supports=supports, rng=rng, earlier=earlier
+        )
+        samples, context_transform = fit.stages.run(
             "standardizing columns",
-            partial(_samples, data, supports, rng),
-            partial(_samples, data.take(few_of(data, fit.seed)), supports, rng),
+            partial(standardized, data),
+            partial(standardized, data.take(few_of(data, fit.seed))),
             first=True,
         )
         plan = _plan(samples, config, rng, fit)
-        trainer = _trainer(plan, samples, config, fit)
+        trainer = _trainer(plan, samples, config, fit, earlier)
+        if trainer is None and earlier is not None:
+            return None
         history = train(trainer, fit)
         refit = partial(_safety_net, plan, samples, config)
         stacked = weigh_components(trainer, plan, samples, config, fit, refit)
-        density = _assemble(stacked, samples)
+        density = _assemble(stacked, samples, context_transform)
         return FitResult(
             density.to(fit.device, scoring_dtype(fit.device)),
-            None,
+            AnyOrderSpec.of(density, config.flow),
             stacked.weights,
             fit.processes.broadcast(lambda: history),
             stacked.held_out_scores,
@@ -82,14 +103,28 @@ def fit_any_order(
         )
 
 
-def _samples(
-    data: WeightedDataset, supports: Sequence[Support], rng: np.random.Generator
-) -> AnyOrderSamples:
-    """The samples with what their columns consist of, completed and standardized."""
+def _standardized(
+    data: WeightedDataset,
+    config: FitConfig,
+    supports: Sequence[Support],
+    rng: np.random.Generator,
+    earlier: EarlierAnyOrder | None,
+) -> tuple[AnyOrderSamples, Chain]:
+    """The samples, completed and standardized as well, and the bijections of their context."""
     columns = fit_columns(data.x.numpy(), data.weights.numpy(), supports)
     bijections = fit_bijections(columns, data.x, data.weights)
-    completed = CompletedSamples.of(data, columns, bijections, rng)
-    return AnyOrderSamples(data, completed.data, columns, bijections, _orders(len(columns), rng))
+    orders = _orders(len(columns), rng)
+    if earlier is not None:
+        check_same_columns_of(earlier.columns, columns)
+        columns, orders = earlier.columns, earlier.orders
+        bijections = earlier.bijections(len(bijections))
+    completed = CompletedSamples.of(data, columns, bijections, rng).data
+    if earlier is not None:
+        chain = earlier.context_transform
+    else:
+        chain = select_context_transform(completed, config, rng)
+    completed, data = completed.transform_context(chain), data.transform_context(chain)
+    return AnyOrderSamples(data, completed, columns, bijections, orders), chain
 
 
 def _orders(d: int, rng: np.random.Generator) -> Tensor:
@@ -124,17 +159,24 @@ def _plan(
 
 
 def _trainer(
-    plan: FitPlan[PartComponent], samples: AnyOrderSamples, config: FitConfig, fit: FitContext
-) -> EnsembleTrainer | None:
+    plan: FitPlan[PartComponent],
+    samples: AnyOrderSamples,
+    config: FitConfig,
+    fit: FitContext,
+    earlier: EarlierAnyOrder | None,
+) -> EnsembleTrainer[PartComponent] | None:
     """What trains the networks; None if there is no time for it."""
 
-    def build() -> EnsembleTrainer:
+    def build() -> EnsembleTrainer[PartComponent]:
         generator = Generator().manual_seed(plan.seed)
-        members = [
-            NetMember.new(parts["start"], samples.orders, config, generator)
-            for parts in plan.untrained
-        ]
-        return EnsembleTrainer(members, plan.splits, samples, config, generator, fit)
+        if earlier is not None:
+            members = earlier.members(config.flow, len(plan.splits))
+        else:
+            starts = [parts["start"] for parts in plan.untrained]
+            members = [NetMember.new(s, samples.orders, config, generator) for s in starts]
+        # noise is for numbers only, not for states: the members add it
+        without_noise = replace(config, training=replace(config.training, noise=0.0))
+        return EnsembleTrainer(members, plan.splits, samples, without_noise, generator, fit)
 
     return fit.stages.run("building flows", build, lambda: None)
 
@@ -153,10 +195,14 @@ def _safety_net(
 
 
 def _assemble(
-    stacked: StackedComponents[PartComponent], samples: AnyOrderSamples
+    stacked: StackedComponents[PartComponent],
+    samples: AnyOrderSamples,
+    context_transform: Chain,
 ) -> AnyOrderDensity:
     """The mixture of all parts."""
     components, weights = zip(*stacked.weighted, strict=True)
     parts = [component.part for component in components]
-    density = AnyOrderDensity(samples.columns, parts, torch.tensor(weights, dtype=torch.float64))
+    density = AnyOrderDensity(
+        samples.columns, parts, torch.tensor(weights, dtype=torch.float64), context_transform
+    )
     return density.eval().requires_grad_(False)

@@ -21,9 +21,13 @@ _PREFIX = "net."
 
 @dataclass(frozen=True)
 class NetMember:
-    """A network that corrects the start of its own split."""
+    """A network that corrects the start of its own split.
+
+    `noise` is the standard deviation of what is added to known numbers in training.
+    """
 
     part: NetPart
+    noise: float = 0.0
 
     @classmethod
     def new(
@@ -43,7 +47,8 @@ class NetMember:
                 elliptical.df,
                 elliptical.log_states[0],
                 net,
-            )
+            ),
+            config.training.noise,
         )
 
     def trainable(self, device: torch.device) -> nn.Module:
@@ -59,6 +64,7 @@ class NetMember:
             part.orders,
             _FOCUS,
             _ROWS_PER_PATTERN,
+            self.noise,
         )
         return masked.to(device)
 

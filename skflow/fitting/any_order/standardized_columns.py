@@ -69,14 +69,15 @@ def fit_bijections(columns: Columns, x: Tensor, weights: Tensor) -> list[Bijecti
     bounds = torch.where(columns.step > 0, torch.tensor([[-torch.inf], [torch.inf]]).to(x), bounds)
     fits: list[Callable[[int, Tensor, Tensor], Bijection]] = []
     if bool(bounds.isfinite().any()):
-        fits.append(lambda j, v, w: _bounded(*bounds[:, j : j + 1], v, w))
+        fits.append(lambda j, v, w: _bounded(bounds[:, j : j + 1], v, w))
     if any(columns.is_circular):
         fits.append(lambda j, v, w: _arc(columns, j))
     fits.append(lambda j, v, w: Standardize.fit(v, w))
     return _fit_by_column(columns, x, weights, fits)
 
 
-def _bounded(low: Tensor, high: Tensor, values: Tensor, weights: Tensor) -> Bounded:
+def _bounded(bounds: Tensor, values: Tensor, weights: Tensor) -> Bounded:
+    low, high = bounds
     return Bounded.fit(low, high, values, weights, Thresholds.of(values, weights))
 
 

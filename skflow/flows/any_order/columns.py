@@ -168,7 +168,7 @@ class Columns(nn.Module):
 
     def upper_edge(self, x: Tensor, j: int) -> tuple[Tensor, Tensor, Tensor]:
         """Where the values of column j up to x end, and whether that is below or above all."""
-        low, high, half = self.low[j], self.high[j], 0.5 * self.step[j]
+        low, high = self.low[j], self.high[j]
         if not self.is_lattice[j]:
             inside = (x > low) & (x < high)
             return torch.where(inside, x, self.some_value(j)), x <= low, x >= high

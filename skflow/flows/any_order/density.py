@@ -10,6 +10,7 @@ from skflow.flows.any_order.column_mixture import ColumnMixture
 from skflow.flows.any_order.columns import Columns
 from skflow.flows.any_order.net_part import NetPart
 from skflow.flows.any_order.part import Part
+from skflow.flows.bijections import Chain
 from skflow.flows.distributions.distribution import Density
 
 
@@ -31,8 +32,15 @@ class AnyOrderDensity(Density):
 
     weights: Tensor
 
-    def __init__(self, columns: Columns, parts: Iterable[Part], weights: Tensor):
+    def __init__(
+        self,
+        columns: Columns,
+        parts: Iterable[Part],
+        weights: Tensor,
+        context_transform: Chain | None = None,
+    ):
         super().__init__()
+        self.context_transform = context_transform or Chain()
         self.columns = columns
         self.components: Sequence[Part] = nn.ModuleList(parts)  # type: ignore[assignment]
         self.register_buffer("weights", weights)
@@ -43,6 +51,7 @@ class AnyOrderDensity(Density):
 
     def log_prob_given(self, x: Tensor, given: Tensor, context: Tensor | None = None) -> Tensor:
         """log p of the other observed cells given some of them, those `given` (n, d), in nats."""
+        context = self._context(context)
         each = [part.log_probs(x, given, context) for part in self.components]
         log_given = torch.stack([log_probs.given for log_probs in each]) + self._log_weights
         log_rest = torch.stack([log_probs.rest for log_probs in each])
@@ -56,6 +65,7 @@ class AnyOrderDensity(Density):
 
     def complete(self, x: Tensor, generator: Generator, context: Tensor | None = None) -> Tensor:
         """Rows (n, d) with all missing cells drawn given the observed ones."""
+        context = self._context(context)
         label = self._drawn_parts(x, generator, context)
         out = x.clone()
         for k, part in enumerate(self.components):
@@ -69,6 +79,7 @@ class AnyOrderDensity(Density):
         self, x: Tensor, columns: Iterable[int], context: Tensor | None = None
     ) -> dict[int, ColumnMixture]:
         """The distributions of some columns, given the observed cells of rows (n, d)."""
+        context = self._context(context)
         known = [part.know(x, context) for part in self.components]
         log_weights = torch.stack([log_prob for _, log_prob in known]) + self._log_weights
         log_weights = log_weights.log_softmax(0)
@@ -84,6 +95,21 @@ class AnyOrderDensity(Density):
             if isinstance(part, NetPart):
                 part.net.to(dtype)
         return density
+
+    def parts(self, n_parts: int) -> "list[AnyOrderDensity]":
+        """As `Mixture.parts`: the densities whose mean this density is."""
+        return [
+            AnyOrderDensity(
+                self.columns,
+                self.components[k::n_parts],
+                self.weights[k::n_parts] * n_parts,
+                self.context_transform,
+            ).eval()
+            for k in range(n_parts)
+        ]
+
+    def _context(self, context: Tensor | None) -> Tensor | None:
+        return None if context is None else self.context_transform(context)[0]
 
     @property
     def _log_weights(self) -> Tensor:

@@ -39,8 +39,15 @@ class MaskedLikelihood(nn.Module):
         Share of the rows whose known cells are the first ones of one of these orders.
     rows_per_pattern : int
         Number of consecutive rows that draw the same order and t, if no cell is missing.
+    noise : float
+        Standard deviation of the noise that the network sees on known numbers in training.
     """
 
+    loc: Tensor
+    scatter: Tensor
+    df: Tensor
+    log_states: Tensor
+    orders: Tensor
     stacked_buffers: ClassVar[tuple[str, ...]] = ("loc", "scatter", "df", "log_states")
 
     def __init__(
@@ -54,10 +61,11 @@ class MaskedLikelihood(nn.Module):
         orders: Tensor,
         focus: float,
         rows_per_pattern: int,
+        noise: float,
     ):
         super().__init__()
         self.net, self.columns = net, columns
-        self._focus, self._rows_per_pattern = focus, rows_per_pattern
+        self._focus, self._rows_per_pattern, self._noise = focus, rows_per_pattern, noise
         self.register_buffer("loc", loc)
         self.register_buffer("scatter", scatter)
         self.register_buffer("df", df)
@@ -71,7 +79,9 @@ class MaskedLikelihood(nn.Module):
         cells = unpack(rows, self.columns)
         draw = self._draw(cells, generator)
         known, targets = _known_and_targets(cells.observed, draw)
-        log_probs = self._log_conditionals(cells, known, None if context is None else context.mT)
+        noise = self._noise * torch.randn(known.shape, generator=generator).to(rows)
+        context = None if context is None else context.mT
+        log_probs = self._log_conditionals(cells, known, context, noise)
         return -((log_probs * targets).sum(-2) * weights).mean(-1)
 
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
@@ -110,12 +120,17 @@ class MaskedLikelihood(nn.Module):
         return self.orders.argsort(1)[numbers].T
 
     def _log_conditionals(
-        self, cells: PackedCells, known: Tensor, context: Tensor | None
+        self,
+        cells: PackedCells,
+        known: Tensor,
+        context: Tensor | None,
+        noise: Tensor | float = 0.0,
     ) -> Tensor:
         """log p of every cell given the known ones, (members, d, n)."""
         loc, scale, df = self._conditional_t(cells.u, known & cells.on_continuum)
         filled = loc.to(cells.u.dtype)
-        inputs = NetInputs(filled, known.to(filled), cells.state)
+        seen = filled + noise * (known & cells.on_continuum)
+        inputs = NetInputs(seen, known.to(filled), cells.state)
         corrections = self.net.outputs(self.net.hidden(inputs, context))
         log_probs = filled.new_zeros(filled.shape)
         numbers = [j for j, has in enumerate(self.columns.has_continuum) if has]

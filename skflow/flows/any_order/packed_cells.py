@@ -65,7 +65,7 @@ def unpack(rows: Tensor, columns: Columns) -> PackedCells:
         u,
         state,
         _intervals(ends.unflatten(-2, (n_lattices, 3))) if n_lattices else None,
-        tuple(turns.unflatten(-2, (n_angles, 2)).unbind(-2)) if n_angles else None,  # type: ignore[arg-type]
+        tuple(turns.unflatten(-2, (n_angles, 2)).unbind(-2)) if n_angles else None,
     )
 
 

@@ -93,7 +93,7 @@ class Part(nn.Module, ABC):
         return out
 
     def _along(self, order: list[int], knowledge: Knowledge, cells: Cells, seen: Tensor) -> Tensor:
-        """See the cells `seen` (n, d) in an order; their log-density given what was known, (n,)."""
+        """See the cells `seen` (n, d) in an order; their log-density given those known before."""
         total = torch.zeros(len(seen), dtype=cells.columns[0].u.dtype, device=seen.device)
         for j in order:
             rows = seen[:, j]

@@ -21,6 +21,8 @@ _EXPONENT = 37.0  # exp(−37) is rounding error
 def log_t_tail(z: Tensor, log_df: Tensor) -> Tensor:
     """log P(Z > z) for z ≥ 0 of any shape, under a t with exp(log_df) degrees of freedom.
 
+    `log_df` is one number, or has a shape that broadcasts with that of z.
+
     At 0 it is exactly log ½, as the constant of the density comes from the same rule. The
     relative error is below 1e-11 from one degree of freedom on, and 1e-6 at 0.1.
     """
@@ -44,6 +46,8 @@ def _log_integral(g: Tensor, df: Tensor) -> Tensor:
     nodes, weights = (torch.from_numpy(a).to(g) for a in (_NODES + 0.5, _WEIGHTS))
     end = 2 * _EXPONENT / ((g.square() + 2 * _EXPONENT).sqrt() + g)
     s, g = end.unsqueeze(-1) * nodes, g.unsqueeze(-1)
-    r = ((g + s).square() / df).clamp_min(torch.finfo(g.dtype).tiny)
+    r = ((g + s).square() / (df.unsqueeze(-1) if df.dim() else df)).clamp_min(
+        torch.finfo(g.dtype).tiny
+    )
     q = (r / -(-r).expm1()).sqrt()
     return ((-s * (g + s / 2)).exp() * q @ weights * end).log()

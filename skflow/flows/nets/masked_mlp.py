@@ -83,7 +83,7 @@ class MaskedMLP(MLP):
         if len(self._blocks) == 1 or not use_blocks:
             return [self(columns).unflatten(-2, (n_parameters, self.n_columns))]
         output = self.output
-        units = self._last_hidden_layer(columns)
+        units = self.last_hidden_layer(columns)
         assert output.mask is not None
         outputs = blockwise_dense(
             units, output.weight, output.bias, output.mask, self._blocks, output.gain
