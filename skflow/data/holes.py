@@ -30,7 +30,7 @@ def warn_about_empty_rows(n_rows: int) -> None:
     """Warn if there are rows without any observed cell, which a fit leaves out."""
     if n_rows:
         warn_user(
-            f"Rows without any observed cell: {n_rows}. The fit leaves them out, and so can you.",
+            f"Rows without any observed cell: {n_rows}. The fit leaves them out.",
             EmptyRowWarning,
         )
 

@@ -141,7 +141,8 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training data, finite.
+            Training data, finite. With ``flow="any_order"``, NaN is a cell that was not
+            observed.
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -155,10 +156,16 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         Raises
         ------
         ValueError
-            If X contains NaN or infinity or has a single row, if y does not contain one class
-            label per row, or if `priors` does not match the classes.
+            If X contains infinity, or NaN where `flow` needs complete rows, if it has a single
+            row or a column without any observed cell, if y does not contain one class label per
+            row, or if `priors` does not match the classes.
         FloatingPointError
             If the training loss does not remain finite.
+
+        Warns
+        -----
+        EmptyRowWarning
+            If rows have no observed cell. They are left out, and do not count for the priors.
         """
         with self._all_or_nothing():
             rows = self._validate(X, reset=True)

@@ -138,10 +138,12 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         Parameters
         ----------
         X : array-like, path, Dataset or dask collection of shape (n_samples, n_features)
-            Training data: at least two rows of finite values. A memory map, the path of a
-            Parquet file or folder, a ``pyarrow.dataset.Dataset`` and a dask array or DataFrame
-            are read in blocks; only `max_rows` rows of them have to fit into memory. With
-            `stream` they are read several times.
+            Training data: at least two rows of finite values. With ``flow="any_order"``, NaN,
+            None, ``pandas.NA``, nulls and masked cells are cells that were not observed; rows
+            without any observed cell are left out. A memory map, the path of a Parquet file or
+            folder, a ``pyarrow.dataset.Dataset`` and a dask array or DataFrame are read in
+            blocks; only `max_rows` rows of them have to fit into memory. With `stream` they are
+            read several times.
         y : None
             Ignored, present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -156,8 +158,9 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         Raises
         ------
         ValueError
-            If X contains NaN or infinity, has a single row, or a column whose variance
-            overflows, if weights are negative or all zero, or if the device is not available.
+            If X contains infinity, or NaN where `flow` needs complete rows, if it has a single
+            row, a column without any observed cell, or one whose variance overflows, if weights
+            are negative or all zero, or if the device is not available.
         FloatingPointError
             If the training loss does not remain finite.
 
@@ -168,7 +171,10 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
             value in it, if it asks for a support that is not declared (see
             `skflow.infer_support`), if some values are far outside all others, such as the code
             −9999 for missing values, or if it is a function of other columns. Cells with odd
-            values are replaced in the fit by values of similar rows.
+            values are replaced in the fit by values of similar rows; with ``flow="any_order"``,
+            they are taken as not observed.
+        EmptyRowWarning
+            If rows have no observed cell.
         sklearn.exceptions.ConvergenceWarning
             If an explicit `max_iter` ended a fit that was still improving by more than `tol`,
             or if the fit was ended by `max_time` or Ctrl-C.

@@ -268,7 +268,7 @@ class FlowEstimator(
         loaded = replace(loaded, rows=snapped(loaded.rows, table.supports))
         distinct, n_rows = distinct_rows(loaded, fit, self._task)
         check_columns_observed(distinct.x.numpy(), table.names)
-        usual, odd_cells = self._without_odd_cells(distinct, fit)
+        usual, odd_cells = self._without_odd_cells(distinct, table.supports, fit)
         check_variance(usual.x.numpy(), table.names)
         if self._task.robust:  # p-values compare with rows as they were fitted
             usual = replace(usual, observed=usual.x.numpy())
@@ -314,7 +314,7 @@ class FlowEstimator(
         )
 
     def _without_odd_cells(
-        self, data: WeightedDataset, fit: FitContext
+        self, data: WeightedDataset, supports: list[Support], fit: FitContext
     ) -> tuple[WeightedDataset, OddCells]:
         """The distinct rows with other values in place of odd ones.
 
@@ -323,6 +323,8 @@ class FlowEstimator(
         """
         self.__dict__.pop("_fences", None)
         fences = Fences.of(data.x.numpy(), data.weights.numpy())
+        if self._takes_holes:  # where categories and atoms are what they are declared to be
+            fences = fences.beyond_states(supports)
         if self._task.context == "classes":
             data = replace(data, x=self._remembered(fences, data.x))
         elif self._task.context == "numbers":

@@ -161,8 +161,8 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         Parameters
         ----------
         X : array-like, path, Dataset or dask collection of shape (n_samples, n_features)
-            Training data, finite, which may contain outliers, in any form that
-            `NormalizingFlowDensity` accepts.
+            Training data, which may contain outliers, in any form that
+            `NormalizingFlowDensity` accepts: finite, but for cells that were not observed.
         y : None
             Ignored, present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -177,13 +177,15 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         Raises
         ------
         ValueError
-            If X contains NaN or infinity, has a single row, or a column whose variance
-            overflows.
+            If X contains infinity, or NaN where `flow` needs complete rows, if it has a single
+            row, a column without any observed cell, or one whose variance overflows.
         FloatingPointError
             If the training loss does not remain finite.
 
         Warns
         -----
+        EmptyRowWarning
+            If rows have no observed cell. They are left out.
         UserWarning
             If `contamination` is "auto" and the rows are too few for p-values of 0.01 (99 are
             needed), or so few that a row must be rarer than all held-out rows (up to 199).

@@ -1,5 +1,6 @@
 """Odd cells of a table, which a fit replaces, so that they cannot bend the rest of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -7,6 +8,7 @@ import numpy as np
 import torch
 
 from skflow.data.holes import has_cells
+from skflow.data.support import Support
 from skflow.data.weighted_rows import merge_duplicates, repeat_counts, summed_weights
 from skflow.preprocessing.dataset import WeightedDataset
 from skflow.preprocessing.odd_values import find_fences, is_odd
@@ -40,6 +42,15 @@ class Fences:
         most = rows.max(0, initial=-np.inf, where=inside)
         margin = np.minimum(_MARGIN * (most / 2 - least / 2) * 2, 1e300)
         return cls(low, high, np.maximum(least - margin, low), np.minimum(most + margin, high))
+
+    def beyond_states(self, supports: Sequence[Support]) -> "Fences":
+        """The fences, moved out beyond values that are declared to have a probability each."""
+        low, high = self.low.copy(), self.high.copy()
+        for j, support in enumerate(supports):
+            if support.states:
+                low[j] = min(low[j], np.nextafter(min(support.states), -np.inf))
+                high[j] = max(high[j], np.nextafter(max(support.states), np.inf))
+        return replace(self, low=low, high=high)
 
     def odd(self, rows: np.ndarray) -> np.ndarray:
         """Which cells of rows (n, d) are odd, (n, d)."""

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from skflow import NormalizingFlowOutlierDetector
 from skflow.data import sources
-from skflow.data.sources import in_blocks, source_of
+from skflow.data.nan_policy import HOLES
+from skflow.data.sources import in_blocks, rows_with_cells, source_of
 
 NAMES = ["east", "north"]
 
@@ -268,3 +269,18 @@ def test_peak_memory_does_not_grow_with_the_number_of_rows(mode, tmp_path):
     assert np.ptp(means) < 0.1
     assert peaks[1] - peaks[0] < 60  # MB; the tables have 128 and 256 MB
     assert peaks[2] - peaks[1] < 30
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_holes_are_read_where_they_may_be(kind, moons, tmp_path):
+    rows = np.where(np.arange(600).reshape(300, 2) % 7 == 0, np.nan, moons)
+    rows[200] = np.nan
+    source = source_of(SOURCES[kind](rows, tmp_path))
+    if "unknown" in kind:  # which leaves out NaN in its first column
+        rows = rows[~np.isnan(rows[:, 0])]
+    source.nan = HOLES
+    np.testing.assert_allclose(np.concatenate(list(source.chunks())), rows, rtol=1e-7)
+    some = np.array([0, 100, 150])
+    np.testing.assert_allclose(source[some], rows[some], rtol=1e-7)
+    np.testing.assert_array_equal(rows_with_cells(source), ~np.isnan(rows).all(1))
+    np.testing.assert_array_equal(rows_with_cells(rows), ~np.isnan(rows).all(1))

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from skflow.data.nan_policy import COMPLETE_IN_THIS_FLOW, HOLES
 from skflow.data.validation import (
     check_count,
     check_deviations,
@@ -140,3 +141,22 @@ def test_overflowing_variances_are_named():
         check_deviations(X[0], None)
     check_variance(X[:, :1], None)
     check_deviations(np.array([1e150, 0.0]), None)
+
+
+def test_holes_pass_where_they_may_and_infinity_does_not():
+    X = np.array([[np.nan, 1.0], [2.0, np.nan], [0.5, 3.0]])
+    check_finite(X, NAMES, nan=HOLES)
+    check_variance(X, NAMES)
+    with pytest.raises(ValueError, match=r"NaN in column 'u' \(first in row 0;.*\"any_order\""):
+        check_finite(X, NAMES, nan=COMPLETE_IN_THIS_FLOW)
+    X[2, 1] = np.inf
+    with pytest.raises(ValueError, match=r"infinity in column 'v' \(first in row 2; 1 .* NaN, wh"):
+        check_finite(X, NAMES, nan=HOLES)
+    with pytest.raises(ValueError, match=r"infinity in column 'v' .* needs finite numbers\. Drop"):
+        check_finite(np.nan_to_num(X, posinf=np.inf), NAMES, nan=COMPLETE_IN_THIS_FLOW)
+
+
+def test_the_variance_of_a_column_with_holes_may_overflow():
+    X = np.array([[0.0, 1e200], [np.nan, np.nan], [1.0, -2e200]])
+    with pytest.raises(ValueError, match=r"variance of column 'v' .*value 2e\+200"):
+        check_variance(X, NAMES)

@@ -24,8 +24,11 @@ from skflow import (
     NormalizingFlowRegressor,
 )
 from skflow.data import sources
-from skflow.estimators import flow_estimator
+from skflow.data.nan_policy import HOLES
+from skflow.data.sources import source_of
+from skflow.estimators import classifier, flow_estimator
 from skflow.estimators.flow_estimator import FlowEstimator
+from skflow.estimators.p_values import share_threshold
 from skflow.fitting.streamed_dataset import _bytes_of
 from skflow.runtime.process_group import SINGLE_PROCESS
 
@@ -170,12 +173,15 @@ class TestRowsAndColumnsWithoutCells:
         assert caught[0].filename == __file__
         assert_same(data, expected)
 
-    def test_rows_of_a_classifier_and_a_detector(self, fitted_to):
-        y = np.arange(len(EMPTY)) % 2
-        for classify in (NormalizingFlowClassifier(random_state=0),):
-            expected = fitted_to(classify, X, y[REST])[0]
-            with pytest.warns(EmptyRowWarning, match=": 4"):
-                assert_same(fitted_to(classify, EMPTY, y)[0], expected)
+    def test_rows_of_a_classifier_and_a_detector(self, fitted_to, monkeypatch):
+        y = np.where(REST, np.arange(len(EMPTY)) % 2, 1)
+        shares = []
+        monkeypatch.setattr(classifier, "check_priors", lambda *args: shares.append(args[2]))
+        classify = NormalizingFlowClassifier(random_state=0)
+        expected = fitted_to(classify, X, y[REST])[0]
+        with pytest.warns(EmptyRowWarning, match=": 4"):
+            assert_same(fitted_to(classify, EMPTY, y)[0], expected)
+        np.testing.assert_array_equal(*shares)
         detect = NormalizingFlowOutlierDetector(random_state=0)
         expected = fitted_to(detect, X)[0]
         with pytest.warns(EmptyRowWarning, match=": 4"):
@@ -265,6 +271,18 @@ def _moments(column, weights):
     own = ~np.isnan(column)
     mean = np.average(column[own], weights=weights[own])
     return mean, np.sqrt(np.average(np.square(column[own] - mean), weights=weights[own]))
+
+
+def test_the_offset_of_a_share_is_that_of_rows_with_cells(tmp_path, monkeypatch):
+    np.save(tmp_path / "X.npy", EMPTY)
+    mapped = source_of(np.load(tmp_path / "X.npy", mmap_mode="r"))
+    mapped.nan = HOLES
+    detector = NormalizingFlowOutlierDetector(flow="any_order")
+    scores = np.where(REST, np.arange(len(EMPTY)) + 1.0, 0.0)
+    monkeypatch.setattr(detector, "_log_prob", lambda _: scores)
+    expected = share_threshold(scores[REST], np.ones(N), 0.1)
+    assert detector._offset_of_share(0.1, mapped, None) == expected
+    assert detector._offset_of_share(0.1, EMPTY, np.ones(len(EMPTY))) == expected
 
 
 class Independent(torch.nn.Module):

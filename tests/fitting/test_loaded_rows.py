@@ -1,8 +1,11 @@
 """Which rows of a table are held in memory."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from skflow.data.nan_policy import HOLES
 from skflow.data.sources import MemmapSource
 from skflow.fitting.fit_context import FitContext
 from skflow.fitting.loaded_rows import load_few_rows, load_rows
@@ -94,3 +97,37 @@ def test_few_rows_of_a_source_come_from_several_chunks(tmp_path):
     assert (loaded.indices % 2 == 1).all()
     assert (loaded.weights == 1).all()
     assert np.ptp(loaded.indices) > 10_000
+
+
+def test_rows_without_cells_are_left_out():
+    table = TABLE.copy()
+    table[::10], table[5, 0] = np.nan, np.nan
+    rest = np.arange(1000)[np.arange(1000) % 10 > 0]
+    weights = 1.0 + np.arange(1000)
+    for given in (table, MemmapSource(table)):
+        if given is not table:
+            given.nan = HOLES
+        loaded = load_rows(given, weights, None, 1000, FIT)
+        assert loaded.n_empty == 100
+        np.testing.assert_array_equal(loaded.rows, table[rest])
+        np.testing.assert_array_equal(loaded.weights, weights[rest])
+        np.testing.assert_array_equal(loaded.indices, rest)
+        few = load_few_rows(given, weights, None, FIT)
+        np.testing.assert_array_equal(few.rows, table[few.indices])
+        assert sorted(few.indices) == rest.tolist()
+    with_context = load_rows(table, None, TABLE[:, :1], 1000, FIT)
+    np.testing.assert_array_equal(with_context.context, TABLE[rest, :1])
+
+
+def test_too_few_rows_with_cells_in_all_processes():
+    table = np.full((3, 2), np.nan)
+    table[1] = 1.0
+    with pytest.raises(ValueError, match=r"1 sample\(s\) with an observed cell"):
+        load_rows(table, None, None, 10, FIT)
+
+    class Two(ProcessGroup):
+        def all_gather(self, value):
+            return [value, (0, 3) if isinstance(value, tuple) else value]
+
+    two = replace(FIT, processes=Two())
+    assert len(load_rows(table, None, None, 10, two).rows) == 1

@@ -74,6 +74,24 @@ def test_merged_moments_are_those_of_all_samples(data):
         np.testing.assert_allclose(moments.deviation, deviation, rtol=1e-7, atol=1e-8)
 
 
+def test_moments_of_observed_cells():
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(60, 3)) + 1e6, rng.random(60)
+    x[:30, 0], x[30:, 1], x[::2, 2] = np.nan, np.nan, np.nan
+    parts = [
+        Moments.of(torch.from_numpy(a), torch.from_numpy(b))
+        for a, b in zip(np.split(x, [20, 30, 45]), np.split(w, [20, 30, 45]), strict=True)
+    ]
+    merged = Moments.merged([Moments.merged(parts[:2]), *parts[2:]])
+    for j, column in enumerate(x.T):
+        own = ~np.isnan(column)
+        mean = np.average(column[own], weights=w[own])
+        variance = np.average(np.square(column[own] - mean), weights=w[own])
+        assert merged.weight[j] == pytest.approx(w[own].sum())
+        assert merged.mean[j] == pytest.approx(mean, rel=1e-12)
+        assert merged.deviation[j] == pytest.approx(np.sqrt(variance), rel=1e-8)
+
+
 def test_moments_far_from_zero_and_near_overflow():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(1000, 2)) * [1.0, 1e200] + [1e9, 0.0]

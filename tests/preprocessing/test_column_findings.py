@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skflow import Support
-from skflow.preprocessing.column_findings import examine_column, tied_columns
+from skflow.preprocessing.column_findings import count_observed, examine_column, tied_columns
 from skflow.preprocessing.supports import resolve_supports
 
 RNG = np.random.default_rng(0)
@@ -194,3 +194,16 @@ def test_ties_of_a_single_column_are_its_repeated_rows():
     rows = np.array([[5.0], [7.0]])
     np.testing.assert_array_equal(tied_columns(rows, counts), [[5, 5, 5, 7]])
     np.testing.assert_array_equal(tied_columns(np.hstack([rows, rows]), counts), [[5, 7]] * 2)
+
+
+def test_holes_do_not_count():
+    for column in (np.full(50, 3.0), with_ties(21, 0.25), np.abs(NORMAL), np.arange(90.0) % 9):
+        holes = np.insert(column, [0, 5, 5, len(column)], np.nan)
+        assert finding(holes, n_rows=len(column)) == finding(column)
+    assert finding(np.full(5, np.nan)) is None
+
+
+def test_the_rows_with_a_value_are_counted_by_their_weights():
+    observed, counts = np.array([True, False, True]), np.array([1, 2, 5])
+    assert count_observed(80, observed, counts) == 60
+    assert count_observed(8, ~observed, counts) == 2

@@ -133,6 +133,26 @@ def test_odd_values_of_several_tables():
     warn_about_odd_values([(rows[10:], table[1], None)])  # and does not warn
 
 
+def test_holes_do_not_count():
+    holes = np.random.default_rng(1).random(FRAME.shape) < 0.3
+    assert messages(FRAME.mask(holes)) == messages(FRAME)
+    a, b = RNG.normal(size=(2, N))
+    frame = pd.DataFrame({"a": a, "b": b, "c": a - b}).mask(holes[:, :3])
+    (message,) = messages(frame)
+    assert "column 'c' of 'a', 'b'." in message
+    few = pd.DataFrame({"count": np.arange(N) // 3.0, "b": b})
+    few.loc[np.arange(N) % 3 > 0, "count"] = np.nan  # each number is in a single row
+    assert messages(few) == []
+
+
+def test_odd_values_that_become_holes():
+    rows = RNG.normal(size=(N, 2))
+    rows[:9, 0], rows[::4, 1] = -9999, np.nan
+    with pytest.warns(DegenerateColumnWarning, match="takes such cells as not observed") as caught:
+        warn_about_odd_values([(rows, Fences.of(rows, np.ones(N)), None)], as_holes=True)
+    assert "-9999 in column 0. A missing" in str(caught[0].message)
+
+
 SEARCH = """
 import numpy as np
 from sklearn.model_selection import cross_val_score

@@ -76,3 +76,13 @@ def test_near_functions_flags_and_constants_are_none(columns):
 def test_columns_of_low_rank():
     X = RNG.normal(size=(50, 5)) @ RNG.normal(size=(5, 30))
     assert [d.column for d in find_functional_columns(X)] == list(range(5, 30))
+
+
+@pytest.mark.parametrize("kind", FUNCTIONS)
+def test_functions_between_holes(kind):
+    rows = np.column_stack([C, *FUNCTIONS[kind], B * C]).astype(float)
+    usual = np.random.default_rng(1).random(rows.shape) > 0.25
+    usual[:, -1] = np.arange(N) < 15  # too few to tell anything
+    found = find_functional_columns(np.where(usual, rows, np.nan), usual)
+    assert found == [Dependence(3, (1, 2))]
+    assert find_functional_columns(np.where(usual, rows, np.nan), usual & False) == []

@@ -120,3 +120,11 @@ def test_holes_everywhere_and_no_number_at_all():
     assert infer_support([[np.nan, "a"], [np.nan, "b"]]) == {}
     assert reasons(np.full((5, 1), np.nan)) == {0: "5 missing values"}
     assert reasons(np.full((5, 1), np.inf)) == {0: "5 infinite values"}
+
+
+def test_whole_numbers_are_counted_where_there_are_values():
+    n = np.arange(400)
+    column = n // 5.0 - 40
+    assert infer_support(np.column_stack([A[n], column])) == {1: "integer"}
+    column[n % 5 > 0] = np.nan  # each of the others is in a single row
+    assert infer_support(np.column_stack([A[n], column])) == {}

@@ -140,3 +140,13 @@ def test_order_and_scale_do_not_matter(seed, n, value, exponent):
     assert odd_values(rng.permutation(column)) == odd
     if not any(looks_like_code(v) for v in 2.0**exponent * column):
         assert odd_values(2.0**exponent * column) == [2.0**exponent * v for v in odd]
+
+
+def test_holes_do_not_count():
+    column, counts = with_value(COLUMNS["normal"], -999.0, 5, 0), None
+    holes = np.insert(column, [0, 3, 3, len(column)], np.nan)
+    for counts in (None, np.arange(1, len(column) + 1)):
+        of_holes = None if counts is None else np.insert(counts, [0, 3, 3, len(column)], 1000)
+        assert find_fences(holes, of_holes) == find_fences(column, counts)
+    assert find_fences(np.full(5, np.nan)) == (-np.inf, np.inf)
+    assert not is_odd(np.array([np.nan]), -1.0, 1.0).any()

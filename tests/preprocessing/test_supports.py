@@ -211,3 +211,12 @@ def test_what_other_families_can_do(support):
 def test_a_category_among_targets_is_named():
     with pytest.raises(ValueError, match=r"the categories 0, 1, but .* NormalizingFlowClassifier"):
         check_ordered([None, ("category", [0, 1])], 2, NAMES)
+
+
+@pytest.mark.parametrize("support", ["positive", "unit", "integer", ("integer", 0, 9), "circular"])
+def test_a_hole_is_never_outside(support):
+    rows, supports = np.array([[1.0], [np.nan], [-0.5]]), resolve_supports(support, 1, None)
+    check_inside(rows[:2], supports, None, np.arange(2))
+    if support != "circular":
+        with pytest.raises(ValueError, match=r"Row 2 has -0\.5 .* \(rows outside: 1\)"):
+            check_inside(rows, supports, None, np.arange(3))
