@@ -104,16 +104,12 @@ class FlowEstimator(
         is_named = isinstance(self.flow, str) and self.flow in (ANY_ORDER, "auto")
         return is_named and self._task.context != "numbers"
 
-    def _takes_holes_in(self, data: WeightedDataset) -> bool:
-        """Whether odd cells of a density can be holes in its fit: "auto" may not take any."""
-        is_plain = self._takes_holes and data.context is None
-        return is_plain and (self.flow == ANY_ORDER or bool(data.x.isnan().any()))
-
-    @property
-    def _nan_policy(self) -> NanPolicy:
+    def _nan_policy(self, reset: bool) -> NanPolicy:
+        """What NaN is in a fit, or in predictions: "auto" may have led to another family."""
         if self._task.context == "numbers":
             return COMPLETE
-        return HOLES if self._takes_holes else COMPLETE_IN_THIS_FLOW
+        is_complete = not reset and not isinstance(self.flow_, AnyOrderDensity)
+        return HOLES if self._takes_holes and not is_complete else COMPLETE_IN_THIS_FLOW
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -266,11 +262,11 @@ class FlowEstimator(
         check_inside(loaded.rows, table.supports, table.names, loaded.indices)
         distinct, n_rows = distinct_rows(loaded, fit, self._task)
         check_columns_observed(distinct.x.numpy(), table.names)
-        usual, odd_cells = self._without_odd_cells(distinct, table.supports, fit)
+        flow = self._resolved_flow(distinct, table.supports)
+        usual, odd_cells = self._without_odd_cells(distinct, table.supports, flow, fit)
         check_variance(usual.x.numpy(), table.names)
         if self._task.robust:  # p-values compare with rows as they were fitted
             usual = replace(usual, observed=usual.x.numpy())
-        flow = self._resolved_flow(usual, table.supports)
         if flow == ANY_ORDER:
             data, transform = with_exact_values(usual, table.supports), SupportTransform()
         else:
@@ -312,7 +308,11 @@ class FlowEstimator(
         )
 
     def _without_odd_cells(
-        self, data: WeightedDataset, supports: list[Support], fit: FitContext
+        self,
+        data: WeightedDataset,
+        supports: list[Support],
+        flow: str | Callable[..., Any],
+        fit: FitContext,
     ) -> tuple[WeightedDataset, OddCells]:
         """The distinct rows with other values in place of odd ones.
 
@@ -321,14 +321,15 @@ class FlowEstimator(
         """
         self.__dict__.pop("_fences", None)
         fences = Fences.of(data.x.numpy(), data.weights.numpy())
-        if self._takes_holes:  # where categories and atoms are what they are declared to be
+        if flow == ANY_ORDER:
             fences = fences.beyond_states(supports)
         if self._task.context == "classes":
             data = replace(data, x=self._remembered(fences, data.x))
         elif self._task.context == "numbers":
             of_context = Fences.of(data.known_context.numpy(), data.weights.numpy())
             data = replace(data, context=self._remembered(of_context, data.known_context))
-        odd_cells = (OddCellsAsHoles if self._takes_holes_in(data) else OddCells)(fences, data)
+        as_holes = flow == ANY_ORDER and data.context is None
+        odd_cells = (OddCellsAsHoles if as_holes else OddCells)(fences, data)
         return odd_cells.replaced_in(data, np.random.default_rng((fit.seed, 2))), odd_cells
 
     def _warn_about_streamed(
@@ -412,13 +413,13 @@ class FlowEstimator(
         source = source_of(X)
         if source is None:
             return self._validate(X, reset)
-        source.nan = self._nan_policy
+        source.nan = self._nan_policy(reset)
         self._validate(source.head(), reset)
         return source
 
     def _validate(self, X: ArrayLike, reset: bool) -> np.ndarray:
         """X in float64, its width and names checked, free of inf, and of NaN if it is an error."""
-        nan = self._nan_policy
+        nan = self._nan_policy(reset)
         check_is_table(X)
         check_no_times(X)
         if nan.allowed:
