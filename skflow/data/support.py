@@ -221,9 +221,8 @@ class Support:
         snapped = np.array(values, dtype=float)
         if self.kind == "lattice":
             return self.lattice.snap(snapped)
-        with np.errstate(over="ignore"):
-            for state in self.states:
-                snapped[(snapped == state) | (snapped == np.float32(state))] = state
+        for state in self.states:
+            snapped[(snapped == state) | (snapped == _rounded(state))] = state
         return snapped
 
     def describe(self) -> str:
@@ -338,6 +337,13 @@ def _number(name: str, value: Any) -> float:
             return number
     advice = " Use 0 and 1 for False and True." if is_bool else ""
     raise ValueError(f"{name} has {value!r}, which must be a finite number.{advice}")
+
+
+def _rounded(state: float) -> float:
+    """A value as float32, unless that makes it 0 or infinite."""
+    with np.errstate(all="ignore"):
+        single = float(np.float32(state))
+    return single if single and math.isfinite(single) else state
 
 
 def _sorted(name: str, values: Any) -> tuple[float, ...]:

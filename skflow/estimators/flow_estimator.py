@@ -79,6 +79,7 @@ from skflow.preprocessing.supports import (
     check_inside,
     check_possible_without_atoms,
     resolve_supports,
+    snapped,
 )
 from skflow.runtime.device import keep_freed_memory, resolve_device
 from skflow.runtime.own_settings import OwnSettingsMixin
@@ -260,6 +261,7 @@ class FlowEstimator(
     ) -> PreparedRows:
         """Rows without odd cells and supports, and the distinct rows as they were."""
         check_inside(loaded.rows, table.supports, table.names, loaded.indices)
+        loaded = replace(loaded, rows=snapped(loaded.rows, table.supports))
         distinct, n_rows = distinct_rows(loaded, fit, self._task)
         check_columns_observed(distinct.x.numpy(), table.names)
         flow = self._resolved_flow(distinct, table.supports)

@@ -17,7 +17,7 @@ from skflow.flows.bijections import Chain, Standardize
 from skflow.preprocessing.dataset import Split, WeightedDataset
 from skflow.preprocessing.odd_cells import OddCells, OddCellsAsHoles
 from skflow.preprocessing.support_transform import SupportTransform
-from skflow.preprocessing.supports import check_inside
+from skflow.preprocessing.supports import check_inside, snapped
 from skflow.runtime.process_group import ProcessGroup
 from skflow.training.shuffle_buffer import ShuffleBuffer
 from skflow.training.stacked_rows import StackedRows
@@ -139,7 +139,8 @@ class StreamedDataset:
         def chunks(seed: int) -> Iterator[StackedRows]:
             rng = np.random.default_rng(seed)
             size = max(_MIN_CHUNK, self.buffer_size // _CHUNKS_PER_BUFFER)
-            for start, rows in self.source.enumerate_chunks(rng, size):
+            for start, given in self.source.enumerate_chunks(rng, size):
+                rows = snapped(given, self.supports)
                 usual, weights = self._without_odd_cells(start, rows, rng)
                 with torch.no_grad():
                     x, _ = input_transform(self._dequantized(usual, rng))
@@ -157,8 +158,9 @@ class StreamedDataset:
         """Moments of the dequantized samples of all processes."""
         chain, rng = Chain(self.transform.bijections), np.random.default_rng(0)
         own: list[Moments] = []
-        for start, rows in self.source.enumerate_chunks():
-            check_inside(rows, self.supports, self.source.names, start + np.arange(len(rows)))
+        for start, given in self.source.enumerate_chunks():
+            check_inside(given, self.supports, self.source.names, start + np.arange(len(given)))
+            rows = snapped(given, self.supports)
             usual, weights = self._without_odd_cells(start, rows, rng)
             self._note_odd_rows(rows)
             if weights.any():

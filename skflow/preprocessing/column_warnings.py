@@ -19,6 +19,7 @@ from skflow.preprocessing.column_findings import (
 )
 from skflow.preprocessing.functional_columns import Dependence, find_functional_columns
 from skflow.preprocessing.odd_cells import Fences
+from skflow.preprocessing.supports import resolve_supports, why_any_order
 from skflow.runtime.exceptions import DegenerateColumnWarning
 from skflow.runtime.user_warnings import warn_once
 
@@ -42,11 +43,13 @@ def warn_about_columns(
     declared: Any = None,
     odd: np.ndarray | None = None,
     counts: np.ndarray | None = None,
+    is_any_order: bool = False,
 ) -> None:
     """Warn about columns that a density does not describe well, and those that are functions.
 
-    The former are columns in which one value has over a fifth of the distinct rows, and those
-    that look like integers or end at a bound but are not declared to.
+    The former are columns in which one value has over a fifth of the distinct rows but is not
+    declared as an atom, and those that look like integers or end at a bound but are not declared
+    to.
 
     Parameters
     ----------
@@ -63,6 +66,9 @@ def warn_about_columns(
         Which cells are odd; rows with such cells are not asked for functions.
     counts : ndarray of shape (n,), optional
         How often each of the rows occurs; once by default.
+    is_any_order : bool, default=False
+        Whether the density is of the family any_order, which takes all supports; else, the
+        family is suggested where a support needs it.
     """
     odd = np.zeros(rows.shape, dtype=bool) if odd is None else odd
     counts = np.ones(len(rows), dtype=int) if counts is None else counts
@@ -75,7 +81,7 @@ def warn_about_columns(
             found[j] = finding
     if found:
         warn_once(
-            _text_of_findings(found, names, declared, len(supports)),
+            _text_of_findings(found, names, declared, len(supports), is_any_order),
             DegenerateColumnWarning,
         )
     functional = find_functional_columns(rows, ~odd & ~np.isnan(rows))
@@ -108,7 +114,11 @@ def warn_about_odd_values(
 
 
 def _text_of_findings(
-    found: Mapping[int, Finding], names: Names, declared: Any, n_columns: int
+    found: Mapping[int, Finding],
+    names: Names,
+    declared: Any,
+    n_columns: int,
+    is_any_order: bool,
 ) -> str:
     """What was found, and what to do."""
     columns = [f"{column_name(names, j)} ({finding.what})" for j, finding in found.items()]
@@ -123,8 +133,15 @@ def _text_of_findings(
         return f"{text} Consider support=skflow.infer_support(X)."
     if proposed:
         merged = merged_supports(declared, proposed, names, n_columns)
-        text += f" Consider support={merged!r}."
+        flow = "" if is_any_order or not _needs_any_order(proposed) else "flow='any_order', "
+        text += f" Consider {flow}support={merged!r}."
     return text
+
+
+def _needs_any_order(proposed: Mapping[int, Any]) -> bool:
+    """Whether a family other than any_order refuses one of the supports."""
+    supports = resolve_supports(list(proposed.values()), len(proposed), None)
+    return any(why_any_order(support) for support in supports)
 
 
 def _text_of_functions(functional: Sequence[Dependence], names: Names) -> str:

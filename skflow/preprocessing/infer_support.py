@@ -16,12 +16,13 @@ from skflow.preprocessing.column_findings import (
     tied_columns,
 )
 from skflow.preprocessing.functional_columns import find_functional_columns
+from skflow.preprocessing.lattice_steps import find_lattice
 from skflow.preprocessing.odd_cells import Fences
 
 _MAX_ROWS = 200_000  # that are compared; odd values and holes are counted in all
 _MAX_ROWS_NAMED = 5  # of an odd value
-_MIN_MULTIPLES = 10  # distinct values of a lattice
-_MAX_DEVIATION = 0.01  # of a multiple from a whole number: rounding
+_MIN_MULTIPLES = 10  # distinct values of a lattice that is worth a word
+_MIN_SHARE = 0.8  # of usual cells in a column that is asked for functions
 
 
 def infer_support(X: Any, explain: bool = False) -> Any:
@@ -29,10 +30,11 @@ def infer_support(X: Any, explain: bool = False) -> Any:
 
     The result is a suggestion to look at and to pass on as the parameter `support` of an
     estimator. Suggested are "integer" for columns of whole numbers with several rows for each
-    value, ("integer", 0, 1) for flags, and bounds at which many rows pile up or at which the
-    density seems to end. Bounds come from what the rows show: where more is known, such as
-    "positive" for an amount or ("circular", 24) for an hour, declare that instead. Circular
-    columns are never inferred.
+    value, ("integer", 0, 1) for flags, ("lattice", step) for multiples of another step that is
+    coarse beside the spread of the column, atoms where many rows pile up, and bounds at which
+    they do or at which the density seems to end. Bounds come from what the rows show: where more
+    is known, such as "positive" for an amount or ("circular", 24) for an hour, declare that
+    instead. Circular columns and categories are never inferred.
 
     Parameters
     ----------
@@ -48,9 +50,9 @@ def infer_support(X: Any, explain: bool = False) -> Any:
         Supports by column label, or by index if X has no labels; empty if no column asks for
         one. With `explain`, a data frame with the columns "column", "support" (None if there is
         none to suggest) and "reason", and one row for each column of X. The reasons include what
-        no support describes: constants, values that many rows share, values on a lattice such as
-        multiples of 0.5, odd values (with their rows, counted from 0), missing values, and
-        columns that are functions of others. Without pandas, a list of dicts with these keys.
+        no support describes: constants, finely rounded columns, odd values (with their rows,
+        counted from 0), missing values, and columns that are functions of others. Without
+        pandas, a list of dicts with these keys.
 
     Raises
     ------
@@ -62,9 +64,10 @@ def infer_support(X: Any, explain: bool = False) -> Any:
     >>> import numpy as np
     >>> import skflow
     >>> rng = np.random.default_rng(0)
-    >>> X = np.column_stack([rng.poisson(2, 300), rng.normal(size=300)])
+    >>> rain = np.maximum(rng.normal(size=300), 0)
+    >>> X = np.column_stack([rng.poisson(2, 300), rng.normal(size=300), rain])
     >>> skflow.infer_support(X)
-    {0: 'integer'}
+    {0: 'integer', 2: 'nonnegative'}
     """
     names = column_labels(X)
     examined = _Examination(table_columns(X), names)
@@ -132,8 +135,8 @@ class _Examination:
             self.findings[j] = finding
             self.reasons[j].append(finding.detail)
         odd = _odd_values(self._table[:, k], fences)
-        is_whole = finding is not None and finding.what == "whole numbers"
-        self.reasons[j] += odd or ([] if is_whole else _lattice(ties[known]))
+        is_lattice = finding is not None and finding.is_lattice
+        self.reasons[j] += odd or ([] if is_lattice else _fine_lattice(ties[known]))
 
     def _find_functions(self) -> None:
         """Find functions among the numeric columns."""
@@ -160,14 +163,10 @@ def _odd_values(column: np.ndarray, fences: Fences) -> list[str]:
     return reasons
 
 
-def _lattice(column: np.ndarray) -> list[str]:
-    """Whether all values are multiples of a step, apart from an offset."""
-    scale = np.abs(column).max()
-    values = np.unique(np.round(column / scale, 12)) if scale > 0 else column[:1]
+def _fine_lattice(column: np.ndarray) -> list[str]:
+    """Whether all values are on a lattice that is too fine to be declared."""
+    values = np.unique(column)
     if len(values) < _MIN_MULTIPLES or len(column) < 2 * len(values):
         return []
-    step = np.diff(values).min()
-    multiples = (values - values[0]) / step
-    if np.abs(multiples - np.round(multiples)).max() > _MAX_DEVIATION or multiples[-1] > 1e6:
-        return []
-    return [f"a lattice of step {step * scale:.6g}, which no support describes yet"]
+    lattice = find_lattice(values)
+    return [] if lattice is None else [f"rounded to steps of {lattice.step:.6g}"]

@@ -76,23 +76,26 @@ def check_ordered(declared: Any, n_targets: int, names: Names) -> None:
 
 
 def check_possible_without_atoms(supports: Sequence[Support], names: Names) -> None:
-    """Raise if a support needs a density of one column at a time, as any_order has.
-
-    The other families take real numbers, bounded or not, whole numbers and angles. Atoms at the
-    ends only say that these are inside.
-    """
+    """Raise if a support needs a density of one column at a time, as any_order has."""
     for j, support in enumerate(supports):
-        inside = [atom for atom in support.atoms if atom not in (support.low, support.high)]
-        if inside:
-            what = f"values with a probability of their own, such as {inside[0]:g}"
-        elif support.is_discrete and not support.is_integer:
-            what = support.describe()
-        else:
-            continue
-        raise ValueError(
-            f"support declares that {column_name(names, j)} contains {what}, which needs "
-            "flow='any_order'. Use it, or another support."
-        )
+        reason = why_any_order(support)
+        if reason:
+            raise ValueError(
+                f"support declares that {column_name(names, j)} contains {reason}, which needs "
+                "flow='any_order'. Use it, or another support."
+            )
+
+
+def why_any_order(support: Support) -> str:
+    """What of a support the families other than any_order cannot do; "" if there is nothing.
+
+    These take real numbers, bounded or not, whole numbers and angles. Atoms at the ends only say
+    that these are inside.
+    """
+    inside = [atom for atom in support.atoms if atom not in (support.low, support.high)]
+    if inside:
+        return f"values with a probability of their own, such as {inside[0]:g}"
+    return support.describe() if support.is_discrete and not support.is_integer else ""
 
 
 def check_inside(

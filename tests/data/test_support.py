@@ -143,6 +143,8 @@ def test_fields_that_are_not_possible(fields, message):
         (Support("lattice", step=0.5, low=0), [0, 0.5 + 1e-8, 1e6], [-0.5, 0.37]),
         (Support("lattice", step=0.1, low=0.1, high=0.5), [0.3, 0.1 + 0.2], [0, 0.6, 0.35]),
         (Support("category", levels=[0.1, 7]), [np.float32(0.1), 7], [0, 7.0001]),
+        (Support("category", levels=[1e-60, 1e60]), [1e-60], [0, np.inf]),
+        (Support(low=0, atoms=[1e-60]), [1e-60], [0]),
         (Support("circular"), [-100, 0, 1e9], [INF]),
     ],
 )
@@ -150,6 +152,8 @@ def test_what_is_inside(support, inside, outside):
     assert support.contains(inside).tolist() == [True] * len(inside)
     assert support.contains(outside).tolist() == [False] * len(outside)
     assert support.contains(np.nan)
+    with np.errstate(all="raise"):
+        assert support.contains([np.nan, *inside]).all()
 
 
 @pytest.mark.parametrize(

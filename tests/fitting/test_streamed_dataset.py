@@ -112,6 +112,17 @@ def test_a_constant_column_keeps_its_value_and_unit_scale():
     assert standardize.scale[1] == pytest.approx(X[:, 1].std())
 
 
+def test_rounding_beside_a_lattice_does_not_move_the_rows():
+    exact = np.random.default_rng(0).poisson(3, (900, 2)).astype(float)
+    rounded = exact + np.random.default_rng(1).uniform(-9e-7, 9e-7, exact.shape)
+    chains = [
+        streamed_dataset(X, support="integer", drawn=np.arange(9)).input_transform(SINGLE_PROCESS)
+        for X in (exact, np.vstack([exact[:9], rounded[9:]]))
+    ]
+    (first, second) = (chain.bijections[-1] for chain in chains)
+    assert first.loc.tolist() == second.loc.tolist()
+
+
 def streamed_dataset(X, weights=None, support=None, drawn=None):
     drawn = np.arange(0, len(X), 10) if drawn is None else drawn
     supports = resolve_supports(support, X.shape[1], None)

@@ -5,6 +5,7 @@ import pytest
 
 from skflow import Support
 from skflow.preprocessing.column_findings import count_observed, examine_column, tied_columns
+from skflow.preprocessing.supports import resolve_supports
 
 RNG = np.random.default_rng(0)
 NORMAL = RNG.normal(size=100)
@@ -30,7 +31,22 @@ def test_ties_at_more_than_a_fifth_of_the_rows():
     found = finding(with_ties(21, 0.25))
     assert found.what == "many values equal to 0.25"
     assert found.detail == "21 of 100 distinct rows (21.0 %) are 0.25"
-    assert found.support is None
+    assert found.support == Support(atoms=[0.25])
+    assert found.degenerate
+    assert finding(with_ties(21, 0.25), Support(atoms=[0.25])) is None
+    bounded = Support(low=-9, high=9, atoms=[9])
+    assert finding(with_ties(21, 0.25), bounded).support == Support(
+        low=-9, high=9, atoms=[0.25, 9]
+    )
+
+
+def test_piles_at_an_end_and_inside():
+    column = np.maximum(with_ties(25, 0.25), 0)
+    found = finding(column)
+    assert found.support == Support(low=0, atoms=[0, 0.25])
+    assert found.what == "many values at its end 0 and many values equal to 0.25"
+    assert finding(column, found.support) is None
+    assert finding(with_ties(30, -999.0, np.append(NORMAL, -1000.5))).support is None  # a code
 
 
 @pytest.mark.parametrize(
@@ -68,6 +84,60 @@ def test_integers_look_like_counts_if_more_than_four_rows_have_each():
     assert finding(integers, n_rows=41).support == "integer"  # with repeated rows
     assert finding(np.repeat([0.0, 1.0], 30)).support == ("integer", 0, 1)
     assert finding(np.repeat([1.0, 2.0], 30)).support == "integer"
+
+
+@pytest.mark.parametrize(
+    ("column", "support"),
+    [
+        (0.5 * RNG.poisson(20, 300), ("lattice", 0.5)),
+        (0.328 * RNG.poisson(20, 300), ("lattice", 0.328)),
+        ((0.1 * RNG.poisson(9, 300)).astype(np.float32).astype(float), ("lattice", 0.1)),
+        (100.0 * RNG.poisson(9, 300), ("lattice", 100)),
+        (0.2 + RNG.poisson(9, 300) / 2, Support("lattice", step=0.5, origin=0.2)),
+        (np.repeat([0.2, 0.7], 50), ("lattice", 0.5, 0.2, 0.7)),
+        (np.repeat([0.0, 100.0], 50), ("lattice", 100, 0, 100)),
+        (np.repeat([1.0, 1.5, 2.5], 50), ("lattice", 0.5)),
+    ],
+)
+def test_lattices_of_other_steps(column, support):
+    found = finding(column)
+    assert found.what.startswith("a lattice of step ")
+    assert found.support == support
+    (resolved,) = resolve_supports(support, 1, None)
+    assert resolved.contains(column).all()
+    assert finding(column, resolved) is None
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.round(RNG.normal(size=500), 2),  # too few rows for each value
+        np.round(RNG.normal(170, 8, 2000), 1),  # 260 steps, with 8 rows for each
+        np.round(RNG.normal(size=5000) * 2, 1),  # 66 steps of a tenth
+        np.where(RNG.random(2000) < 0.05, 0.5, 0) + RNG.integers(0, 40, 2000),  # few halves
+        RNG.choice(RNG.normal(size=12), 500),  # levels on no lattice
+    ],
+)
+def test_rounding_is_no_lattice(column):
+    found = finding(column)
+    assert found is None or not found.is_lattice
+
+
+def test_a_lattice_is_a_fault_only_with_a_pile():
+    column = 0.5 * RNG.poisson(20, 300)
+    assert not finding(column).degenerate
+    assert finding(np.where(np.arange(300) < 70, 8.0, column)).degenerate
+    assert finding(100 * np.round(column)).degenerate  # as all whole numbers
+
+
+def test_bounds_and_odd_values_of_lattices():
+    column = 0.5 * RNG.poisson(20, 300)
+    declared = finding(column, Support(low=0, atoms=[0]))
+    assert declared.support == Support("lattice", low=0, step=0.5)
+    with_odd = np.append(column, [-9999.0, 1e9])
+    odd = np.abs(with_odd) > 1000
+    assert finding(with_odd, odd=odd).support == ("lattice", 0.5)
+    assert finding(np.where(odd, 0.3, with_odd), odd=odd).support is None
 
 
 @pytest.mark.parametrize(

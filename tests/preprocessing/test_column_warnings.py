@@ -15,6 +15,7 @@ from skflow.preprocessing.column_warnings import (
     warn_about_odd_values,
 )
 from skflow.preprocessing.odd_cells import Fences
+from skflow.preprocessing.supports import resolve_supports
 
 RNG = np.random.default_rng(0)
 N = 500
@@ -60,6 +61,20 @@ def test_all_columns_of_a_plain_array_are_named_by_index():
     (message,) = messages(FRAME[["real", "count"]].to_numpy())
     assert "column 1 (whole numbers)" in message
     assert message.endswith("support={1: 'integer'}.")
+
+
+def test_a_pile_inside_names_the_support_and_the_family_that_works():
+    frame = FRAME[["real", "rain"]].assign(real=FRAME["real"].where(FRAME["rain"] > 0.1, 0.5))
+    (message,) = messages(frame)
+    assert "column 'real' (many values equal to 0.5)" in message
+    advice = "support={'real': Support(atoms=(0.5,)), 'rain': 'nonnegative'}."
+    assert message.endswith(f" Consider flow='any_order', {advice}")
+    assert "how narrow a spike" not in message
+    supports = {"real": Support(atoms=(0.5,)), "rain": "nonnegative"}
+    assert messages(frame, supports, resolve_supports(supports, 2, frame.columns)) == []
+    with pytest.warns(DegenerateColumnWarning) as caught:
+        warn_about_columns(frame.to_numpy(), N, [Support()] * 2, frame.columns, is_any_order=True)
+    assert str(caught[0].message).endswith(f" Consider {advice}")
 
 
 def test_nothing_is_said_of_bounds_without_ties():

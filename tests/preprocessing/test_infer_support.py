@@ -39,6 +39,7 @@ SUPPORTS = {
     "member": ("integer", 0, 1),
     "rain": "nonnegative",
     "wait": "positive",
+    "half": ("lattice", 0.5),
 }
 MESSY = FRAME.assign(
     text="left",
@@ -66,12 +67,15 @@ def test_supports_of_an_array():
 @pytest.mark.filterwarnings("ignore::skflow.DegenerateColumnWarning")
 @pytest.mark.filterwarnings("ignore:invalid value encountered in log:RuntimeWarning")
 def test_a_fit_accepts_them(quick):
-    fitted = quick(support=infer_support(FRAME)).fit(FRAME)
+    supports = infer_support(FRAME)
+    with pytest.raises(ValueError, match=r"'half' contains multiples of 0\.5 .* flow='any_"):
+        quick(support=supports).fit(FRAME)
+    fitted = quick(support=supports | {"half": None}).fit(FRAME)
     assert np.isfinite(fitted.score_samples(FRAME.drop(index=50))).all()
     ints = FRAME.set_axis(range(2000, 2000 + FRAME.shape[1]), axis=1)
-    quick(support=infer_support(ints)).fit(ints)
+    quick(support=infer_support(ints) | {2011: None}).fit(ints)
     many = FRAME.set_axis(pd.MultiIndex.from_product([["x"], FRAME.columns]), axis=1)
-    quick(support=infer_support(many)).fit(many)
+    quick(support=infer_support(many) | {("x", "half"): None}).fit(many)
 
 
 def reasons(X):
@@ -91,6 +95,8 @@ def test_reasons():
     assert "1e+20, far outside all others, in 1 row (50)" in found["cell"]
     assert found["flat"] == "all values are 3.5"
     assert "a lattice of step 0.5" in found["half"]
+    rounded = np.column_stack([np.round(2 * A, 1), B])
+    assert reasons(rounded) == {0: "rounded to steps of 0.1", 1: "real numbers"}
     assert found["text"].startswith("not numeric")
     assert "dt.total_seconds()" in found["day"]
     assert found["holes"].startswith(f"{(B > 1).sum()} missing values; ")

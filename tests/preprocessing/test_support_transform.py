@@ -292,6 +292,17 @@ def test_weights_of_rows_of_integers_are_repetitions(quick):
     np.testing.assert_allclose(weighted.score_samples(X), repeated.score_samples(X))
 
 
+def test_whole_numbers_with_rounding_are_whole_numbers(quick):
+    X = np.random.default_rng(0).poisson(2, (60, 2)).astype(float)
+    rounding = np.random.default_rng(1).uniform(-9e-7, 9e-7, X.shape)
+    exact, rounded = (quick(support="integer").fit(rows) for rows in (X, X + rounding))
+    scores = exact.score_samples(X)
+    assert np.isfinite(scores).all()
+    np.testing.assert_array_equal(rounded.score_samples(X), scores)
+    np.testing.assert_array_equal(exact.score_samples(X + rounding), scores)
+    assert exact.score_samples([[1.00001, 2.0]]) == -INF
+
+
 def test_open_ends_are_outside_wherever_they_are(quick):
     X = 3 + np.random.default_rng(0).exponential(size=(100, 1))
     shifted = quick(support=Support(low=3)).fit(X)

@@ -69,11 +69,11 @@ class Continuum:
 
     def quantile(self, levels: Tensor) -> Tensor:
         """The inverse of `cdf`, for levels that broadcast with (..., n)."""
-        return self._inverse(univariate_t.quantile(levels, self.df))
+        return self._inverse(univariate_t.quantile(levels.expand_as(self.loc), self.df))
 
     def sample(self, generator: Generator) -> Tensor:
         """One draw of each density, (..., n)."""
-        return self._inverse(univariate_t.sample(self.df, generator))
+        return self._inverse(univariate_t.sample(self.df.expand_as(self.loc), generator))
 
     def _standardized(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """The t of a latent value, and log |dt / du|."""

@@ -178,7 +178,8 @@ class MaskedLikelihood(nn.Module):
         start = self.log_states[..., with_atoms, :].mT.unsqueeze(-1)
         log_states = (start.to(corrections.logits) + corrections.logits).log_softmax(-3)
         state = cells.state[..., with_atoms, :].clamp_min(0).long().unsqueeze(-3)
-        return log_states.gather(-3, state).squeeze(-3)
+        own = log_states.gather(-3, state).squeeze(-3)
+        return torch.where(cells.observed[..., with_atoms, :], own, 0.0)
 
 
 class _Draw(NamedTuple):

@@ -11,6 +11,7 @@ from skflow.flows.distributions.distribution import Density
 from skflow.flows.distributions.flow import Flow
 from skflow.flows.distributions.interval import Interval
 
+_ROUNDING = 1e-6  # by which a whole number may be beside itself
 SOFT = 0.5  # fraction of a period over which the ends of an unrolled angle overlap
 
 
@@ -51,6 +52,12 @@ class ColumnConstraints:
         """Whether rows satisfy the constraints, (n, d) to (n,)."""
         on_grid = (self.integer == 0) | (x == x.round())
         return ((x >= self.low) & (x <= self.high) & on_grid).all(-1)
+
+    def snapped(self, x: Tensor) -> Tensor:
+        """Rows with whole numbers in place of those within rounding of them."""
+        whole = x.round()
+        near = (self.integer > 0) & ((x - whole).abs() <= _ROUNDING)
+        return torch.where(near, whole, x)
 
     def to_continuous(self, x: Tensor) -> Tensor:
         """Valid rows away from the ends, and with angles in the turn from the cut point on."""
@@ -119,6 +126,7 @@ class ConstrainedDensity(Density):
 
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """log p(x | context), (n, d) to (n,), in nats; −∞ where x violates the constraints."""
+        x = self.supports.snapped(x)
         valid = self.supports.contains(x)
         log_prob = self._log_probability if self.is_integer else self._mean_over_offsets
         return torch.where(valid, log_prob(x, context), -torch.inf)
