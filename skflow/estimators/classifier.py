@@ -101,7 +101,7 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         self,
         *,
         priors: ArrayLike | None = None,
-        flow: str | Callable[..., Any] = "nsf_ar",
+        flow: str | Callable[..., Any] = "auto",
         effort: Literal["full", "fast"] = "full",
         support: Support | str | tuple | list | dict | None = None,
         n_estimators: Literal["auto"] | int = "auto",

@@ -97,7 +97,7 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
     def __init__(
         self,
         *,
-        flow: str | Callable[..., Any] = "nsf_ar",
+        flow: str | Callable[..., Any] = "auto",
         effort: Literal["full", "fast"] = "full",
         support: Support | str | tuple | list | dict | None = None,
         n_estimators: Literal["auto"] | int = "auto",

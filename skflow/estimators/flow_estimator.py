@@ -71,6 +71,7 @@ from skflow.preprocessing.supports import (
     check_possible_without_atoms,
     resolve_supports,
     snapped,
+    why_any_order,
 )
 from skflow.runtime.device import keep_freed_memory, resolve_device
 from skflow.runtime.own_settings import OwnSettingsMixin
@@ -252,10 +253,17 @@ class FlowEstimator(
         """The family of a fit; "auto" depends on the columns."""
         if self.flow != "auto":
             return self.flow
-        needs_any_order = bool(data.x.isnan().any()) or any(
-            support.is_discrete or support.states for support in supports
-        )
-        return ANY_ORDER if needs_any_order and self._task.context is None else DEFAULT_FAMILY
+        has_holes = bool(data.x.isnan().any())
+        return ANY_ORDER if has_holes or self._is_for_any_order(supports) else DEFAULT_FAMILY
+
+    def _is_for_any_order(self, supports: Sequence[Support]) -> bool:
+        """Whether "auto" takes any_order for columns without holes.
+
+        A single target of whole numbers has exact probabilities in other families as well.
+        """
+        if self._task.context == "numbers" and len(supports) == 1:
+            return bool(supports[0].atoms or why_any_order(supports[0]))
+        return any(support.is_discrete or support.states for support in supports)
 
     def _warn_about_table(self, prepared: PreparedRows, table: DeclaredTable) -> None:
         """Warn about odd values, and about columns that no density describes well."""

@@ -121,7 +121,7 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         self,
         *,
         contamination: Literal["auto"] | float = "auto",
-        flow: str | Callable[..., Any] = "nsf_ar",
+        flow: str | Callable[..., Any] = "auto",
         effort: Literal["full", "fast"] = "full",
         support: Support | str | tuple | list | dict | None = None,
         n_estimators: Literal["auto"] | int = "auto",

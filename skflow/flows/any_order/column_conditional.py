@@ -111,6 +111,18 @@ class ColumnConditional:
             rows.append(torch.stack([self._value(state, each) for each in u]))
         return torch.stack(rows, dim=1)
 
+    @property
+    def continuum_weights(self) -> Tensor:
+        """Probabilities (m, n) that the value is on the continuum of each component."""
+        if self.log_states is None:
+            return self.log_weights.exp()
+        return (self.log_weights + self.log_states[..., ON_CONTINUUM]).exp()
+
+    @property
+    def has_variance(self) -> bool:
+        """Whether the continuum has one, in latent units."""
+        return self.continuum is None or bool((self.continuum.df > 2).all())
+
     def _value(self, state: Tensor, u: Tensor) -> Tensor:
         return self.columns.value(self.j, state, u, self.links, self.context)
 
@@ -130,9 +142,8 @@ class ColumnConditional:
     @property
     def _weights_of_continuum(self) -> Tensor:
         """Weights of the components given that the value is on the continuum, (m, n)."""
-        if self.log_states is None:
-            return self.log_weights.exp()
-        return (self.log_weights + self.log_states[..., ON_CONTINUUM]).softmax(0)
+        weights = self.continuum_weights
+        return weights / weights.sum(0).clamp_min(torch.finfo(weights.dtype).tiny)
 
     def _latent(self, x: Tensor) -> Tensor:
         return self.links.column(self.j)(x.unsqueeze(-1), self.context)[0][:, 0]

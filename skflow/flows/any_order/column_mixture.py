@@ -1,5 +1,6 @@
 """The distribution of one column under an any-order density: those of all parts, weighed."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -55,6 +56,36 @@ class ColumnMixture:
     def mean(self) -> Tensor:
         """E(X), (n,), in the user's units."""
         return self._weighted(lambda part: part.mean(_LEVELS, _LEVEL_WEIGHTS))
+
+    def quadrature(self, levels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Values and weights, both (k, n), whose weighted sums approximate expectations.
+
+        The values are atoms, and quantiles of the continua at levels (m,) with `weights` (m,).
+        Parts without a variance are left out unless they weigh more than a half.
+        """
+        log_weights = self._log_weights_of_tame_parts()
+        shape = self.log_weights.shape[1]
+        atoms = self.columns.levels[self.j, : self.columns.n_atoms[self.j]]
+        values, all_weights = [atoms.unsqueeze(1).expand(-1, shape)], []
+        probabilities = torch.stack([part.state_probabilities for part in self.parts])
+        mixed = (probabilities * log_weights.exp().unsqueeze(-1)).sum(0)
+        all_weights.append(mixed[:, 1 : 1 + len(atoms)].T)
+        for log_weight, part in zip(log_weights, self.parts, strict=True):
+            if part.continuum is None:
+                continue
+            quantiles = part.continuum_quantiles(levels.unsqueeze(1))  # (m, k, n)
+            of_components = log_weight.exp() * part.continuum_weights
+            values.append(quantiles.flatten(0, 1))
+            each = of_components.unsqueeze(1) * weights.view(1, -1, 1)
+            all_weights.append(each.flatten(0, 1))
+        return torch.cat(values), torch.cat(all_weights)
+
+    def _log_weights_of_tame_parts(self) -> Tensor:
+        """Weights of the parts that have a variance, or of all if these weigh less than half."""
+        has_variance = torch.tensor([part.has_variance for part in self.parts])
+        tame = torch.where(has_variance.unsqueeze(1), self.log_weights, -torch.inf)
+        enough = tame.logsumexp(0) > math.log(0.5)
+        return torch.where(enough, tame, self.log_weights).log_softmax(0)
 
     def quantile(self, levels: Tensor) -> Tensor:
         """The smallest values x with P(X ≤ x) ≥ level, for levels (..., n).
