@@ -45,6 +45,8 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
 
     Attributes
     ----------
+    supports_ : list of Support
+        The supports of the targets, one for each.
     flow_ : torch.nn.Module
         The fitted conditional density: ``flow_.log_prob(y, x)`` maps float64 tensors of shape
         (n_samples, n_targets) and (n_samples, n_features) on `device_` to (n_samples,), in the
