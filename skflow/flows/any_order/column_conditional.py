@@ -60,6 +60,13 @@ class ColumnConditional:
             return torch.ones_like(self.log_weights[0]).unsqueeze(-1)
         return (self.log_states + self.log_weights.unsqueeze(-1)).exp().sum(0)
 
+    @property
+    def weights_of_continuum(self) -> Tensor:
+        """Weights of the components given that the value is on the continuum, (m, n)."""
+        if self.log_states is None:
+            return self.log_weights.exp()
+        return (self.log_weights + self.log_states[..., ON_CONTINUUM]).softmax(0)
+
     def sample(self, generator: Generator) -> Tensor:
         """One value for each row, (n,), in the user's units."""
         component = _draw(self.log_weights.T, generator).unsqueeze(0)
@@ -84,17 +91,6 @@ class ColumnConditional:
             return below
         return below + probabilities[:, 0] * self._cdf_of_continuum(x)
 
-    def mean(self, levels: Tensor, weights: Tensor) -> Tensor:
-        """E(X), (n,), in the user's units, as the weighted mean of quantiles at levels (k,)."""
-        atoms = self.columns.levels[self.j, : self.columns.n_atoms[self.j]]
-        probabilities = self.state_probabilities
-        mean = probabilities[:, 1 : 1 + len(atoms)] @ atoms
-        if self.continuum is None:
-            return mean
-        quantiles = self.continuum_quantiles(levels.to(mean).unsqueeze(-1)).movedim(0, 1)
-        of_components = (quantiles * weights.to(mean).view(-1, 1, 1)).sum(0)
-        return mean + probabilities[:, 0] * (of_components * self._weights_of_continuum).sum(0)
-
     def continuum_quantiles(self, levels: Tensor) -> Tensor:
         """Quantiles of each component's continuum, (m, k, n), at levels (k, n) or (k, 1).
 
@@ -104,19 +100,15 @@ class ColumnConditional:
             levels_of_j = self.columns.levels[self.j, : self.columns.n_atoms[self.j]]
             ends = torch.stack([levels_of_j[0], levels_of_j[-1]]).view(2, 1, 1)
             return ends.expand(2, len(levels), self.log_weights.shape[1])
-        rows = []
-        for level in levels:
-            u = self.continuum.quantile(level.expand(self.log_weights.shape[1])).to(level)
-            state = torch.full(u.shape[1:], ON_CONTINUUM, device=u.device)
-            rows.append(torch.stack([self._value(state, each) for each in u]))
-        return torch.stack(rows, dim=1)
-
-    def _value(self, state: Tensor, u: Tensor) -> Tensor:
-        return self.columns.value(self.j, state, u, self.links, self.context)
+        k, (m, n) = len(levels), self.log_weights.shape
+        u = self.continuum.tiled(k).quantile(levels.expand(k, n).flatten()).to(levels)
+        context = None if self.context is None else self.context.repeat(m * k, 1)
+        state = torch.full((m * k * n,), ON_CONTINUUM, device=u.device)
+        return self.columns.value(self.j, state, u.flatten(), self.links, context).view(m, k, n)
 
     def _cdf_of_continuum(self, x: Tensor) -> Tensor:
         """P(X ≤ x) on the continuum, for values (..., n) in the user's units."""
-        weights = self._weights_of_continuum
+        weights = self.weights_of_continuum
         edge, below, above = self.columns.upper_edge(x, self.j)
         shape = x.shape
         flat = edge.reshape(-1, shape[-1])
@@ -126,13 +118,6 @@ class ColumnConditional:
         ]
         inside = torch.stack(values).reshape(shape)
         return torch.where(below, 0.0, torch.where(above, 1.0, inside))
-
-    @property
-    def _weights_of_continuum(self) -> Tensor:
-        """Weights of the components given that the value is on the continuum, (m, n)."""
-        if self.log_states is None:
-            return self.log_weights.exp()
-        return (self.log_weights + self.log_states[..., ON_CONTINUUM]).softmax(0)
 
     def _latent(self, x: Tensor) -> Tensor:
         return self.links.column(self.j)(x.unsqueeze(-1), self.context)[0][:, 0]

@@ -176,6 +176,13 @@ class Columns(nn.Module):
         edge = self.origin[j] + (steps + 0.5) * self.step[j]
         return edge, x < low - _ON_LATTICE * self.step[j], edge > high
 
+    def point_below(self, x: Tensor, j: int) -> Tensor:
+        """The largest values of the lattice of column j up to x; x for all other columns."""
+        if not self.is_lattice[j]:
+            return x
+        steps = ((x - self.origin[j]) / self.step[j] + _ON_LATTICE).floor()
+        return self.origin[j] + steps * self.step[j]
+
     def interval(self, x: Tensor, j: int) -> Interval:
         """The cells around points (n,) of the lattice of column j; end cells have no end."""
         step, half = self.step[j], 0.5 * self.step[j]

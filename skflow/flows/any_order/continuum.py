@@ -47,6 +47,12 @@ class Continuum:
         raw = None if self.raw is None else self.raw[..., index, :]
         return Continuum(loc, scale, self.df, self.spline, raw)
 
+    def tiled(self, times: int) -> "Continuum":
+        """Those of all n rows, again and again: of n · times rows."""
+        loc, scale, df = (each.tile(times) for each in (self.loc, self.scale, self.df))
+        raw = None if self.raw is None else self.raw.tile(times)
+        return Continuum(loc, scale, df, self.spline, raw)
+
     def log_density(self, u: Tensor) -> Tensor:
         """log p(u) in nats, (n,) to (..., n)."""
         z, log_slope = self._standardized(u)
@@ -69,7 +75,8 @@ class Continuum:
 
     def quantile(self, levels: Tensor) -> Tensor:
         """The inverse of `cdf`, for levels that broadcast with (..., n)."""
-        return self._inverse(univariate_t.quantile(levels.expand_as(self.loc), self.df))
+        levels, df = torch.broadcast_tensors(levels, self.df)
+        return self._inverse(univariate_t.quantile(levels, df).expand_as(self.loc))
 
     def sample(self, generator: Generator) -> Tensor:
         """One draw of each density, (..., n)."""
