@@ -45,6 +45,8 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
 
     Attributes
     ----------
+    supports_ : list of Support
+        The supports of the columns of X, one for each.
     flow_ : torch.nn.Module
         The fitted density in the units of X: ``flow_.log_prob(x)`` maps a float64 tensor of
         shape (n_samples, n_features) on `device_` to (n_samples,), and is differentiable in x.
@@ -99,7 +101,7 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
     def __init__(
         self,
         *,
-        flow: str | Callable[..., Any] = "nsf_ar",
+        flow: str | Callable[..., Any] = "auto",
         effort: Literal["full", "fast"] = "full",
         support: Support | str | tuple | list | dict | None = None,
         n_estimators: Literal["auto"] | int = "auto",

@@ -8,17 +8,15 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
 from sklearn.impute import MissingIndicator
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import HasMethods, MissingValues
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skflow.data.column_labels import column_labels, column_name
-from skflow.data.holes import missing_as_nan
 from skflow.data.nan_policy import COMPLETE, HOLES
-from skflow.data.table_kinds import check_is_table
-from skflow.data.unsupported_values import check_no_times
-from skflow.data.validation import check_finite, explained_conversion
+from skflow.data.validation import check_finite
 from skflow.estimators.density import NormalizingFlowDensity
 from skflow.estimators.imputation import in_container_of
 from skflow.estimators.parameters import Seed
+from skflow.estimators.validated_rows import validated_rows
 from skflow.runtime.own_settings import OwnSettingsMixin
 from skflow.runtime.user_warnings import warn_user
 
@@ -231,18 +229,7 @@ class NormalizingFlowImputer(OwnSettingsMixin, TransformerMixin, BaseEstimator):
     def _validated(self, X: Any, reset: bool) -> np.ndarray:
         """X in float64, NaN where a cell is missing."""
         nan = HOLES if self._missing_is_nan else COMPLETE
-        check_is_table(X)
-        check_no_times(X)
-        table = missing_as_nan(X) if self._missing_is_nan else X
-        with explained_conversion(table, nan):
-            rows: np.ndarray = validate_data(
-                self,
-                table,
-                reset=reset,
-                dtype=np.float64,
-                ensure_all_finite=False,
-                ensure_min_samples=2 if reset else 1,
-            )
+        rows = validated_rows(self, X, nan, reset)
         check_finite(rows, column_labels(X), nan=nan)
         return (
             rows if self._missing_is_nan else np.where(rows == self.missing_values, np.nan, rows)

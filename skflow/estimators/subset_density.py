@@ -8,10 +8,11 @@ from numpy.typing import ArrayLike
 from sklearn.utils import Tags, get_tags
 
 from skflow.data.column_labels import label_of
+from skflow.data.nan_policy import HOLES
 from skflow.data.sample_weights import check_weights
 from skflow.data.support import Support
 from skflow.data.unsupported_values import check_not_masked
-from skflow.data.validation import check_count
+from skflow.data.validation import check_count, check_finite
 from skflow.estimators.fitted_density import FittedDensity
 from skflow.estimators.given_cells import (
     NamedColumns,
@@ -119,7 +120,7 @@ class SubsetDensity(OwnSettingsMixin):
             conditional on; 0 for rows without any observed cell.
         """
         return self._parent._log_prob_given(
-            self._full_rows(validated_rows(self, X)), ~np.isnan(self._given)
+            self._full_rows(self._rows_of(X)), ~np.isnan(self._given)
         )
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
@@ -232,7 +233,7 @@ class SubsetDensity(OwnSettingsMixin):
         ndarray of shape (n_samples, n_features) or (n_draws, n_samples, n_features)
             The completed rows, as a data frame like X if X is one and there are no draws.
         """
-        return self._imputed_like(X, validated_rows(self, X), n_draws, random_state)
+        return self._imputed_like(X, self._rows_of(X), n_draws, random_state)
 
     def _imputed_like(
         self, X: Any, rows: np.ndarray, n_draws: int | None, random_state: Seed
@@ -253,6 +254,12 @@ class SubsetDensity(OwnSettingsMixin):
     @property
     def _own_columns(self) -> NamedColumns:
         return named_columns(self)
+
+    def _rows_of(self, X: ArrayLike) -> np.ndarray:
+        """Rows of the columns of this density, NaN where a cell is missing."""
+        rows = validated_rows(self, X, HOLES, reset=False)
+        check_finite(rows, self._own_columns.names, nan=HOLES)
+        return rows
 
     def _full_rows(self, rows: np.ndarray) -> np.ndarray:
         """Rows (n, d) of the parent with those of this density and the given values."""

@@ -43,7 +43,9 @@ class TestGaussian:
         distance = np.einsum("ij,jk,ik->i", rows - mean, precision, rows - mean)
         expected = -0.5 * (distance + np.log(np.linalg.det(2 * np.pi * covariance)))
         scores = gaussian.condition({"a": 3.0}).score_samples(frame)
-        assert np.abs(scores - expected).mean() < 0.1
+        divergence = (expected - scores).mean()  # of the true conditional from the fitted one
+        assert -0.01 < divergence < 0.05
+        assert np.abs(scores - expected).mean() < 0.2
 
     @pytest.mark.parametrize("names", [["a"], ["c", "a"], ["b"]])
     def test_marginal_and_conditional_make_the_joint(self, gaussian, names):

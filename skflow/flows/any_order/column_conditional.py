@@ -1,6 +1,6 @@
 """The distribution of one column given cells of others: states, and a continuum between them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Generator, Tensor
@@ -60,13 +60,6 @@ class ColumnConditional:
             return torch.ones_like(self.log_weights[0]).unsqueeze(-1)
         return (self.log_states + self.log_weights.unsqueeze(-1)).exp().sum(0)
 
-    @property
-    def weights_of_continuum(self) -> Tensor:
-        """Weights of the components given that the value is on the continuum, (m, n)."""
-        if self.log_states is None:
-            return self.log_weights.exp()
-        return (self.log_weights + self.log_states[..., ON_CONTINUUM]).softmax(0)
-
     def sample(self, generator: Generator) -> Tensor:
         """One value for each row, (n,), in the user's units."""
         component = _draw(self.log_weights.T, generator).unsqueeze(0)
@@ -94,33 +87,69 @@ class ColumnConditional:
     def continuum_quantiles(self, levels: Tensor) -> Tensor:
         """Quantiles of each component's continuum, (m, k, n), at levels (k, n) or (k, 1).
 
-        In the user's units. For a category, its smallest and largest level.
+        In the user's units.
         """
-        if self.continuum is None:
-            levels_of_j = self.columns.levels[self.j, : self.columns.n_atoms[self.j]]
-            ends = torch.stack([levels_of_j[0], levels_of_j[-1]]).view(2, 1, 1)
-            return ends.expand(2, len(levels), self.log_weights.shape[1])
-        k, (m, n) = len(levels), self.log_weights.shape
-        u = self.continuum.tiled(k).quantile(levels.expand(k, n).flatten()).to(levels)
-        context = None if self.context is None else self.context.repeat(m * k, 1)
-        state = torch.full((m * k * n,), ON_CONTINUUM, device=u.device)
-        return self.columns.value(self.j, state, u.flatten(), self.links, context).view(m, k, n)
+        levels = levels.expand(-1, self.log_weights.shape[1])
+        each = self.repeated(len(levels)).smooth_quantiles(levels.flatten())
+        values = torch.stack([self.columns.on_continuum(self.j, row) for row in each])
+        return values.unflatten(1, levels.shape)
+
+    def smooth_quantiles(self, levels: Tensor) -> Tensor:
+        """Inverses of the distribution functions of all components at levels (n,), (m, n)."""
+        assert self.continuum is not None
+        u = self.continuum.quantile(levels).to(levels)
+        link = self.links.column(self.j)
+        return torch.stack([link.inverse(row.unsqueeze(-1), self.context)[0][:, 0] for row in u])
+
+    @property
+    def continuum_weights(self) -> Tensor:
+        """Probabilities (m, n) that the value is on the continuum of each component."""
+        if self.log_states is None:
+            return self.log_weights.exp()
+        return (self.log_weights + self.log_states[..., ON_CONTINUUM]).exp()
+
+    @property
+    def has_variance(self) -> bool:
+        """Whether the continuum has one, in latent units."""
+        return self.continuum is None or bool((self.continuum.df > 2).all())
 
     def _cdf_of_continuum(self, x: Tensor) -> Tensor:
         """P(X ≤ x) on the continuum, for values (..., n) in the user's units."""
-        weights = self.weights_of_continuum
         edge, below, above = self.columns.upper_edge(x, self.j)
-        shape = x.shape
-        flat = edge.reshape(-1, shape[-1])
-        values = [
-            (self.continuum.cdf(self._latent(row)).to(x) * weights).sum(0)  # type: ignore[union-attr]
-            for row in flat
-        ]
-        inside = torch.stack(values).reshape(shape)
-        return torch.where(below, 0.0, torch.where(above, 1.0, inside))
+        flat = edge.flatten()
+        cdf, _ = self.repeated(len(flat) // x.shape[-1]).smooth_cdf_and_density(flat)
+        return torch.where(below, 0.0, torch.where(above, 1.0, cdf.view(x.shape)))
 
-    def _latent(self, x: Tensor) -> Tensor:
-        return self.links.column(self.j)(x.unsqueeze(-1), self.context)[0][:, 0]
+    def smooth_cdf_and_density(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Distribution function and density of the continuum at values (n,).
+
+        In the user's units. Lattices are not rounded, and angles are unrolled.
+        """
+        assert self.continuum is not None
+        weights = self._weights_of_continuum
+        u, log_slope = self.links.column(self.j)(x.unsqueeze(-1), self.context)
+        cdf, density = self.continuum.cdf_and_density(u[:, 0])
+        return (cdf.to(x) * weights).sum(0), (density.to(x) * weights).sum(0) * log_slope.exp()
+
+    def repeated(self, times: int) -> "ColumnConditional":
+        """The same for all rows in turn, `times` times."""
+        if times == 1:
+            return self
+        context = None if self.context is None else self.context.repeat(times, 1)
+        log_states = None if self.log_states is None else self.log_states.repeat(1, times, 1)
+        return replace(
+            self,
+            context=context,
+            log_weights=self.log_weights.repeat(1, times),
+            log_states=log_states,
+            continuum=None if self.continuum is None else self.continuum.repeated(times),
+        )
+
+    @property
+    def _weights_of_continuum(self) -> Tensor:
+        """Weights of the components given that the value is on the continuum, (m, n)."""
+        weights = self.continuum_weights
+        return weights / weights.sum(0).clamp_min(torch.finfo(weights.dtype).tiny)
 
 
 def _draw(log_weights: Tensor, generator: Generator) -> Tensor:

@@ -160,7 +160,7 @@ class Columns(nn.Module):
         """Values (n,) of column j in the user's units, of states and latent values (n,)."""
         x = u
         if self.has_continuum[j]:
-            x = self._on_continuum(j, links.column(j).inverse(u.unsqueeze(-1), context)[0][:, 0])
+            x = self.on_continuum(j, links.column(j).inverse(u.unsqueeze(-1), context)[0][:, 0])
         if not self.n_atoms[j]:
             return x
         atoms = self.levels[j, (state - 1).clamp_min(0)]
@@ -175,13 +175,6 @@ class Columns(nn.Module):
         steps = ((x - self.origin[j]) / self.step[j] + _ON_LATTICE).floor()
         edge = self.origin[j] + (steps + 0.5) * self.step[j]
         return edge, x < low - _ON_LATTICE * self.step[j], edge > high
-
-    def point_below(self, x: Tensor, j: int) -> Tensor:
-        """The largest values of the lattice of column j up to x; x for all other columns."""
-        if not self.is_lattice[j]:
-            return x
-        steps = ((x - self.origin[j]) / self.step[j] + _ON_LATTICE).floor()
-        return self.origin[j] + steps * self.step[j]
 
     def interval(self, x: Tensor, j: int) -> Interval:
         """The cells around points (n,) of the lattice of column j; end cells have no end."""
@@ -230,7 +223,7 @@ class Columns(nn.Module):
         origin, step = self.origin[at], self.step[at]
         return origin + ((x - origin) / step).round() * step
 
-    def _on_continuum(self, j: int, x: Tensor) -> Tensor:
+    def on_continuum(self, j: int, x: Tensor) -> Tensor:
         """Values of column j, of unrolled angles and of numbers beside the lattice."""
         if self.is_circular[j]:
             return self.turn[j] + torch.remainder(x - self.turn[j], self.period[j])

@@ -47,10 +47,11 @@ class Continuum:
         raw = None if self.raw is None else self.raw[..., index, :]
         return Continuum(loc, scale, self.df, self.spline, raw)
 
-    def tiled(self, times: int) -> "Continuum":
-        """Those of all n rows, again and again: of n · times rows."""
-        loc, scale, df = (each.tile(times) for each in (self.loc, self.scale, self.df))
-        raw = None if self.raw is None else self.raw.tile(times)
+    def repeated(self, times: int) -> "Continuum":
+        """The same for all rows in turn, `times` times."""
+        df = self.df.expand_as(self.loc).repeat(1, times)
+        raw = None if self.raw is None else self.raw.repeat(1, 1, times)
+        loc, scale = self.loc.repeat(1, times), self.scale.repeat(1, times)
         return Continuum(loc, scale, df, self.spline, raw)
 
     def log_density(self, u: Tensor) -> Tensor:
@@ -73,10 +74,15 @@ class Continuum:
         """P(U ≤ u), (n,) to (..., n)."""
         return univariate_t.cdf(self._standardized(u)[0], self.df)
 
+    def cdf_and_density(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """P(U ≤ u) and the density at u, (n,) to (..., n)."""
+        z, log_slope = self._standardized(u)
+        log_density = univariate_t.log_density(z, self.df) + log_slope
+        return univariate_t.cdf(z, self.df), log_density.exp()
+
     def quantile(self, levels: Tensor) -> Tensor:
         """The inverse of `cdf`, for levels that broadcast with (..., n)."""
-        levels, df = torch.broadcast_tensors(levels, self.df)
-        return self._inverse(univariate_t.quantile(levels, df).expand_as(self.loc))
+        return self._inverse(univariate_t.quantile(levels.expand_as(self.loc), self.df))
 
     def sample(self, generator: Generator) -> Tensor:
         """One draw of each density, (..., n)."""
