@@ -7,16 +7,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn import get_config
 from sklearn.utils import Tags
-from sklearn.utils.validation import validate_data
 
 from skflow.data.column_labels import Names, column_labels
-from skflow.data.holes import missing_as_nan
 from skflow.data.nan_policy import COMPLETE, COMPLETE_IN_THIS_FLOW, HOLES, NanPolicy
 from skflow.data.sources import Source, source_of
-from skflow.data.table_kinds import check_is_table
-from skflow.data.unsupported_values import check_no_times, check_not_masked
-from skflow.data.validation import check_finite, explained_conversion
+from skflow.data.validation import check_finite
 from skflow.estimators.fitted_density import FittedDensity
+from skflow.estimators.validated_rows import validated_rows
 from skflow.fitting.defaults import Task
 from skflow.fitting.warm_start import FittedColumns, check_same_columns
 from skflow.flows.any_order.density import AnyOrderDensity
@@ -61,22 +58,8 @@ class TableInput(FittedDensity):
     def _validate(self, X: ArrayLike, reset: bool) -> np.ndarray:
         """X in float64, its width and names checked, free of inf, and of NaN if it is an error."""
         nan = self._nan_policy(reset)
-        check_is_table(X)
-        check_no_times(X)
-        if nan.allowed:
-            X = missing_as_nan(X)
-        check_not_masked(X, nan=nan)
         earlier = self._columns_to_continue() if reset else None
-        with explained_conversion(X, nan):
-            rows: np.ndarray = validate_data(
-                self,
-                X,
-                reset=reset,
-                dtype=np.float64,
-                order="C",
-                ensure_all_finite=False,
-                ensure_min_samples=2 if reset else 1,
-            )
+        rows = validated_rows(self, X, nan, reset)
         if earlier is not None:
             check_same_columns(earlier, self._columns_to_continue())
         if not get_config()["assume_finite"]:

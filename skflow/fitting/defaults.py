@@ -263,9 +263,7 @@ def _training_config(
             parameters.learning_rate_init, _learning_rate(family, speed_up, size, task)
         ),
         alpha=parameters.alpha,
-        noise=_or_auto(
-            parameters.noise, 0.0 if family.is_any_order else _noise(size, task)
-        ),
+        noise=_or_auto(parameters.noise, 0.0 if family.is_any_order else _noise(size, task)),
         check_every=check_every,
         patience=parameters.n_iter_no_change,
         tol=parameters.tol,

@@ -84,17 +84,6 @@ class ColumnConditional:
             return below
         return below + probabilities[:, 0] * self._cdf_of_continuum(x)
 
-    def mean(self, levels: Tensor, weights: Tensor) -> Tensor:
-        """E(X), (n,), in the user's units, as the weighted mean of quantiles at levels (k,)."""
-        atoms = self.columns.levels[self.j, : self.columns.n_atoms[self.j]]
-        probabilities = self.state_probabilities
-        mean = probabilities[:, 1 : 1 + len(atoms)] @ atoms
-        if self.continuum is None:
-            return mean
-        quantiles = self.continuum_quantiles(levels.to(mean).unsqueeze(-1)).movedim(0, 1)
-        of_components = (quantiles * weights.to(mean).view(-1, 1, 1)).sum(0)
-        return mean + probabilities[:, 0] * (of_components * self._weights_of_continuum).sum(0)
-
     def continuum_quantiles(self, levels: Tensor) -> Tensor:
         """Quantiles of each component's continuum, (m, k, n), at levels (k, n) or (k, 1).
 

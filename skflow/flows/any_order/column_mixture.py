@@ -7,16 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from skflow.flows.any_order import quantile_means
 from skflow.flows.any_order.column_conditional import ColumnConditional
-from skflow.flows.any_order.columns import ColumnCells, Columns
+from skflow.flows.any_order.columns import ON_CONTINUUM, ColumnCells, Columns
 from skflow.flows.distributions.inverse_cdf import inverse_cdf
 
 _TINY = 1e-15
-# quantile levels at which the values of a component are averaged: a trapezoidal rule in terms of
-# normal scores, which converges fast as its integrand falls to 0 at both ends
-_SCORES = torch.linspace(-8.0, 8.0, 129, dtype=torch.float64)
-_LEVELS = torch.special.ndtr(_SCORES)
-_LEVEL_WEIGHTS = (-0.5 * _SCORES.square()).softmax(0)
 
 
 @dataclass(frozen=True)
@@ -54,8 +50,35 @@ class ColumnMixture:
         return self._weighted(lambda part: part.cdf(x))
 
     def mean(self) -> Tensor:
-        """E(X), (n,), in the user's units."""
-        return self._weighted(lambda part: part.mean(_LEVELS, _LEVEL_WEIGHTS))
+        """E(X), (n,), in the user's units; far in the tails, less than all of them counts.
+
+        See `quantile_means.mean`.
+        """
+        n_atoms, probabilities = self.columns.n_atoms[self.j], self.state_probabilities
+        of_atoms = probabilities[:, 1 : 1 + n_atoms] @ self.columns.levels[self.j, :n_atoms]
+        if not self.columns.has_continuum[self.j]:
+            return of_atoms
+        return of_atoms + probabilities[:, ON_CONTINUUM] * self.mean_of_continuum()
+
+    def mean_of_continuum(self) -> Tensor:
+        """E(X) given that X is none of the atoms, (n,); of angles, their mean direction."""
+        quantiles, weights = self._continuum_quantiles()
+        if not self.columns.is_circular[self.j]:
+            return quantile_means.mean(quantiles, weights)
+        period, turn = self.columns.period[self.j], self.columns.turn[self.j]
+        direction = quantile_means.mean_direction(quantiles, weights, period)
+        return turn + torch.remainder(direction - turn, period)
+
+    def _continuum_quantiles(self) -> tuple[Tensor, Tensor]:
+        """Quantiles (m, k, n) of all components' continua, and weights (m, n) that sum to 1."""
+        levels = quantile_means.LEVELS.to(self.log_weights).unsqueeze(-1)
+        weights, df = [], []
+        for log_weight, part in zip(self.log_weights, self.parts, strict=True):
+            assert part.continuum is not None
+            weights.append(log_weight.exp() * part.continuum_weights)
+            df.append(part.continuum.df.expand_as(part.continuum.loc))
+        quantiles = torch.cat([part.continuum_quantiles(levels) for part in self.parts])
+        return quantiles, quantile_means.without_heavy_tails(torch.cat(weights), torch.cat(df))
 
     def quadrature(self, levels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Values and weights, both (k, n), whose weighted sums approximate expectations.
