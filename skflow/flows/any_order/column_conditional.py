@@ -9,6 +9,8 @@ from skflow.flows.any_order.columns import ON_CONTINUUM, ColumnCells, Columns
 from skflow.flows.any_order.continuum import Continuum
 from skflow.flows.any_order.links import Links
 
+_TURNS = (-1, 0, 1, 2)  # those that the domain of an unrolled angle may reach into
+
 
 @dataclass(frozen=True)
 class ColumnConditional:
@@ -95,15 +97,26 @@ class ColumnConditional:
         of_components = (quantiles * weights.to(mean).view(-1, 1, 1)).sum(0)
         return mean + probabilities[:, 0] * (of_components * self._weights_of_continuum).sum(0)
 
+    def bracket(self, levels: Tensor) -> Tensor:
+        """Values between which the quantiles at levels (k, n) are, (2 or m, k, n).
+
+        In the user's units: quantiles of each component's continuum, between the smallest and
+        largest level of a category, or a whole turn of angles.
+        """
+        columns, j = self.columns, self.j
+        if columns.has_continuum[j] and not columns.is_circular[j]:
+            return self.continuum_quantiles(levels)
+        ends = torch.stack([columns.turn[j], columns.turn[j] + columns.period[j]])
+        if self.continuum is None:
+            ends = columns.levels[j, : columns.n_atoms[j]][[0, -1]]
+        return ends.view(2, 1, 1).expand(2, len(levels), self.log_weights.shape[1])
+
     def continuum_quantiles(self, levels: Tensor) -> Tensor:
         """Quantiles of each component's continuum, (m, k, n), at levels (k, n) or (k, 1).
 
-        In the user's units. For a category, its smallest and largest level.
+        In the user's units.
         """
-        if self.continuum is None:
-            levels_of_j = self.columns.levels[self.j, : self.columns.n_atoms[self.j]]
-            ends = torch.stack([levels_of_j[0], levels_of_j[-1]]).view(2, 1, 1)
-            return ends.expand(2, len(levels), self.log_weights.shape[1])
+        assert self.continuum is not None
         rows = []
         for level in levels:
             u = self.continuum.quantile(level.expand(self.log_weights.shape[1])).to(level)
@@ -116,16 +129,30 @@ class ColumnConditional:
 
     def _cdf_of_continuum(self, x: Tensor) -> Tensor:
         """P(X ≤ x) on the continuum, for values (..., n) in the user's units."""
-        weights = self._weights_of_continuum
+        if self.columns.is_circular[self.j]:
+            return self._cdf_of_angles(x)
         edge, below, above = self.columns.upper_edge(x, self.j)
-        shape = x.shape
-        flat = edge.reshape(-1, shape[-1])
-        values = [
-            (self.continuum.cdf(self._latent(row)).to(x) * weights).sum(0)  # type: ignore[union-attr]
-            for row in flat
-        ]
-        inside = torch.stack(values).reshape(shape)
+        inside = self._cdf_up_to(edge)
         return torch.where(below, 0.0, torch.where(above, 1.0, inside))
+
+    def _cdf_of_angles(self, x: Tensor) -> Tensor:
+        """P(start ≤ X ≤ x) in the turn that angles are given in, from all unrolled turns."""
+        start, period = self.columns.turn[self.j], self.columns.period[self.j]
+        x = torch.minimum(torch.maximum(x, start), start + period)
+        total = torch.zeros_like(x)
+        for k in _TURNS:
+            first = (start + k * period).expand_as(x)
+            total = total + self._cdf_up_to(x + k * period) - self._cdf_up_to(first)
+        return total
+
+    def _cdf_up_to(self, edge: Tensor) -> Tensor:
+        """P(X ≤ edge) on the continuum, for edges (..., n) inside of it."""
+        weights, shape = self._weights_of_continuum, edge.shape
+        values = [
+            (self.continuum.cdf(self._latent(row)).to(edge) * weights).sum(0)  # type: ignore[union-attr]
+            for row in edge.reshape(-1, shape[-1])
+        ]
+        return torch.stack(values).reshape(shape)
 
     @property
     def _weights_of_continuum(self) -> Tensor:

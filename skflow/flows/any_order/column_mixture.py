@@ -59,9 +59,10 @@ class ColumnMixture:
     def quantile(self, levels: Tensor) -> Tensor:
         """The smallest values x with P(X ≤ x) ≥ level, for levels (..., n).
 
-        By bisection between the smallest and the largest quantile of all components.
+        By bisection between the smallest and the largest quantile of all components. Angles are
+        counted from the start of the turn that they are given in.
         """
-        ends = torch.cat([part.continuum_quantiles(levels) for part in self.parts])
+        ends = torch.cat([part.bracket(levels) for part in self.parts])
         low, high = ends.amin(0), ends.amax(0)
         for _ in range(_BISECTIONS):
             middle = low / 2 + high / 2
