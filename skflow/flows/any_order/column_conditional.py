@@ -1,6 +1,6 @@
 """The distribution of one column given cells of others: states, and a continuum between them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Generator, Tensor
@@ -93,36 +93,38 @@ class ColumnConditional:
         mean = probabilities[:, 1 : 1 + len(atoms)] @ atoms
         if self.continuum is None:
             return mean
-        quantiles = self.continuum_quantiles(levels.to(mean).unsqueeze(-1)).movedim(0, 1)
-        of_components = (quantiles * weights.to(mean).view(-1, 1, 1)).sum(0)
+        of_components = torch.zeros_like(self.log_weights)
+        for level, weight in zip(levels.to(mean), weights.to(mean), strict=True):
+            quantiles = self.continuum_quantiles(level.expand_as(mean))
+            of_components = of_components + weight * quantiles
         return mean + probabilities[:, 0] * (of_components * self._weights_of_continuum).sum(0)
 
     def bracket(self, levels: Tensor) -> Tensor:
-        """Values between which the quantiles at levels (k, n) are, (2 or m, k, n).
+        """Values between which the quantiles of the continuum at levels (n,) are, (2 or m, n).
 
-        In the user's units: quantiles of each component's continuum, between the smallest and
-        largest level of a category, or a whole turn of angles.
+        In the user's units: quantiles of each component, or a whole turn of angles.
         """
-        columns, j = self.columns, self.j
-        if columns.has_continuum[j] and not columns.is_circular[j]:
+        if not self.columns.is_circular[self.j]:
             return self.continuum_quantiles(levels)
-        ends = torch.stack([columns.turn[j], columns.turn[j] + columns.period[j]])
-        if self.continuum is None:
-            ends = columns.levels[j, : columns.n_atoms[j]][[0, -1]]
-        return ends.view(2, 1, 1).expand(2, len(levels), self.log_weights.shape[1])
+        start, period = self.columns.turn[self.j], self.columns.period[self.j]
+        return torch.stack([start, start + period]).unsqueeze(1).expand(2, len(levels))
 
     def continuum_quantiles(self, levels: Tensor) -> Tensor:
-        """Quantiles of each component's continuum, (m, k, n), at levels (k, n) or (k, 1).
-
-        In the user's units.
-        """
+        """Quantiles of each component's continuum, (m, n), at levels (n,), in the user's units."""
         assert self.continuum is not None
-        rows = []
-        for level in levels:
-            u = self.continuum.quantile(level.expand(self.log_weights.shape[1])).to(level)
-            state = torch.full(u.shape[1:], ON_CONTINUUM, device=u.device)
-            rows.append(torch.stack([self._value(state, each) for each in u]))
-        return torch.stack(rows, dim=1)
+        quantiles = self.continuum.quantile(levels).to(levels)
+        state = torch.full_like(levels, ON_CONTINUUM, dtype=torch.long)
+        return torch.stack([self._value(state, u) for u in quantiles])
+
+    def repeat(self, size: int) -> "ColumnConditional":
+        """The same distributions several times over, for size · n rows."""
+        return replace(
+            self,
+            context=None if self.context is None else self.context.repeat(size, 1),
+            log_weights=self.log_weights.repeat(1, size),
+            log_states=None if self.log_states is None else self.log_states.repeat(1, size, 1),
+            continuum=None if self.continuum is None else self.continuum.repeat(size),
+        )
 
     def _value(self, state: Tensor, u: Tensor) -> Tensor:
         return self.columns.value(self.j, state, u, self.links, self.context)

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from skflow.flows.any_order.column_conditional import ColumnConditional
-from skflow.flows.any_order.columns import ColumnCells, Columns
+from skflow.flows.any_order.columns import ON_CONTINUUM, ColumnCells, Columns
 
 _BISECTIONS = 100
+_TINY, _EPSILON = 1e-300, 2.0**-53  # that levels stay away from 0 and 1
 # quantile levels at which the values of a component are averaged: a trapezoidal rule in terms of
 # normal scores, which converges fast as its integrand falls to 0 at both ends
 _SCORES = torch.linspace(-8.0, 8.0, 129, dtype=torch.float64)
@@ -59,18 +59,48 @@ class ColumnMixture:
     def quantile(self, levels: Tensor) -> Tensor:
         """The smallest values x with P(X ≤ x) ≥ level, for levels (..., n).
 
-        By bisection between the smallest and the largest quantile of all components. Angles are
-        counted from the start of the turn that they are given in.
+        Exactly an atom or a point of a lattice where that is one. Angles are counted from the
+        start of the turn that they are given in.
         """
-        ends = torch.cat([part.bracket(levels) for part in self.parts])
+        size = levels.numel() // len(self.log_weights[0]) if levels.numel() else 0
+        found = self.repeat(size)._quantile(levels.reshape(-1)) if size else levels
+        return found.reshape(levels.shape)
+
+    def repeat(self, size: int) -> "ColumnMixture":
+        """The same distributions several times over, for size · n rows."""
+        return ColumnMixture(
+            self.log_weights.repeat(1, size), tuple(part.repeat(size) for part in self.parts)
+        )
+
+    def _quantile(self, levels: Tensor) -> Tensor:
+        """`quantile` of each row at its own level, (n,)."""
+        if not self.columns.n_atoms[self.j]:
+            return self._continuum_quantile(levels, torch.zeros_like(levels))
+        atoms = self.columns.levels[self.j, : self.columns.n_atoms[self.j]]
+        upto = torch.stack([self.cdf(atom.expand_as(levels)) for atom in atoms])
+        probabilities = self.state_probabilities.T[1 : 1 + len(atoms)]
+        n_passed = (upto < levels).sum(0).clamp_max(len(atoms) - 1)
+        atom, own = atoms[n_passed], n_passed.unsqueeze(0)
+        if not self.columns.has_continuum[self.j]:
+            return atom
+        passed = torch.where(upto < levels, probabilities, 0.0).sum(0)
+        below = (upto - probabilities).gather(0, own)[0]
+        in_atom = (below < levels) & (levels <= upto.gather(0, own)[0])
+        return torch.where(in_atom, atom, self._continuum_quantile(levels, passed))
+
+    def _continuum_quantile(self, levels: Tensor, of_atoms: Tensor) -> Tensor:
+        """Where levels (n,) are reached above atoms of some probability, (n,), by bisection."""
+        share = self.state_probabilities[:, ON_CONTINUUM].clamp_min(_TINY)
+        on_continuum = ((levels - of_atoms) / share).clamp(_TINY, 1 - _EPSILON)
+        ends = torch.cat([part.bracket(on_continuum) for part in self.parts])
         low, high = ends.amin(0), ends.amax(0)
         for _ in range(_BISECTIONS):
             middle = low / 2 + high / 2
-            if bool(((middle == low) | (middle == high)).all()):
+            if bool(((middle <= low) | (middle >= high)).all()):
                 break
             reached = self.cdf(middle) >= levels
             low, high = torch.where(reached, low, middle), torch.where(reached, middle, high)
-        return self._with_atoms(high, levels)
+        return self.columns.snapped(high, self.j)
 
     def mode(self) -> Tensor:
         """The likeliest state as a value, (n,); NaN where that is the continuum."""
@@ -91,18 +121,3 @@ class ColumnMixture:
         for weight, part in zip(weights, self.parts, strict=True):
             total = total + weight * of_part(part)
         return total
-
-    def _with_atoms(self, quantiles: Tensor, levels: Tensor) -> Tensor:
-        """Quantiles at which an atom is reached, exactly."""
-        probabilities = self.state_probabilities
-        for k in range(self.columns.n_atoms[self.j]):
-            atom = self.columns.levels[self.j, k].expand_as(quantiles)
-            upto = self.cdf(atom)
-            below = upto - probabilities[:, k + 1]
-            quantiles = torch.where((below < levels) & (levels <= upto), atom, quantiles)
-        return quantiles
-
-
-def as_levels(levels: np.ndarray, like: Tensor) -> Tensor:
-    """Levels (k,) as a tensor (k, 1)."""
-    return torch.from_numpy(levels).to(like).unsqueeze(-1)

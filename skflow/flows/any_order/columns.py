@@ -206,6 +206,10 @@ class Columns(nn.Module):
         other_turn = self._other_turn(x, j, link, context) if self.is_circular[j] else None
         return ColumnCells(state, u, log_slope, other_turn=other_turn)
 
+    def snapped(self, x: Tensor, j: int) -> Tensor:
+        """The nearest points of the lattice of column j; values of other columns unchanged."""
+        return self._snapped(x, j) + 0.0 if self.is_lattice[j] else x
+
     def some_value(self, j: int) -> Tensor:
         """Some value of the continuum of column j, which stands for cells without a number."""
         low, high = self.low[j], self.high[j]
@@ -229,7 +233,7 @@ class Columns(nn.Module):
             return self.turn[j] + torch.remainder(x - self.turn[j], self.period[j])
         if self.is_lattice[j]:
             inside = torch.maximum(torch.minimum(x, self.high[j]), self.low[j])
-            return self._snapped(inside, j) + 0.0
+            return self.snapped(inside, j)
         return x
 
     def _unrolled(self, x: Tensor, j: int) -> Tensor:

@@ -47,6 +47,14 @@ class Continuum:
         raw = None if self.raw is None else self.raw[..., index, :]
         return Continuum(loc, scale, self.df, self.spline, raw)
 
+    def repeat(self, size: int) -> "Continuum":
+        """The same densities several times over, for size · n rows."""
+        loc, scale, df = (
+            each.repeat(*[1] * (each.dim() - 1), size) for each in (self.loc, self.scale, self.df)
+        )
+        raw = None if self.raw is None else self.raw.repeat(*[1] * (self.raw.dim() - 1), size)
+        return Continuum(loc, scale, df, self.spline, raw)
+
     def log_density(self, u: Tensor) -> Tensor:
         """log p(u) in nats, (n,) to (..., n)."""
         z, log_slope = self._standardized(u)
