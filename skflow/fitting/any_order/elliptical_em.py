@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from skflow.flows.any_order.belief import patterns_of
+from skflow.flows.any_order.belief import bounded_surprise, patterns_of
 from skflow.runtime.deadline import check_time
 
 _MAX_ITERATIONS = 60
@@ -185,6 +185,7 @@ class _GivenPatterns:
             surprise,
             number_of,
         )
+        white = bounded_surprise(white)
         expected = _by_pattern(
             lambda c, x: (c.mT @ x.unsqueeze(-1))[..., 0], self._cross, white, number_of
         )
@@ -226,9 +227,8 @@ def _by_pattern(function, matrices: Tensor, rows: Tensor, number_of: Tensor) -> 
 
 def _log_states(samples: IncompleteSamples, model: EllipticalMixture) -> Tensor:
     """log-probabilities of the states of each sample, summed over its columns, (m, n)."""
-    by_column = model.log_states.permute(0, 1, 2)
     d = samples.state.shape[1]
-    own = by_column[:, torch.arange(d), samples.state]  # (m, n, d)
+    own = model.log_states[:, torch.arange(d), samples.state]  # (m, n, d)
     return torch.where(samples.observed, own, 0.0).sum(-1)
 
 

@@ -11,6 +11,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Generator, Tensor, nn
 
+from skflow.flows.any_order.belief import bounded_surprise
 from skflow.flows.any_order.columns import Columns
 from skflow.flows.any_order.conditional_net import ConditionalNet, NetInputs, NetOutputs
 from skflow.flows.any_order.continuum import Continuum
@@ -242,6 +243,7 @@ def conditional_t(
     white = torch.linalg.solve_triangular(
         factor[row_pair], surprise.unsqueeze(-1), upper=False
     )  # (rows, d, 1)
+    white = bounded_surprise(white)
     expected = (cross[row_pair].mT @ white).squeeze(-1)
     count, distance = seen.sum(-1)[row_pair], white.square().sum((-2, -1))
     rows_df = df[member] + count

@@ -58,6 +58,16 @@ def test_a_cell_that_others_determine_has_a_positive_scale():
     assert all(bool(each.isfinite().all()) for each in belief.marginal(0))
 
 
+def test_cells_far_outside_leave_finite_beliefs():
+    """Squares of their distance would overflow."""
+    start = EllipticalStart(torch.zeros(1, 2).double(), scatters(1, 2, 0) * 1e-12, tensor(3.0))
+    belief = Belief(start, torch.zeros(2, dtype=torch.long), 1)
+    belief.observe(0, tensor([1e149, -1e300]), torch.ones(2, dtype=torch.bool))
+    loc, scale = belief.marginal(1)
+    assert bool(loc.isfinite().all())
+    assert bool((scale.isfinite() & (scale > 0)).all())
+
+
 def test_rows_with_the_same_known_cells_share_a_pattern():
     given = torch.tensor([[True, False], [False, False], [True, False], [True, False]])
     rest = torch.tensor([[False, True], [True, True], [False, True], [False, False]])

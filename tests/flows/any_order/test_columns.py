@@ -118,6 +118,18 @@ def test_values_beside_their_lattice_by_rounding():
     assert bool(columns.contains(x).all())
 
 
+@pytest.mark.parametrize(("step", "origin"), [(0.1, 0.0), (1 / 3, 0.1), (0.25, 0.125)])
+def test_points_of_lattices_are_not_rounded(step, origin):
+    """0.3 and not 0.30000000000000004."""
+    support = Support("lattice", step=step, origin=origin)
+    columns = columns_of(support)
+    links = links_of(columns, REAL)
+    points = support.lattice.points(np.arange(-50, 50))
+    u = columns.split_column(tensor(points).unsqueeze(1), 0, links).u
+    state = torch.zeros(100, dtype=torch.long)
+    np.testing.assert_array_equal(columns.value(0, state, u, links, None), points)
+
+
 @pytest.mark.parametrize("x", [-9.0, 0.0, 6.2, 30.0])
 def test_angles_are_the_same_a_turn_on(x):
     columns = columns_of(ANGLE)
