@@ -13,6 +13,7 @@ from skflow.fitting.any_order.elliptical_em import (
     Regularization,
     _expectations,
     fit_by_em,
+    positive_definite,
     state_shares,
 )
 from skflow.flows.any_order.belief import patterns_of
@@ -158,3 +159,23 @@ def test_columns_that_depend_on_each_other_stay_positive_definite():
     model = fit_by_em(samples(u, holes(60)), mixture(1, 3, 4.0), NUMBERS, Regularization(1e-8))
     assert bool(torch.linalg.eigvalsh(model.scatter[0]).min() > 0)
     assert bool(model.loc.isfinite().all())
+
+
+def test_a_row_that_outweighs_all_others():
+    """Its fit has next to no variance, and that must not be negative."""
+    u, weights = normal(100), np.ones(100)
+    weights[0] = 1e13
+    model = fit_by_em(
+        samples(u, holes(100), weights), mixture(2, 3), NUMBERS, Regularization(1e-8)
+    )
+    assert bool(torch.linalg.cholesky(model.scatter).isfinite().all())
+
+
+def test_scatter_is_made_positive_definite_only_where_it_is_not():
+    good = torch.tensor([[4.0, 1.0], [1.0, 1.0]]).double()
+    bad = torch.tensor([[4.0, 2.0], [2.0, 1.0 - 1e-15]]).double()
+    flat = torch.zeros(2, 2).double()
+    found = positive_definite(torch.stack([good, bad, flat]))
+    np.testing.assert_array_equal(found[0], good)
+    np.testing.assert_allclose(found[1], bad, atol=1e-11)
+    assert bool(torch.linalg.eigvalsh(found).min() > 0)
