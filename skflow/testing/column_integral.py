@@ -62,12 +62,13 @@ def _of_continuum(values: np.ndarray, support: Any) -> _Nodes:
     if not is_number.any():
         raise ValueError("No row has a number in the column.")
     u = _unbounded(np.where(is_number, values, np.median(values[is_number])), support)
-    scale = u[is_number].std() or 1.0
+    is_bounded = support.low is not None or support.high is not None
+    scale = max(u[is_number].std(), 1.0 if is_bounded else 0.0) or 1.0
     offsets = scale * _FINEST * np.sinh(_both_sides(np.arcsinh(_FARTHEST / _FINEST)))
     nodes = u[:, None] + offsets
     if support.kind == "circular":
         nodes = u[:, None] + offsets.clip(-support.period / 2, support.period / 2)
-    elif support.low is not None or support.high is not None:
+    elif is_bounded:
         nodes = nodes.clip(-_LARGEST, _LARGEST)
     x, slope = _bounded(nodes, support)
     trapezoid, coarse = _trapezoid(nodes), _every_other(nodes)

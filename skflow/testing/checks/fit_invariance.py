@@ -17,22 +17,24 @@ _SAME_FIT_TOLERANCE = 1e-3  # nats
 def check_density_scale_equivariance(estimator: Any, X: np.ndarray, seed: int = 0) -> None:
     """Fitted to a X + b, log p is lower by Σ log a: units of the columns do not matter.
 
-    The sum is over the cells on a continuum. Declared supports are rescaled with their columns;
-    where an estimator has supports but no parameter `support`, only real columns without bounds
-    and atoms are rescaled.
+    The sum is over the cells on a continuum. Declared supports are rescaled with their columns,
+    and angles are not rotated. Where an estimator has supports but no parameter `support`, only
+    real columns without bounds and atoms are rescaled.
     """
     fitted = fit_clone(estimator, X, seed)
     measure = Measure.of(fitted, X.shape[1])
     a = np.where(np.arange(X.shape[1]) % 2, 32.0, 1 / 8)
+    b = np.where([support.kind == "circular" for support in measure.supports], 0.0, 10 * a)
     in_other_units = estimator
     if declares_supports(estimator):
-        moved = [rescaled(s, *pair) for s, *pair in zip(measure.supports, a, 10 * a, strict=True)]
+        moved = [rescaled(s, *units) for s, *units in zip(measure.supports, a, b, strict=True)]
         in_other_units = with_supports(estimator, moved)
     else:
-        a = np.where([is_plain(support) for support in measure.supports], a, 1.0)
+        plain = [is_plain(support) for support in measure.supports]
+        a, b = np.where(plain, a, 1.0), np.where(plain, b, 0.0)
     if (a == 1).all():
         raise SkipTest("No column can be rescaled: the estimator has no parameter support.")
-    rows = a * X + np.where(a == 1, 0, 10 * a)
+    rows = a * X + b
     original = log_p(fitted, X)
     change = measure.is_continuous(X) @ np.log(a)
     scaled = log_p(fit_clone(in_other_units, rows, seed), rows) + change
