@@ -21,6 +21,7 @@ T = TypeVar("T")
 _MIN_HELD_OUT = 10  # samples that a single member holds out, if there are enough
 _WIDE = 16  # columns, above which layers are expensive
 _FEW_ROWS = 500  # too few to learn many layers from
+_ENOUGH_ROWS = 50  # per column, from which on any-order networks need no dropout
 _MANY_ROWS = 2000  # below which more members and larger folds for validation are needed
 _ROBUST_NOISE = 0.7  # in units of the kernel bandwidth by Scott's rule
 _ROBUST_STEPS = 200  # longer training learns the clusters that outliers form
@@ -176,12 +177,21 @@ def _n_members(parameters: Parameters, size: DataSize, task: Task) -> int:
 def _automatic_members(parameters: Parameters, size: DataSize, task: Task) -> int:
     if size.n_effective >= 10_000:
         return 1
+    if family_of(parameters.flow).is_any_order and not task.robust:
+        return _any_order_members(parameters, size)
     many = size.n_effective >= _MANY_ROWS
     if parameters.effort == "fast" and task.robust:
         return 2 if many else 3
     if parameters.effort == "fast":
         return 1
     return 3 if many else 5
+
+
+def _any_order_members(parameters: Parameters, size: DataSize) -> int:
+    """Fewer than of other families: the mean over several orders is a mean of models as well."""
+    if parameters.effort == "fast" or size.n_effective >= _MANY_ROWS:
+        return 1
+    return 2 if size.n_effective >= _FEW_ROWS else 3
 
 
 def _n_folds(parameters: Parameters, n_members: int, size: DataSize, task: Task) -> int | None:
@@ -216,6 +226,8 @@ def _flow_spec(parameters: Parameters, family: Family, size: DataSize, task: Tas
     if isinstance(hidden, str):
         hidden = (width, width)
     dropout = (0.15 if task.context else 0.3) * (1 - size.abundance)
+    if family.is_any_order and size.n_effective > _ENOUGH_ROWS * size.n_columns:
+        dropout = 0.0
     layers = LayerConfig(
         size.n_features,
         size.n_context,
@@ -251,7 +263,7 @@ def _training_config(
             parameters.learning_rate_init, _learning_rate(family, speed_up, size, task)
         ),
         alpha=parameters.alpha,
-        noise=_or_auto(parameters.noise, _noise(size, task)),
+        noise=_or_auto(parameters.noise, 0.0 if family.is_any_order else _noise(size, task)),
         check_every=check_every,
         patience=parameters.n_iter_no_change,
         tol=parameters.tol,
@@ -288,6 +300,8 @@ def _n_steps(
     if not isinstance(parameters.max_iter, str):
         return parameters.max_iter * epoch
     n_steps = 400 if parameters.effort == "fast" else 800 if size.n_effective < 10_000 else 1500
+    if family.is_any_order and parameters.effort == "fast":
+        n_steps //= 2
     if task.robust:
         n_steps = min(n_steps, _ROBUST_STEPS)
     n_steps = round(n_steps * family.training.length / speed_up)

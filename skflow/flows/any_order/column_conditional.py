@@ -1,6 +1,6 @@
 """The distribution of one column given cells of others: states, and a continuum between them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Generator, Tensor
@@ -84,58 +84,72 @@ class ColumnConditional:
             return below
         return below + probabilities[:, 0] * self._cdf_of_continuum(x)
 
-    def mean(self, levels: Tensor, weights: Tensor) -> Tensor:
-        """E(X), (n,), in the user's units, as the weighted mean of quantiles at levels (k,)."""
-        atoms = self.columns.levels[self.j, : self.columns.n_atoms[self.j]]
-        probabilities = self.state_probabilities
-        mean = probabilities[:, 1 : 1 + len(atoms)] @ atoms
-        if self.continuum is None:
-            return mean
-        quantiles = self.continuum_quantiles(levels.to(mean).unsqueeze(-1)).movedim(0, 1)
-        of_components = (quantiles * weights.to(mean).view(-1, 1, 1)).sum(0)
-        return mean + probabilities[:, 0] * (of_components * self._weights_of_continuum).sum(0)
-
     def continuum_quantiles(self, levels: Tensor) -> Tensor:
         """Quantiles of each component's continuum, (m, k, n), at levels (k, n) or (k, 1).
 
-        In the user's units. For a category, its smallest and largest level.
+        In the user's units.
         """
-        if self.continuum is None:
-            levels_of_j = self.columns.levels[self.j, : self.columns.n_atoms[self.j]]
-            ends = torch.stack([levels_of_j[0], levels_of_j[-1]]).view(2, 1, 1)
-            return ends.expand(2, len(levels), self.log_weights.shape[1])
-        rows = []
-        for level in levels:
-            u = self.continuum.quantile(level.expand(self.log_weights.shape[1])).to(level)
-            state = torch.full(u.shape[1:], ON_CONTINUUM, device=u.device)
-            rows.append(torch.stack([self._value(state, each) for each in u]))
-        return torch.stack(rows, dim=1)
+        levels = levels.expand(-1, self.log_weights.shape[1])
+        each = self.repeated(len(levels)).smooth_quantiles(levels.flatten())
+        values = torch.stack([self.columns.on_continuum(self.j, row) for row in each])
+        return values.unflatten(1, levels.shape)
 
-    def _value(self, state: Tensor, u: Tensor) -> Tensor:
-        return self.columns.value(self.j, state, u, self.links, self.context)
+    def smooth_quantiles(self, levels: Tensor) -> Tensor:
+        """Inverses of the distribution functions of all components at levels (n,), (m, n)."""
+        assert self.continuum is not None
+        u = self.continuum.quantile(levels).to(levels)
+        link = self.links.column(self.j)
+        return torch.stack([link.inverse(row.unsqueeze(-1), self.context)[0][:, 0] for row in u])
+
+    @property
+    def continuum_weights(self) -> Tensor:
+        """Probabilities (m, n) that the value is on the continuum of each component."""
+        if self.log_states is None:
+            return self.log_weights.exp()
+        return (self.log_weights + self.log_states[..., ON_CONTINUUM]).exp()
+
+    @property
+    def has_variance(self) -> bool:
+        """Whether the continuum has one, in latent units."""
+        return self.continuum is None or bool((self.continuum.df > 2).all())
 
     def _cdf_of_continuum(self, x: Tensor) -> Tensor:
         """P(X ≤ x) on the continuum, for values (..., n) in the user's units."""
-        weights = self._weights_of_continuum
         edge, below, above = self.columns.upper_edge(x, self.j)
-        shape = x.shape
-        flat = edge.reshape(-1, shape[-1])
-        values = [
-            (self.continuum.cdf(self._latent(row)).to(x) * weights).sum(0)  # type: ignore[union-attr]
-            for row in flat
-        ]
-        inside = torch.stack(values).reshape(shape)
-        return torch.where(below, 0.0, torch.where(above, 1.0, inside))
+        flat = edge.flatten()
+        cdf, _ = self.repeated(len(flat) // x.shape[-1]).smooth_cdf_and_density(flat)
+        return torch.where(below, 0.0, torch.where(above, 1.0, cdf.view(x.shape)))
+
+    def smooth_cdf_and_density(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Distribution function and density of the continuum at values (n,).
+
+        In the user's units. Lattices are not rounded, and angles are unrolled.
+        """
+        assert self.continuum is not None
+        weights = self._weights_of_continuum
+        u, log_slope = self.links.column(self.j)(x.unsqueeze(-1), self.context)
+        cdf, density = self.continuum.cdf_and_density(u[:, 0])
+        return (cdf.to(x) * weights).sum(0), (density.to(x) * weights).sum(0) * log_slope.exp()
+
+    def repeated(self, times: int) -> "ColumnConditional":
+        """The same for all rows in turn, `times` times."""
+        if times == 1:
+            return self
+        context = None if self.context is None else self.context.repeat(times, 1)
+        log_states = None if self.log_states is None else self.log_states.repeat(1, times, 1)
+        return replace(
+            self,
+            context=context,
+            log_weights=self.log_weights.repeat(1, times),
+            log_states=log_states,
+            continuum=None if self.continuum is None else self.continuum.repeated(times),
+        )
 
     @property
     def _weights_of_continuum(self) -> Tensor:
         """Weights of the components given that the value is on the continuum, (m, n)."""
-        if self.log_states is None:
-            return self.log_weights.exp()
-        return (self.log_weights + self.log_states[..., ON_CONTINUUM]).softmax(0)
-
-    def _latent(self, x: Tensor) -> Tensor:
-        return self.links.column(self.j)(x.unsqueeze(-1), self.context)[0][:, 0]
+        weights = self.continuum_weights
+        return weights / weights.sum(0).clamp_min(torch.finfo(weights.dtype).tiny)
 
 
 def _draw(log_weights: Tensor, generator: Generator) -> Tensor:

@@ -1,21 +1,18 @@
 """The distribution of one column under an any-order density: those of all parts, weighed."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from skflow.flows.any_order import quantile_means
 from skflow.flows.any_order.column_conditional import ColumnConditional
-from skflow.flows.any_order.columns import ColumnCells, Columns
+from skflow.flows.any_order.columns import ON_CONTINUUM, ColumnCells, Columns
+from skflow.flows.distributions.inverse_cdf import inverse_cdf
 
-_BISECTIONS = 100
-# quantile levels at which the values of a component are averaged: a trapezoidal rule in terms of
-# normal scores, which converges fast as its integrand falls to 0 at both ends
-_SCORES = torch.linspace(-8.0, 8.0, 129, dtype=torch.float64)
-_LEVELS = torch.special.ndtr(_SCORES)
-_LEVEL_WEIGHTS = (-0.5 * _SCORES.square()).softmax(0)
+_TINY = 1e-15
 
 
 @dataclass(frozen=True)
@@ -53,23 +50,109 @@ class ColumnMixture:
         return self._weighted(lambda part: part.cdf(x))
 
     def mean(self) -> Tensor:
-        """E(X), (n,), in the user's units."""
-        return self._weighted(lambda part: part.mean(_LEVELS, _LEVEL_WEIGHTS))
+        """E(X), (n,), in the user's units; far in the tails, less than all of them counts.
+
+        See `quantile_means.mean`.
+        """
+        n_atoms, probabilities = self.columns.n_atoms[self.j], self.state_probabilities
+        of_atoms = probabilities[:, 1 : 1 + n_atoms] @ self.columns.levels[self.j, :n_atoms]
+        if not self.columns.has_continuum[self.j]:
+            return of_atoms
+        return of_atoms + probabilities[:, ON_CONTINUUM] * self.mean_of_continuum()
+
+    def mean_of_continuum(self) -> Tensor:
+        """E(X) given that X is none of the atoms, (n,); of angles, their mean direction."""
+        quantiles, weights = self._continuum_quantiles()
+        if not self.columns.is_circular[self.j]:
+            return quantile_means.mean(quantiles, weights)
+        period, turn = self.columns.period[self.j], self.columns.turn[self.j]
+        direction = quantile_means.mean_direction(quantiles, weights, period)
+        return turn + torch.remainder(direction - turn, period)
+
+    def _continuum_quantiles(self) -> tuple[Tensor, Tensor]:
+        """Quantiles (m, k, n) of all components' continua, and weights (m, n) that sum to 1."""
+        levels = quantile_means.LEVELS.to(self.log_weights).unsqueeze(-1)
+        weights, df = [], []
+        for log_weight, part in zip(self.log_weights, self.parts, strict=True):
+            assert part.continuum is not None
+            weights.append(log_weight.exp() * part.continuum_weights)
+            df.append(part.continuum.df.expand_as(part.continuum.loc))
+        quantiles = torch.cat([part.continuum_quantiles(levels) for part in self.parts])
+        return quantiles, quantile_means.without_heavy_tails(torch.cat(weights), torch.cat(df))
+
+    def quadrature(self, levels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Values and weights, both (k, n), whose weighted sums approximate expectations.
+
+        The values are atoms, and quantiles of the continua at levels (m,) with `weights` (m,).
+        Parts without a variance are left out unless they weigh more than a half.
+        """
+        log_weights = self._log_weights_of_tame_parts()
+        shape = self.log_weights.shape[1]
+        atoms = self.columns.levels[self.j, : self.columns.n_atoms[self.j]]
+        values, all_weights = [atoms.unsqueeze(1).expand(-1, shape)], []
+        probabilities = torch.stack([part.state_probabilities for part in self.parts])
+        mixed = (probabilities * log_weights.exp().unsqueeze(-1)).sum(0)
+        all_weights.append(mixed[:, 1 : 1 + len(atoms)].T)
+        for log_weight, part in zip(log_weights, self.parts, strict=True):
+            if part.continuum is None:
+                continue
+            quantiles = part.continuum_quantiles(levels.unsqueeze(1))  # (m, k, n)
+            of_components = log_weight.exp() * part.continuum_weights
+            values.append(quantiles.flatten(0, 1))
+            each = of_components.unsqueeze(1) * weights.view(1, -1, 1)
+            all_weights.append(each.flatten(0, 1))
+        return torch.cat(values), torch.cat(all_weights)
+
+    def _log_weights_of_tame_parts(self) -> Tensor:
+        """Weights of the parts that have a variance, or of all if these weigh less than half."""
+        has_variance = torch.tensor([part.has_variance for part in self.parts])
+        tame = torch.where(has_variance.unsqueeze(1), self.log_weights, -torch.inf)
+        enough = tame.logsumexp(0) > math.log(0.5)
+        return torch.where(enough, tame, self.log_weights).log_softmax(0)
 
     def quantile(self, levels: Tensor) -> Tensor:
-        """The smallest values x with P(X ≤ x) ≥ level, for levels (..., n).
+        """The smallest values x with P(X ≤ x) ≥ level, for levels (k, n)."""
+        atoms = self.columns.levels[self.j, : self.columns.n_atoms[self.j]]
+        probabilities = self.state_probabilities.T  # (n_states, n)
+        rest, result = levels, torch.full_like(levels, torch.nan)
+        for k, atom in enumerate(atoms):
+            upto = self.cdf(atom.expand(levels.shape[1]))
+            below = upto - probabilities[k + 1]
+            is_atom = (below < levels) & (levels <= upto)
+            result = torch.where(is_atom, atom, result)
+            rest = rest - torch.where(levels > upto, probabilities[k + 1], 0.0)
+        if not self.columns.has_continuum[self.j]:
+            return torch.where(result.isnan(), atoms[-1], result)  # rounding at the last level
+        share = probabilities[0].clamp_min(torch.finfo(levels.dtype).tiny)
+        smooth = self._smooth_quantile((rest / share).clamp(_TINY, 1 - _TINY))
+        return torch.where(result.isnan(), self.columns.on_continuum(self.j, smooth), result)
 
-        By bisection between the smallest and the largest quantile of all components.
+    def _smooth_quantile(self, levels: Tensor) -> Tensor:
+        """Quantiles of the continuum, whose lattices are not rounded, by Newton's method.
+
+        Between the smallest and the largest quantile of all components; first their mean.
         """
-        ends = torch.cat([part.continuum_quantiles(levels) for part in self.parts])
-        low, high = ends.amin(0), ends.amax(0)
-        for _ in range(_BISECTIONS):
-            middle = low / 2 + high / 2
-            if bool(((middle == low) | (middle == high)).all()):
-                break
-            reached = self.cdf(middle) >= levels
-            low, high = torch.where(reached, low, middle), torch.where(reached, middle, high)
-        return self._with_atoms(high, levels)
+        flat = levels.flatten()
+        parts = [part.repeated(len(levels)) for part in self.parts]
+        quantiles = [part.smooth_quantiles(flat) for part in parts]
+        each = [part.continuum_weights for part in parts]
+        log_weights = self.log_weights.repeat(1, len(levels))
+        weights = torch.cat([lw.exp() * w for lw, w in zip(log_weights, each, strict=True)])
+        weights = weights / weights.sum(0)
+        together = torch.cat(quantiles)
+
+        def cdf_and_density(x: Tensor) -> tuple[Tensor, Tensor]:
+            cdf, density = torch.zeros_like(x), torch.zeros_like(x)
+            for log_weight, part, own in zip(log_weights, parts, each, strict=True):
+                weight = log_weight.exp() * own.sum(0) / total
+                of_part = part.smooth_cdf_and_density(x)
+                cdf, density = cdf + weight * of_part[0], density + weight * of_part[1]
+            return cdf, density
+
+        total = sum(lw.exp() * w.sum(0) for lw, w in zip(log_weights, each, strict=True))
+        low, high = together.amin(0), together.amax(0)
+        start = (weights * together).sum(0).clamp(low, high)
+        return inverse_cdf(cdf_and_density, flat, low, high, start=start).view(levels.shape)
 
     def mode(self) -> Tensor:
         """The likeliest state as a value, (n,); NaN where that is the continuum."""
@@ -90,18 +173,3 @@ class ColumnMixture:
         for weight, part in zip(weights, self.parts, strict=True):
             total = total + weight * of_part(part)
         return total
-
-    def _with_atoms(self, quantiles: Tensor, levels: Tensor) -> Tensor:
-        """Quantiles at which an atom is reached, exactly."""
-        probabilities = self.state_probabilities
-        for k in range(self.columns.n_atoms[self.j]):
-            atom = self.columns.levels[self.j, k].expand_as(quantiles)
-            upto = self.cdf(atom)
-            below = upto - probabilities[:, k + 1]
-            quantiles = torch.where((below < levels) & (levels <= upto), atom, quantiles)
-        return quantiles
-
-
-def as_levels(levels: np.ndarray, like: Tensor) -> Tensor:
-    """Levels (k,) as a tensor (k, 1)."""
-    return torch.from_numpy(levels).to(like).unsqueeze(-1)

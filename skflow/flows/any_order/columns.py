@@ -160,7 +160,7 @@ class Columns(nn.Module):
         """Values (n,) of column j in the user's units, of states and latent values (n,)."""
         x = u
         if self.has_continuum[j]:
-            x = self._on_continuum(j, links.column(j).inverse(u.unsqueeze(-1), context)[0][:, 0])
+            x = self.on_continuum(j, links.column(j).inverse(u.unsqueeze(-1), context)[0][:, 0])
         if not self.n_atoms[j]:
             return x
         atoms = self.levels[j, (state - 1).clamp_min(0)]
@@ -223,7 +223,7 @@ class Columns(nn.Module):
         origin, step = self.origin[at], self.step[at]
         return origin + ((x - origin) / step).round() * step
 
-    def _on_continuum(self, j: int, x: Tensor) -> Tensor:
+    def on_continuum(self, j: int, x: Tensor) -> Tensor:
         """Values of column j, of unrolled angles and of numbers beside the lattice."""
         if self.is_circular[j]:
             return self.turn[j] + torch.remainder(x - self.turn[j], self.period[j])

@@ -47,6 +47,13 @@ class Continuum:
         raw = None if self.raw is None else self.raw[..., index, :]
         return Continuum(loc, scale, self.df, self.spline, raw)
 
+    def repeated(self, times: int) -> "Continuum":
+        """The same for all rows in turn, `times` times."""
+        df = self.df.expand_as(self.loc).repeat(1, times)
+        raw = None if self.raw is None else self.raw.repeat(1, 1, times)
+        loc, scale = self.loc.repeat(1, times), self.scale.repeat(1, times)
+        return Continuum(loc, scale, df, self.spline, raw)
+
     def log_density(self, u: Tensor) -> Tensor:
         """log p(u) in nats, (n,) to (..., n)."""
         z, log_slope = self._standardized(u)
@@ -66,6 +73,12 @@ class Continuum:
     def cdf(self, u: Tensor) -> Tensor:
         """P(U ≤ u), (n,) to (..., n)."""
         return univariate_t.cdf(self._standardized(u)[0], self.df)
+
+    def cdf_and_density(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """P(U ≤ u) and the density at u, (n,) to (..., n)."""
+        z, log_slope = self._standardized(u)
+        log_density = univariate_t.log_density(z, self.df) + log_slope
+        return univariate_t.cdf(z, self.df), log_density.exp()
 
     def quantile(self, levels: Tensor) -> Tensor:
         """The inverse of `cdf`, for levels that broadcast with (..., n)."""

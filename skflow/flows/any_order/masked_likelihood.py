@@ -11,6 +11,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Generator, Tensor, nn
 
+from skflow.flows.any_order.belief import distinct_patterns
 from skflow.flows.any_order.columns import Columns
 from skflow.flows.any_order.conditional_net import ConditionalNet, NetInputs, NetOutputs
 from skflow.flows.any_order.continuum import Continuum
@@ -127,10 +128,11 @@ class MaskedLikelihood(nn.Module):
         noise: Tensor | float = 0.0,
     ) -> Tensor:
         """log p of every cell given the known ones, (members, d, n)."""
-        loc, scale, df = self._conditional_t(cells.u, known & cells.on_continuum)
+        is_number = known & cells.on_continuum
+        loc, scale, df, residuals = self._conditional_t(cells.u, is_number)
         filled = loc.to(cells.u.dtype)
-        seen = filled + noise * (known & cells.on_continuum)
-        inputs = NetInputs(seen, known.to(filled), cells.state)
+        seen = filled + noise * is_number
+        inputs = NetInputs(seen, residuals.to(filled), known.to(filled), cells.state)
         corrections = self.net.outputs(self.net.hidden(inputs, context))
         log_probs = filled.new_zeros(filled.shape)
         numbers = [j for j, has in enumerate(self.columns.has_continuum) if has]
@@ -148,8 +150,8 @@ class MaskedLikelihood(nn.Module):
             log_probs[..., with_atoms, :] = log_probs[..., with_atoms, :] + log_states
         return log_probs
 
-    def _conditional_t(self, u: Tensor, known: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Location and scale (members, d, n) and degrees of freedom (members, 1, n)."""
+    def _conditional_t(self, u: Tensor, known: Tensor) -> tuple[Tensor, ...]:
+        """As `conditional_t`."""
         with torch.no_grad():
             return conditional_t(self.loc, self.scatter, self.df, u.double(), known)
 
@@ -209,7 +211,7 @@ def _known_and_targets(observed: Tensor, draw: _Draw) -> tuple[Tensor, Tensor]:
 
 def conditional_t(
     loc: Tensor, scatter: Tensor, df: Tensor, u: Tensor, known: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Student's t of every cell given the known ones, directly rather than one by one.
 
     Parameters
@@ -223,27 +225,31 @@ def conditional_t(
     -------
     loc, scale : Tensor of shape (members, d, n)
     df : Tensor of shape (members, 1, n)
+    residuals : Tensor of shape (members, d, n)
+        Those of `Belief`.
     """
     members, d, n = u.shape
-    patterns, pattern_of = torch.unique(
-        known.movedim(1, 2).reshape(members * n, d), dim=0, return_inverse=True
-    )
+    patterns, pattern_of = distinct_patterns(known.movedim(1, 2).reshape(members * n, d))
     member = torch.arange(members, device=u.device).repeat_interleave(n)
     both, row_pair = torch.unique(pattern_of * members + member, return_inverse=True)
     seen = patterns[both // members].to(u.dtype)  # (pairs, d)
     s = scatter[both % members, 0]
     masked = s * seen.unsqueeze(-1) * seen.unsqueeze(-2) + torch.diag_embed(1 - seen)
     factor = torch.linalg.cholesky(masked)
-    cross = torch.linalg.solve_triangular(factor, s * seen.unsqueeze(-1), upper=False)
+    eye = torch.eye(d, dtype=s.dtype, device=s.device)
+    inverse = torch.linalg.solve_triangular(factor, eye.expand_as(factor), upper=False)
+    cross = inverse @ (s * seen.unsqueeze(-1))
     own = s.diagonal(dim1=-2, dim2=-1)
     variance = (own - cross.square().sum(-2)).maximum(_MIN_SHARE * own)
     center = loc[:, 0].unsqueeze(-1)
     surprise = torch.where(known, u - center, 0.0).movedim(1, 2).reshape(members * n, d)
-    white = torch.linalg.solve_triangular(
-        factor[row_pair], surprise.unsqueeze(-1), upper=False
-    )  # (rows, d, 1)
-    expected = (cross[row_pair].mT @ white).squeeze(-1)
-    count, distance = seen.sum(-1)[row_pair], white.square().sum((-2, -1))
+    own_inverse = inverse[row_pair]
+    white = (own_inverse @ surprise.unsqueeze(-1)).squeeze(-1)  # (rows, d)
+    weighted = (white.unsqueeze(-2) @ own_inverse).squeeze(-2)  # precision times surprise
+    expected = (weighted.unflatten(0, (members, n)) @ scatter[:, 0]).flatten(0, 1)
+    deviation = inverse.square().sum(-2).sqrt()  # of the precision's diagonal
+    residuals = weighted / deviation[row_pair]
+    count, distance = seen.sum(-1)[row_pair], white.square().sum(-1)
     rows_df = df[member] + count
     spread = (df[member] + distance) / rows_df
     scale = (variance[row_pair] * spread.unsqueeze(-1)).sqrt()
@@ -251,7 +257,12 @@ def conditional_t(
     def as_columns(rows: Tensor) -> Tensor:
         return rows.unflatten(0, (members, n)).movedim(1, 2)
 
-    return center + as_columns(expected), as_columns(scale), as_columns(rows_df.unsqueeze(-1))
+    return (
+        center + as_columns(expected),
+        as_columns(scale),
+        as_columns(rows_df.unsqueeze(-1)),
+        as_columns(residuals),
+    )
 
 
 def _positions(flags: list[bool], numbers: list[int]) -> list[int]:

@@ -54,7 +54,8 @@ class NetPart(Part):
 
     def begin(self, n: int, context: Tensor | None, *known: Tensor) -> "NetKnowledge":
         start = EllipticalStart(self.loc, self.scatter, self.df)
-        return NetKnowledge(self, Belief(start, *patterns_of(*known)), context, n)
+        belief = Belief(start, *patterns_of(*known), with_residuals=True)
+        return NetKnowledge(self, belief, context, n)
 
 
 class NetKnowledge(Knowledge):
@@ -90,7 +91,8 @@ class NetKnowledge(Knowledge):
 
     def _hidden_units(self) -> Tensor:
         if self._hidden is None:
-            inputs = NetInputs(self._belief.loc[0].T, self._known, self._state)
+            loc, residuals = self._belief.loc[0].T, self._belief.residuals[0].T
+            inputs = NetInputs(loc, residuals, self._known, self._state)
             self._hidden = self._part.net.hidden(inputs, self._context)
         return self._hidden
 

@@ -81,15 +81,24 @@ class Part(nn.Module, ABC):
         order = self.orders[0].tolist()
         return knowledge, self._along(order, knowledge, cells, cells.observed)
 
-    def complete(self, x: Tensor, generator: Generator, context: Tensor | None = None) -> Tensor:
-        """Rows (n, d) with all missing cells drawn given the observed ones, each in some order."""
+    def complete(
+        self,
+        x: Tensor,
+        generator: Generator,
+        context: Tensor | None = None,
+        columns: Tensor | None = None,
+    ) -> Tensor:
+        """Rows (n, d) with all missing cells drawn given the observed ones, each in some order.
+
+        Only those of some `columns`, bool (d,), if they are given.
+        """
         choice = torch.randint(len(self.orders), (len(x),), generator=generator).to(x.device)
         out = torch.empty_like(x)
         for k, order in enumerate(self.orders.tolist()):
             rows = (choice == k).nonzero()[:, 0]
             if len(rows):
                 own = None if context is None else context[rows]
-                out[rows] = self._completed(order, x[rows], generator, own)
+                out[rows] = self._completed(order, x[rows], generator, own, columns)
         return out
 
     def _along(self, order: list[int], knowledge: Knowledge, cells: Cells, seen: Tensor) -> Tensor:
@@ -107,9 +116,14 @@ class Part(nn.Module, ABC):
         return total
 
     def _completed(
-        self, order: list[int], x: Tensor, generator: Generator, context: Tensor | None
+        self,
+        order: list[int],
+        x: Tensor,
+        generator: Generator,
+        context: Tensor | None,
+        columns: Tensor | None,
     ) -> Tensor:
-        missing = x.isnan()
+        missing = x.isnan() if columns is None else x.isnan() & columns
         every_row = torch.arange(len(x), device=x.device)  # as draws of atoms part patterns
         cells = self.columns.split(x, self.links, context)
         knowledge = self.begin(len(x), context, every_row.unsqueeze(1))
