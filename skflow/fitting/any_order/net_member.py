@@ -15,7 +15,7 @@ from skflow.flows.any_order.net_part import NetPart
 from skflow.flows.any_order.packed_cells import pack
 
 _FOCUS = 0.5  # share of the rows that train the orders which the density is evaluated in
-_ROWS_PER_PATTERN = 8
+_COLUMNS_PER_SHARED_ROW = 8  # rows share sets of known cells where columns are many
 _PREFIX = "net."
 
 
@@ -63,7 +63,7 @@ class NetMember:
             part.log_states,
             part.orders,
             _FOCUS,
-            _ROWS_PER_PATTERN,
+            max(1, len(part.columns) // _COLUMNS_PER_SHARED_ROW),
             self.noise,
         )
         return masked.to(device)
