@@ -101,7 +101,8 @@ class FittedDensity(FlowParameters):
             for start in range(0, len(rows), size):
                 at = slice(start, start + size)
                 condition = None if context is None else self._tensor(context[at])
-                drawn = density.complete(self._tensor(rows[at]), generator, condition, wanted)
+                exact = self._tensor(self._exact(rows[at]))
+                drawn = density.complete(exact, generator, condition, wanted)
                 out[at] = drawn.double().cpu().numpy()
         return np.where(np.isnan(rows), out, rows)
 
@@ -121,7 +122,7 @@ class FittedDensity(FlowParameters):
         wanted = np.ones(rows.shape[1], dtype=bool)
         if columns is not None:
             wanted = np.isin(np.arange(rows.shape[1]), columns)
-        repeated = self._exact(rows).repeat(n_samples, axis=0)
+        repeated = rows.repeat(n_samples, axis=0)
         return self._completed(repeated, generator_of(random_state), columns=wanted)
 
     def _log_prob_given(self, rows: np.ndarray, given: np.ndarray) -> np.ndarray:

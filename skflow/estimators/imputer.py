@@ -34,7 +34,7 @@ class NormalizingFlowImputer(OwnSettingsMixin, TransformerMixin, BaseEstimator):
     Parameters
     ----------
     density : NormalizingFlowDensity or None, default=None
-        The density to fit, with ``flow="any_order"``. None means
+        The density to fit, with ``flow="any_order"``, which "auto" stands for here. None means
         ``NormalizingFlowDensity(flow="any_order", effort="fast")``.
     sample_posterior : bool, default=False
         Whether to draw the missing cells instead of replacing them by likely values. Draws keep
@@ -215,6 +215,8 @@ class NormalizingFlowImputer(OwnSettingsMixin, TransformerMixin, BaseEstimator):
             density = NormalizingFlowDensity(flow="any_order", effort="fast")
         else:
             density = clone(self.density)
+            if density.flow == "auto":  # without holes, that is a flow that cannot impute
+                density.set_params(flow="any_order")
         if density.random_state is None:
             density.set_params(random_state=self.random_state)
         return density

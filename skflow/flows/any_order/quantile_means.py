@@ -37,8 +37,10 @@ def mean(quantiles: Tensor, weights: Tensor) -> Tensor:
     What is beyond the first and the last level is left out, so that heavy tails have means, too;
     where they still would decide the mean, they grow at most like those of a Pareto tail.
     """
+    overflows = quantiles.isinf().any(1).any(0)
     quantiles = quantiles.nan_to_num(posinf=_LARGEST, neginf=-_LARGEST)
     excess = (_RELIABLE - _tail_index(quantiles, weights)) / (_RELIABLE - _UNRELIABLE)
+    excess = torch.where(overflows, 1.0, excess)
     return _average(quantiles.lerp(_tamed(quantiles), excess.clamp(0, 1)), weights)
 
 
