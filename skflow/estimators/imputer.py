@@ -47,8 +47,8 @@ class NormalizingFlowImputer(OwnSettingsMixin, TransformerMixin, BaseEstimator):
         Whether to add columns that say which cells were missing, for the columns with missing
         cells in `fit`; see `sklearn.impute.MissingIndicator`.
     keep_empty_features : bool, default=False
-        Whether columns without any observed cell in `fit` are kept, and become 0. Otherwise they
-        are left out of the result, with a warning.
+        Whether columns without any observed cell in `fit` are kept, with 0 in missing cells.
+        Otherwise they are left out of the result, with a warning.
     random_state : int, RandomState instance or None, default=None
         Determines the draws, and the fit of a density without a `random_state` of its own.
 
@@ -173,7 +173,7 @@ class NormalizingFlowImputer(OwnSettingsMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         rows = self._validated(X, reset=False)
-        out = np.zeros_like(rows)
+        out = np.where(np.isnan(rows), 0.0, rows)
         known = in_container_of(X, rows[:, self._is_observed], self._is_observed)
         out[:, self._is_observed] = np.asarray(self._completed(known))
         out = out[:, self._is_kept]

@@ -74,7 +74,7 @@ class TestRows:
             given_rows(given, COLUMNS)
 
     def test_names_where_there_are_none(self):
-        with pytest.raises(ValueError, match="'a', but X has no column names. Use indices"):
+        with pytest.raises(ValueError, match=r"'a', but X has no column names\. Use"):
             given_rows({"a": 1.0}, WITHOUT_NAMES)
         with pytest.raises(TypeError, match="given is a str"):
             given_rows("a", COLUMNS)
