@@ -73,7 +73,7 @@ class FittedDensity(FlowParameters):
         """Samples (n_samples, d), given the rows of a context (n_samples, c), float64."""
         self._check_sample_memory(n_samples)
         keep_freed_memory()
-        generator = generator_of(random_state)
+        generator = _generator(random_state)
         if isinstance(self.flow_, AnyOrderDensity):
             nothing = np.full((n_samples, self._n_columns()), np.nan)
             return self._completed(nothing, generator, context)
@@ -123,7 +123,7 @@ class FittedDensity(FlowParameters):
         if columns is not None:
             wanted = np.isin(np.arange(rows.shape[1]), columns)
         repeated = rows.repeat(n_samples, axis=0)
-        return self._completed(repeated, generator_of(random_state), columns=wanted)
+        return self._completed(repeated, _generator(random_state), columns=wanted)
 
     def _log_prob_given(self, rows: np.ndarray, given: np.ndarray) -> np.ndarray:
         """log p of the other observed cells of rows (n, d) given some columns, bool (d,), (n,)."""
@@ -186,7 +186,7 @@ class FittedDensity(FlowParameters):
         return torch.from_numpy(np.array(values)).to(self.device_, scoring_dtype(self.device_))
 
 
-def generator_of(random_state: Seed) -> torch.Generator:
+def _generator(random_state: Seed) -> torch.Generator:
     """A generator with a seed drawn from a random state."""
     seed = check_seed(random_state).randint(np.iinfo(np.int32).max)
     return torch.Generator().manual_seed(int(seed))
