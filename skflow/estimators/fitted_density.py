@@ -23,7 +23,7 @@ from skflow.runtime.memory import check_memory
 _BLOCK, _BLOCK_OF_FEW_COLUMNS = 2048, 4096
 _FEW_COLUMNS = 8
 _BYTES_PER_CELL = 32  # of samples: by component, in their order, in the user's units, as an array
-_MOST_DRAWN, _CELLS_DRAWN = 16_384, 2_000_000  # rows drawn at a time, and their squared cells
+_MOST_DRAWN, _CELLS_DRAWN = 16_384, 500_000  # rows drawn at a time, and their squared cells
 _MANY_ROWS = 500_000  # for which compiling pays
 
 
