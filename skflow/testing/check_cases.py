@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
-from skflow.testing.checks import DENSITY_CHECKS, FIT_CHECKS, Check
+from skflow.testing.checks import DENSITY_CHECKS, FIT_CHECKS, Check, applies
 from skflow.testing.estimator_interface import fit_clone
 from skflow.testing.example_data import example_rows
 
@@ -24,7 +24,8 @@ class CheckCase(NamedTuple):
 def check_cases(estimator: Any, X: ArrayLike | None, seed: int) -> Iterator[CheckCase]:
     """All checks of an estimator, on X or on the three data sets of the suite.
 
-    Checks that fit the estimator themselves run on the first data set only.
+    Checks that fit the estimator themselves run on the first data set only. Checks of holes and
+    of subsets of columns are for estimators that have them.
     """
     _check_interface(estimator)
     if X is not None:
@@ -34,9 +35,11 @@ def check_cases(estimator: Any, X: ArrayLike | None, seed: int) -> Iterator[Chec
     for i, rows in enumerate(data_sets):
         shared_fit = _SharedFit(rows, seed)
         for check in DENSITY_CHECKS:
-            yield _case(check, rows, seed, shared_fit)
+            if applies(check, estimator):
+                yield _case(check, rows, seed, shared_fit)
         for check in FIT_CHECKS if i == 0 else ():
-            yield _case(check, rows, seed)
+            if applies(check, estimator):
+                yield _case(check, rows, seed)
 
 
 class _SharedFit:

@@ -7,7 +7,7 @@ from tests.testing.planted_faults import Gaussian, X
 
 def test_every_check_is_listed_once():
     names = [check.__name__ for check in (*DENSITY_CHECKS, *FIT_CHECKS)]
-    assert len(set(names)) == len(names) == 23
+    assert len(set(names)) == len(names) == 27
     assert all(name.startswith("check_density_") for name in names)
 
 

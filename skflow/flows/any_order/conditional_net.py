@@ -12,7 +12,7 @@ from skflow.flows.layers import LayerConfig
 from skflow.flows.nets.mlp import MLP
 
 _BOUND = 5.0  # of the splines, in conditional standard deviations
-_MAX_LOG_SCALE = 4.0
+_MAX_LOG_SCALE = 12.0
 
 
 @dataclass(frozen=True)
