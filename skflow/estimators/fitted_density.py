@@ -95,7 +95,7 @@ class FittedDensity(FlowParameters):
         """
         density = self._density()
         assert isinstance(density, AnyOrderDensity)
-        out, size = np.empty_like(rows), self._rows_drawn_at_a_time()
+        out, size = np.empty_like(rows), _rows_drawn_at_a_time(rows, density)
         wanted = None if columns is None else torch.from_numpy(columns).to(self.device_)
         with torch.no_grad():
             for start in range(0, len(rows), size):
@@ -147,10 +147,6 @@ class FittedDensity(FlowParameters):
             filled = imputed(density, self._tensor(self._exact(rows)), columns, self.supports_)
         return np.where(np.isnan(rows), filled.double().cpu().numpy(), rows)
 
-    def _rows_drawn_at_a_time(self) -> int:
-        """As many as a matrix of the columns for each of them, in each component, allows."""
-        return max(64, min(_MOST_DRAWN, _CELLS_DRAWN // self._n_columns() ** 2))
-
     def _check_sample_memory(self, n_samples: int, n_rows: int = 1) -> None:
         """Raise a ValueError before samples are drawn that do not fit into memory."""
         for_rows = f" for each of {n_rows:,} rows" if n_rows > 1 else ""
@@ -190,3 +186,11 @@ def _generator(random_state: Seed) -> torch.Generator:
     """A generator with a seed drawn from a random state."""
     seed = check_seed(random_state).randint(np.iinfo(np.int32).max)
     return torch.Generator().manual_seed(int(seed))
+
+
+def _rows_drawn_at_a_time(rows: np.ndarray, density: AnyOrderDensity) -> int:
+    """Fewer if not all rows share a matrix of the columns, in each component."""
+    missing = np.isnan(rows)
+    if not any(density.columns.is_mixed) and (missing == missing[:1]).all():
+        return _MOST_DRAWN
+    return max(64, min(_MOST_DRAWN, _CELLS_DRAWN // rows.shape[1] ** 2))

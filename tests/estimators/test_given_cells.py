@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import torch
 
 from skflow import NormalizingFlowDensity, Support
 from skflow.estimators.given_cells import NamedColumns, given_rows, selected_columns
+from skflow.flows.any_order.part import Part
 from tests.estimators.conftest import CHOLESKY, gaussian_rows, mixed_rows
 
 COLUMNS = NamedColumns(
@@ -15,6 +17,11 @@ COLUMNS = NamedColumns(
 )
 WITHOUT_NAMES = NamedColumns(None, COLUMNS.supports)
 NAN = np.nan
+
+
+def every_row(part, cells, missing):
+    """As many patterns as rows."""
+    return (torch.arange(len(missing)).unsqueeze(1),)
 
 
 class TestRows:
@@ -127,6 +134,16 @@ class TestSamples:
         assert draws.shape == (210, 6)
         np.testing.assert_array_equal(draws[:, [0, 3]], table.to_numpy().repeat(7, axis=0))
         assert mixed.sample(150, random_state=0).shape == (150, 6)
+
+    @pytest.mark.parametrize("name", ["gaussian", "mixed"])
+    def test_rows_that_see_the_same_cells_share_their_work(self, name, request, monkeypatch):
+        density = request.getfixturevalue(name)
+        table = density.sample(40, random_state=1)
+        table[np.random.default_rng(0).random(table.shape) < 0.6] = NAN
+        draws = density.sample(2, random_state=0, given=table)
+        monkeypatch.setattr(Part, "_patterns", every_row)
+        expected = density.sample(2, random_state=0, given=table)
+        np.testing.assert_allclose(draws, expected, rtol=1e-6, atol=1e-9)
 
     def test_a_subset_takes_its_own_columns(self, gaussian):
         subset = gaussian.condition({"a": 3.0}).marginal(["c", "b"])
