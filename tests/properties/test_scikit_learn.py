@@ -21,7 +21,7 @@ from skflow import (
     NormalizingFlowOutlierDetector,
     NormalizingFlowRegressor,
 )
-from skflow.flows.families import FAMILIES
+from skflow.flows.families import ANY_ORDER, FAMILIES
 
 DEFAULTS = {
     "flow": "nsf_ar",
@@ -103,6 +103,15 @@ def test_estimator_checks_of_every_family(estimator, check):
 @hardly_trained
 @parametrize_with_checks([shrunk("nsf_ar", estimator) for estimator in ESTIMATORS[1:]])
 def test_estimator_checks_of_the_other_estimators(estimator, check):
+    never_skipped(check, estimator)
+
+
+@pytest.mark.slow
+@degenerate_data
+@few_rows
+@hardly_trained
+@parametrize_with_checks([shrunk(ANY_ORDER, estimator) for estimator in ESTIMATORS])
+def test_estimator_checks_of_any_order(estimator, check):
     never_skipped(check, estimator)
 
 
