@@ -36,7 +36,7 @@ class Lattice:
 
     def points(self, indices: np.ndarray) -> np.ndarray:
         """The points with some indices."""
-        start, step, denominator = self._integers
+        start, step, denominator = self.integers
         points: np.ndarray = (start + indices * step) / denominator + 0.0
         return points
 
@@ -63,12 +63,12 @@ class Lattice:
     @property
     def phase(self) -> float:
         """The point at or next above 0; 0 if it is within rounding of it."""
-        start, step, denominator = self._integers
+        start, step, denominator = self.integers
         phase = (start % step) / denominator
         return 0.0 if min(phase, self.step - phase) <= _TOLERANCE * self.step else phase
 
     @cached_property
-    def _integers(self) -> tuple[float, float, float]:
+    def integers(self) -> tuple[float, float, float]:
         """Origin, step and their common denominator; floats and 1 if they are no fractions."""
         origin, step = (
             Fraction(value).limit_denominator(_MAX_DENOMINATOR)

@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from skflow.flows.any_order.belief import patterns_of
+from skflow.flows.any_order.belief import bounded_surprise, patterns_of
 from skflow.runtime.deadline import check_time
 
 _MAX_ITERATIONS = 60
 _TOLERANCE = 1e-3  # nats per sample
 _BLOCK = 1024  # rows
 _MIN_VARIANCE = 1e-12
+_MIN_EIGENVALUE = 1e-13  # of a correlation matrix
 _PSEUDO_COUNT = 1.0  # of samples, spread evenly over the states of a column
 
 
@@ -75,10 +76,24 @@ class Regularization:
 
     def of(self, scatter: Tensor) -> Tensor:
         """The regularized scatter, (..., d, d)."""
+        scatter = positive_definite(scatter)
         diagonal = scatter.diagonal(dim1=-2, dim2=-1).clamp_min(_MIN_VARIANCE)
         return (1 - self.shrinkage) * scatter + torch.diag_embed(
             self.shrinkage * diagonal + self.added
         )
+
+
+def positive_definite(scatter: Tensor) -> Tensor:
+    """Scatter (..., d, d) without eigenvalues that are 0 or negative, by rounding.
+
+    In terms of the correlation; where all eigenvalues are positive it is unchanged.
+    """
+    scale = scatter.diagonal(dim1=-2, dim2=-1).clamp_min(_MIN_VARIANCE).sqrt()
+    outer = scale.unsqueeze(-1) * scale.unsqueeze(-2)
+    values, vectors = torch.linalg.eigh(scatter / outer)
+    is_fine = (values > _MIN_EIGENVALUE).all(-1)[..., None, None]
+    raised = (vectors * values.clamp_min(_MIN_EIGENVALUE).unsqueeze(-2)) @ vectors.mT
+    return torch.where(is_fine, scatter, raised * outer)
 
 
 def fit_by_em(
@@ -185,6 +200,7 @@ class _GivenPatterns:
             surprise,
             number_of,
         )
+        white = bounded_surprise(white)
         expected = _by_pattern(
             lambda c, x: (c.mT @ x.unsqueeze(-1))[..., 0], self._cross, white, number_of
         )
@@ -226,9 +242,8 @@ def _by_pattern(function, matrices: Tensor, rows: Tensor, number_of: Tensor) -> 
 
 def _log_states(samples: IncompleteSamples, model: EllipticalMixture) -> Tensor:
     """log-probabilities of the states of each sample, summed over its columns, (m, n)."""
-    by_column = model.log_states.permute(0, 1, 2)
     d = samples.state.shape[1]
-    own = by_column[:, torch.arange(d), samples.state]  # (m, n, d)
+    own = model.log_states[:, torch.arange(d), samples.state]  # (m, n, d)
     return torch.where(samples.observed, own, 0.0).sum(-1)
 
 

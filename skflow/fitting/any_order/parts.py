@@ -12,6 +12,7 @@ from skflow.fitting.any_order.elliptical_em import (
     IncompleteSamples,
     Regularization,
     fit_by_em,
+    positive_definite,
     state_shares,
 )
 from skflow.fitting.defaults import FitConfig
@@ -196,7 +197,7 @@ def _fitted(
     links = Links([*samples.bijections, *bijections], len(columns))
     incomplete, possible = samples.incomplete(links), columns.is_possible
     shares = state_shares(incomplete, possible).unsqueeze(0).repeat(len(loc), 1, 1)
-    model = EllipticalMixture(log_weights, loc, scatter, df, shares)
+    model = EllipticalMixture(log_weights, loc, positive_definite(scatter), df, shares)
     if not bool(incomplete.known.all()):
         few = incomplete.take(slice(int(max(200, _MAX_WORK / (len(loc) * loc.shape[1] ** 3)))))
         model = fit_by_em(few, model, possible, regularization)

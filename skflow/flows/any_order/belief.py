@@ -4,6 +4,7 @@ Conditioning on one more cell is a rank-one update, as in Kalman's filter: the l
 the regression on that cell, the scatter loses what the cell explains.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -89,10 +90,12 @@ class Belief:
         seen[self._pattern_of] = rows.to(seen)
         variance = self._variance(j)
         gain = self._scatter[..., j] / variance.unsqueeze(-1) * seen.unsqueeze(-1)
+        variance_of = variance[:, self._pattern_of]
         surprise = torch.where(rows, u - self.loc[..., j], 0.0)
+        surprise = bounded_surprise(surprise / variance_of.sqrt()) * variance_of.sqrt()
         if self._with_residuals:
             self._extend_precision(j, surprise, variance, seen)
-        self._distance = self._distance + surprise.square() / variance[:, self._pattern_of]
+        self._distance = self._distance + surprise.square() / variance_of
         self._count = self._count + rows
         self.loc = torch.addcmul(self.loc, gain[:, self._pattern_of], surprise.unsqueeze(-1))
         outer = gain.unsqueeze(-1) * self._scatter[..., j].unsqueeze(-2)
@@ -111,6 +114,12 @@ class Belief:
     def _variance(self, j: int) -> Tensor:
         """The scatter of column j in each pattern, (m, n_patterns)."""
         return self._scatter[..., j, j].maximum(_MIN_SHARE * self._variances[:, j : j + 1])
+
+
+def bounded_surprise(standardized: Tensor) -> Tensor:
+    """Standardized cells, near enough for squares and their sums to be finite."""
+    bound = 1e-4 * math.sqrt(torch.finfo(standardized.dtype).max)
+    return standardized.clamp(-bound, bound)
 
 
 def patterns_of(*known: Tensor) -> tuple[Tensor, int]:

@@ -9,6 +9,8 @@ from skflow.flows.any_order.columns import ON_CONTINUUM, ColumnCells, Columns
 from skflow.flows.any_order.continuum import Continuum
 from skflow.flows.any_order.links import Links
 
+_TURNS = (-1, 0, 1, 2)  # those that the domain of an unrolled angle may reach into
+
 
 @dataclass(frozen=True)
 class ColumnConditional:
@@ -90,7 +92,7 @@ class ColumnConditional:
         In the user's units.
         """
         levels = levels.expand(-1, self.log_weights.shape[1])
-        each = self.repeated(len(levels)).smooth_quantiles(levels.flatten())
+        each = self.repeat(len(levels)).smooth_quantiles(levels.flatten())
         values = torch.stack([self.columns.on_continuum(self.j, row) for row in each])
         return values.unflatten(1, levels.shape)
 
@@ -108,17 +110,12 @@ class ColumnConditional:
             return self.log_weights.exp()
         return (self.log_weights + self.log_states[..., ON_CONTINUUM]).exp()
 
-    @property
-    def has_variance(self) -> bool:
-        """Whether the continuum has one, in latent units."""
-        return self.continuum is None or bool((self.continuum.df > 2).all())
-
     def _cdf_of_continuum(self, x: Tensor) -> Tensor:
         """P(X ≤ x) on the continuum, for values (..., n) in the user's units."""
+        if self.columns.is_circular[self.j]:
+            return self._cdf_of_angles(x)
         edge, below, above = self.columns.upper_edge(x, self.j)
-        flat = edge.flatten()
-        cdf, _ = self.repeated(len(flat) // x.shape[-1]).smooth_cdf_and_density(flat)
-        return torch.where(below, 0.0, torch.where(above, 1.0, cdf.view(x.shape)))
+        return torch.where(below, 0.0, torch.where(above, 1.0, self._cdf_up_to(edge)))
 
     def smooth_cdf_and_density(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Distribution function and density of the continuum at values (n,).
@@ -131,7 +128,7 @@ class ColumnConditional:
         cdf, density = self.continuum.cdf_and_density(u[:, 0])
         return (cdf.to(x) * weights).sum(0), (density.to(x) * weights).sum(0) * log_slope.exp()
 
-    def repeated(self, times: int) -> "ColumnConditional":
+    def repeat(self, times: int) -> "ColumnConditional":
         """The same for all rows in turn, `times` times."""
         if times == 1:
             return self
@@ -142,8 +139,24 @@ class ColumnConditional:
             context=context,
             log_weights=self.log_weights.repeat(1, times),
             log_states=log_states,
-            continuum=None if self.continuum is None else self.continuum.repeated(times),
+            continuum=None if self.continuum is None else self.continuum.repeat(times),
         )
+
+    def _cdf_of_angles(self, x: Tensor) -> Tensor:
+        """P(start ≤ X ≤ x) in the turn that angles are given in, from all unrolled turns."""
+        start, period = self.columns.turn[self.j], self.columns.period[self.j]
+        x = torch.minimum(torch.maximum(x, start), start + period)
+        total = torch.zeros_like(x)
+        for k in _TURNS:
+            first = (start + k * period).expand_as(x)
+            total = total + self._cdf_up_to(x + k * period) - self._cdf_up_to(first)
+        return total
+
+    def _cdf_up_to(self, edge: Tensor) -> Tensor:
+        """P(X ≤ edge) on the continuum, for edges (..., n) inside of it."""
+        flat = edge.flatten()
+        cdf, _ = self.repeat(len(flat) // edge.shape[-1]).smooth_cdf_and_density(flat)
+        return cdf.view(edge.shape)
 
     @property
     def _weights_of_continuum(self) -> Tensor:

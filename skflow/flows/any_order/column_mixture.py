@@ -1,6 +1,5 @@
 """The distribution of one column under an any-order density: those of all parts, weighed."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from skflow.flows.any_order.columns import ON_CONTINUUM, ColumnCells, Columns
 from skflow.flows.distributions.inverse_cdf import inverse_cdf
 
 _TINY = 1e-15
+_BISECTIONS = 100
 
 
 @dataclass(frozen=True)
@@ -80,38 +80,44 @@ class ColumnMixture:
         quantiles = torch.cat([part.continuum_quantiles(levels) for part in self.parts])
         return quantiles, quantile_means.without_heavy_tails(torch.cat(weights), torch.cat(df))
 
-    def quadrature(self, levels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    def quadrature(self) -> tuple[Tensor, Tensor]:
         """Values and weights, both (k, n), whose weighted sums approximate expectations.
 
-        The values are atoms, and quantiles of the continua at levels (m,) with `weights` (m,).
-        Parts without a variance are left out unless they weigh more than a half.
+        The values are atoms, and quantiles of the continua, with tails as in `mean`.
         """
-        log_weights = self._log_weights_of_tame_parts()
-        shape = self.log_weights.shape[1]
-        atoms = self.columns.levels[self.j, : self.columns.n_atoms[self.j]]
-        values, all_weights = [atoms.unsqueeze(1).expand(-1, shape)], []
-        probabilities = torch.stack([part.state_probabilities for part in self.parts])
-        mixed = (probabilities * log_weights.exp().unsqueeze(-1)).sum(0)
-        all_weights.append(mixed[:, 1 : 1 + len(atoms)].T)
-        for log_weight, part in zip(log_weights, self.parts, strict=True):
-            if part.continuum is None:
-                continue
-            quantiles = part.continuum_quantiles(levels.unsqueeze(1))  # (m, k, n)
-            of_components = log_weight.exp() * part.continuum_weights
-            values.append(quantiles.flatten(0, 1))
-            each = of_components.unsqueeze(1) * weights.view(1, -1, 1)
-            all_weights.append(each.flatten(0, 1))
-        return torch.cat(values), torch.cat(all_weights)
+        n_atoms, probabilities = self.columns.n_atoms[self.j], self.state_probabilities.T
+        atoms = self.columns.levels[self.j, :n_atoms].unsqueeze(1)
+        values, weights = [atoms.expand(-1, probabilities.shape[1])], [probabilities[1:][:n_atoms]]
+        if self.columns.has_continuum[self.j]:
+            quantiles, of_components = self._continuum_quantiles()
+            values.append(quantile_means.tamed(quantiles, of_components).flatten(0, 1))
+            nodes = quantile_means.NODE_WEIGHTS.to(quantiles).view(1, -1, 1)
+            share = probabilities[ON_CONTINUUM] * of_components
+            weights.append((share.unsqueeze(1) * nodes).flatten(0, 1))
+        return torch.cat(values), torch.cat(weights)
 
-    def _log_weights_of_tame_parts(self) -> Tensor:
-        """Weights of the parts that have a variance, or of all if these weigh less than half."""
-        has_variance = torch.tensor([part.has_variance for part in self.parts])
-        tame = torch.where(has_variance.unsqueeze(1), self.log_weights, -torch.inf)
-        enough = tame.logsumexp(0) > math.log(0.5)
-        return torch.where(enough, tame, self.log_weights).log_softmax(0)
+    def has_reliable_mean(self) -> Tensor:
+        """Whether no tail is so heavy that few samples decide the mean, (n,)."""
+        return quantile_means.is_reliable(*self._continuum_quantiles())
+
+    def repeat(self, times: int) -> "ColumnMixture":
+        """The same for all rows in turn, `times` times."""
+        parts = tuple(part.repeat(times) for part in self.parts)
+        return ColumnMixture(self.log_weights.repeat(1, times), parts)
 
     def quantile(self, levels: Tensor) -> Tensor:
-        """The smallest values x with P(X ≤ x) ≥ level, for levels (k, n)."""
+        """The smallest values x with P(X ≤ x) ≥ level, for levels (..., n).
+
+        Exactly an atom or a point of a lattice where that is one. Angles are counted from the
+        start of the turn that they are given in.
+        """
+        rows = levels.reshape(-1, levels.shape[-1])
+        is_circular = self.columns.is_circular[self.j]
+        found = self._angle_at(rows) if is_circular else self._quantile(rows)
+        return found.view(levels.shape)
+
+    def _quantile(self, levels: Tensor) -> Tensor:
+        """Quantiles of numbers and categories at levels (k, n)."""
         atoms = self.columns.levels[self.j, : self.columns.n_atoms[self.j]]
         probabilities = self.state_probabilities.T  # (n_states, n)
         rest, result = levels, torch.full_like(levels, torch.nan)
@@ -133,7 +139,7 @@ class ColumnMixture:
         Between the smallest and the largest quantile of all components; first their mean.
         """
         flat = levels.flatten()
-        parts = [part.repeated(len(levels)) for part in self.parts]
+        parts = [part.repeat(len(levels)) for part in self.parts]
         quantiles = [part.smooth_quantiles(flat) for part in parts]
         each = [part.continuum_weights for part in parts]
         log_weights = self.log_weights.repeat(1, len(levels))
@@ -153,6 +159,19 @@ class ColumnMixture:
         low, high = together.amin(0), together.amax(0)
         start = (weights * together).sum(0).clamp(low, high)
         return inverse_cdf(cdf_and_density, flat, low, high, start=start).view(levels.shape)
+
+    def _angle_at(self, levels: Tensor) -> Tensor:
+        """Quantiles of angles, by bisection of the turn."""
+        start, period = self.columns.turn[self.j], self.columns.period[self.j]
+        low = start.expand_as(levels)
+        high = low + period
+        for _ in range(_BISECTIONS):
+            middle = low / 2 + high / 2
+            if bool(((middle <= low) | (middle >= high)).all()):
+                break
+            reached = self.cdf(middle) >= levels
+            low, high = torch.where(reached, low, middle), torch.where(reached, middle, high)
+        return high
 
     def mode(self) -> Tensor:
         """The likeliest state as a value, (n,); NaN where that is the continuum."""

@@ -11,6 +11,7 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
+from skflow.data.lattice import Lattice
 from skflow.flows.any_order.links import Links, column_of
 from skflow.flows.distributions.interval import Interval
 
@@ -106,11 +107,15 @@ class Columns(nn.Module):
     period: Tensor
     cut_point: Tensor
     turn: Tensor
+    _integers: Tensor  # (3, d): start and step of the lattices, times the third row
 
     def __init__(self, **column_fields: Tensor):
         super().__init__()
         for field in fields(ColumnFields):
             self.register_buffer(field.name, column_fields[field.name])
+        lattices = zip(self.step.tolist(), self.origin.tolist(), strict=True)
+        integers = [Lattice(step, origin).integers for step, origin in lattices]
+        self.register_buffer("_integers", torch.tensor(integers).to(self.step).T, persistent=False)
         n_atoms = self.levels.isfinite().sum(1)
         self.n_atoms: list[int] = n_atoms.tolist()
         self.has_continuum: list[bool] = (self.continuous > 0).tolist()
@@ -206,6 +211,10 @@ class Columns(nn.Module):
         other_turn = self._other_turn(x, j, link, context) if self.is_circular[j] else None
         return ColumnCells(state, u, log_slope, other_turn=other_turn)
 
+    def snapped(self, x: Tensor, j: int) -> Tensor:
+        """The nearest points of the lattice of column j; values of other columns unchanged."""
+        return self._snapped(x, j) + 0.0 if self.is_lattice[j] else x
+
     def some_value(self, j: int) -> Tensor:
         """Some value of the continuum of column j, which stands for cells without a number."""
         low, high = self.low[j], self.high[j]
@@ -220,8 +229,9 @@ class Columns(nn.Module):
     def _snapped(self, x: Tensor, j: int | None = None) -> Tensor:
         """The nearest points of the lattices; NaN in other columns."""
         at = slice(None) if j is None else j
-        origin, step = self.origin[at], self.step[at]
-        return origin + ((x - origin) / step).round() * step
+        start, step, denominator = self._integers[:, at]
+        k = ((x - self.origin[at]) / self.step[at]).round()
+        return (start + k * step) / denominator
 
     def on_continuum(self, j: int, x: Tensor) -> Tensor:
         """Values of column j, of unrolled angles and of numbers beside the lattice."""
@@ -229,7 +239,7 @@ class Columns(nn.Module):
             return self.turn[j] + torch.remainder(x - self.turn[j], self.period[j])
         if self.is_lattice[j]:
             inside = torch.maximum(torch.minimum(x, self.high[j]), self.low[j])
-            return self._snapped(inside, j) + 0.0
+            return self.snapped(inside, j)
         return x
 
     def _unrolled(self, x: Tensor, j: int) -> Tensor:

@@ -47,7 +47,7 @@ class Continuum:
         raw = None if self.raw is None else self.raw[..., index, :]
         return Continuum(loc, scale, self.df, self.spline, raw)
 
-    def repeated(self, times: int) -> "Continuum":
+    def repeat(self, times: int) -> "Continuum":
         """The same for all rows in turn, `times` times."""
         df = self.df.expand_as(self.loc).repeat(1, times)
         raw = None if self.raw is None else self.raw.repeat(1, 1, times)

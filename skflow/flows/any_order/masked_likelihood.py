@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Generator, Tensor, nn
 
-from skflow.flows.any_order.belief import distinct_patterns
+from skflow.flows.any_order.belief import bounded_surprise, distinct_patterns
 from skflow.flows.any_order.columns import Columns
 from skflow.flows.any_order.conditional_net import ConditionalNet, NetInputs, NetOutputs
 from skflow.flows.any_order.continuum import Continuum
@@ -111,10 +111,10 @@ class MaskedLikelihood(nn.Module):
         rank = torch.where(is_fixed.unsqueeze(1), own.movedim(1, 0), rank.to(own.device))
         level = torch.rand(members, groups, generator=generator).to(own.device)
 
-        def repeated(values: Tensor) -> Tensor:
+        def repeat(values: Tensor) -> Tensor:
             return values.repeat_interleave(size, -1)[..., :n]
 
-        return _Draw(repeated(rank), repeated(level), repeated(is_fixed))
+        return _Draw(repeat(rank), repeat(level), repeat(is_fixed))
 
     def _ranks(self, numbers: Tensor) -> Tensor:
         """At which place each column comes in the orders of the given numbers, (d, n)."""
@@ -244,7 +244,7 @@ def conditional_t(
     center = loc[:, 0].unsqueeze(-1)
     surprise = torch.where(known, u - center, 0.0).movedim(1, 2).reshape(members * n, d)
     own_inverse = inverse[row_pair]
-    white = (own_inverse @ surprise.unsqueeze(-1)).squeeze(-1)  # (rows, d)
+    white = bounded_surprise((own_inverse @ surprise.unsqueeze(-1)).squeeze(-1))  # (rows, d)
     weighted = (white.unsqueeze(-2) @ own_inverse).squeeze(-2)  # precision times surprise
     expected = (weighted.unflatten(0, (members, n)) @ scatter[:, 0]).flatten(0, 1)
     deviation = inverse.square().sum(-2).sqrt()  # of the precision's diagonal

@@ -9,6 +9,7 @@ from skflow.flows.any_order.columns import ON_CONTINUUM, Cells, Columns
 from skflow.flows.distributions.interval import Interval
 
 _MISSING = -1.0
+_FAR = 1e30  # latent values in training, which is in float32
 
 
 @dataclass(frozen=True)
@@ -44,16 +45,16 @@ class PackedCells:
 def pack(cells: Cells) -> tuple[Tensor, Tensor]:
     """One row of numbers for each row of cells, (n, k), and its log-determinant, (n,)."""
     observed, columns = cells.observed, cells.columns
-    u = torch.stack([c.u for c in columns], 1)
+    u = torch.stack([_near(c.u) for c in columns], 1)
     state = torch.stack([c.state.to(u) for c in columns], 1)
     parts = [u, torch.where(observed, state, _MISSING)]
     for interval in (c.interval for c in columns if c.interval is not None):
-        low = torch.where(interval.open_below, -torch.inf, interval.low)
-        high = torch.where(interval.open_above, torch.inf, interval.high)
+        low = torch.where(interval.open_below, -torch.inf, _near(interval.low))
+        high = torch.where(interval.open_above, torch.inf, _near(interval.high))
         parts.append(torch.stack([low, high, interval.log_width], 1))
     for c in columns:
         if c.other_turn is not None:
-            parts.append(torch.stack([c.other_turn[0], c.other_turn[1] - c.log_slope], 1))
+            parts.append(torch.stack([_near(c.other_turn[0]), c.other_turn[1] - c.log_slope], 1))
     return torch.cat(parts, 1), torch.stack([c.log_slope for c in columns], 1).sum(1)
 
 
@@ -67,6 +68,10 @@ def unpack(rows: Tensor, columns: Columns) -> PackedCells:
         _intervals(ends.unflatten(-2, (n_lattices, 3))) if n_lattices else None,
         tuple(turns.unflatten(-2, (n_angles, 2)).unbind(-2)) if n_angles else None,
     )
+
+
+def _near(u: Tensor) -> Tensor:
+    return u.clamp(-_FAR, _FAR)
 
 
 def _intervals(ends: Tensor) -> Interval:

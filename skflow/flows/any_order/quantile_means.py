@@ -9,7 +9,7 @@ from torch import Tensor
 _SCORES = torch.linspace(-4.0, 4.0, 33, dtype=torch.float64)
 _MIDDLE = len(_SCORES) // 2
 LEVELS = torch.special.ndtr(_SCORES)
-_NODE_WEIGHTS = (-0.5 * _SCORES.square()).softmax(0)
+NODE_WEIGHTS = (-0.5 * _SCORES.square()).softmax(0)
 _TAIL_LEVELS = torch.special.ndtr(-_SCORES.abs())  # in the nearer tail
 _TAIL_NODES = (4, 7, 10)  # from the middle, where the index of tails is measured
 # Tails of a smaller index than the first have no reliable mean, and are tamed; of a larger one
@@ -37,9 +37,19 @@ def mean(quantiles: Tensor, weights: Tensor) -> Tensor:
     What is beyond the first and the last level is left out, so that heavy tails have means, too;
     where they still would decide the mean, they grow at most like those of a Pareto tail.
     """
+    return _average(tamed(quantiles, weights), weights)
+
+
+def tamed(quantiles: Tensor, weights: Tensor) -> Tensor:
+    """Quantiles (m, k, n) with tails that grow no faster than a mean can be taken of."""
     quantiles = quantiles.nan_to_num(posinf=_LARGEST, neginf=-_LARGEST)
     excess = (_RELIABLE - _tail_index(quantiles, weights)) / (_RELIABLE - _UNRELIABLE)
-    return _average(quantiles.lerp(_tamed(quantiles), excess.clamp(0, 1)), weights)
+    return quantiles.lerp(_tamed(quantiles), excess.clamp(0, 1))
+
+
+def is_reliable(quantiles: Tensor, weights: Tensor) -> Tensor:
+    """Whether no tail is so heavy that few samples decide the mean, (n,)."""
+    return _tail_index(quantiles, weights) > _UNRELIABLE
 
 
 def mean_direction(angles: Tensor, weights: Tensor, period: Tensor) -> Tensor:
@@ -50,7 +60,7 @@ def mean_direction(angles: Tensor, weights: Tensor, period: Tensor) -> Tensor:
 
 
 def _average(values: Tensor, weights: Tensor) -> Tensor:
-    of_components = (values * _NODE_WEIGHTS.to(values).view(-1, 1)).sum(1)
+    of_components = (values * NODE_WEIGHTS.to(values).view(-1, 1)).sum(1)
     return (of_components * weights).sum(0)
 
 
