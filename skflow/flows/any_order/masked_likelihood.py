@@ -138,9 +138,8 @@ class MaskedLikelihood(nn.Module):
         log_probs = filled.new_zeros(filled.shape)
         numbers = [j for j, has in enumerate(self.columns.has_continuum) if has]
         if numbers:
-            continuum = corrected(
-                loc[..., numbers, :], scale[..., numbers, :], df, corrections, self.net
-            )
+            loc, scale = filled[..., numbers, :], scale.to(filled)[..., numbers, :]
+            continuum = corrected(loc, scale, df, corrections, self.net)
             log_density = self._log_continuum(cells, continuum, numbers)
             log_probs[..., numbers, :] = torch.where(
                 cells.on_continuum[..., numbers, :], log_density, 0.0
