@@ -72,6 +72,7 @@ from skflow.preprocessing.supports import (
     resolve_supports,
     snapped,
     why_any_order,
+    without_atoms,
 )
 from skflow.runtime.device import keep_freed_memory, resolve_device
 from skflow.runtime.own_settings import OwnSettingsMixin
@@ -361,7 +362,8 @@ class FlowEstimator(
         self.best_validation_score_ = history.best_score
         self.held_out_score_ = result.held_out_score
         self._spec = result.spec
-        self.supports_ = supports
+        has_atoms = isinstance(result.density, AnyOrderDensity)
+        self.supports_ = supports if has_atoms else without_atoms(supports)
         self._seed = fit.seed
 
     def _calibrate(self, result: FitResult, table: DeclaredTable, fit: FitContext) -> None:
