@@ -102,12 +102,31 @@ class ColumnConditional:
     def bracket(self, levels: Tensor) -> Tensor:
         """Values between which the quantiles of the continuum at levels (n,) are, (2 or m, n).
 
-        In the user's units: quantiles of each component, or a whole turn of angles.
+        In the user's units, lattices unrounded: quantiles of each component, or a whole turn of
+        angles.
         """
+        assert self.continuum is not None
         if not self.columns.is_circular[self.j]:
-            return self.continuum_quantiles(levels)
+            link = self.links.column(self.j)
+            quantiles = self.continuum.quantile(levels).to(levels)
+            return torch.stack(
+                [link.inverse(u.unsqueeze(-1), self.context)[0][:, 0] for u in quantiles]
+            )
         start, period = self.columns.turn[self.j], self.columns.period[self.j]
         return torch.stack([start, start + period]).unsqueeze(1).expand(2, len(levels))
+
+    def continuum_at(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Probability of the continuum up to values x (n,) inside of it, and its density there.
+
+        Lattices are unrounded.
+        """
+        share = self.state_probabilities[:, ON_CONTINUUM]
+        cdf, density = self._cdf_and_density(x)
+        if self.columns.is_circular[self.j]:
+            period = self.columns.period[self.j]
+            cdf = self._cdf_of_angles(x)
+            density = sum(self._cdf_and_density(x + k * period)[1] for k in _TURNS)  # type: ignore[assignment]
+        return share * cdf, share * density
 
     def continuum_quantiles(self, levels: Tensor) -> Tensor:
         """Quantiles of each component's continuum, (m, n), at levels (n,), in the user's units."""
@@ -149,12 +168,17 @@ class ColumnConditional:
 
     def _cdf_up_to(self, edge: Tensor) -> Tensor:
         """P(X ≤ edge) on the continuum, for edges (..., n) inside of it."""
-        weights, shape = self._weights_of_continuum, edge.shape
-        values = [
-            (self.continuum.cdf(self._latent(row)).to(edge) * weights).sum(0)  # type: ignore[union-attr]
-            for row in edge.reshape(-1, shape[-1])
-        ]
+        shape = edge.shape
+        values = [self._cdf_and_density(row)[0] for row in edge.reshape(-1, shape[-1])]
         return torch.stack(values).reshape(shape)
+
+    def _cdf_and_density(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Distribution function and density of the continuum at values x (n,) inside of it."""
+        assert self.continuum is not None
+        u, log_slope = self.links.column(self.j)(x.unsqueeze(-1), self.context)
+        cdf, log_density = (each.to(x) for each in self.continuum.cdf_and_log_density(u[:, 0]))
+        weights = self._weights_of_continuum
+        return (cdf * weights).sum(0), ((log_density + log_slope).exp() * weights).sum(0)
 
     @property
     def _weights_of_continuum(self) -> Tensor:
@@ -162,9 +186,6 @@ class ColumnConditional:
         if self.log_states is None:
             return self.log_weights.exp()
         return (self.log_weights + self.log_states[..., ON_CONTINUUM]).softmax(0)
-
-    def _latent(self, x: Tensor) -> Tensor:
-        return self.links.column(self.j)(x.unsqueeze(-1), self.context)[0][:, 0]
 
 
 def _draw(log_weights: Tensor, generator: Generator) -> Tensor:

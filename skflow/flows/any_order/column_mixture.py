@@ -8,8 +8,9 @@ from torch import Tensor
 
 from skflow.flows.any_order.column_conditional import ColumnConditional
 from skflow.flows.any_order.columns import ON_CONTINUUM, ColumnCells, Columns
+from skflow.flows.distributions.inverse_cdf import inverse_cdf
 
-_BISECTIONS = 100
+_MAX_STEPS = 400  # of the search for a quantile, which takes some 10
 _TINY, _EPSILON = 1e-300, 2.0**-53  # that levels stay away from 0 and 1
 # quantile levels at which the values of a component are averaged: a trapezoidal rule in terms of
 # normal scores, which converges fast as its integrand falls to 0 at both ends
@@ -89,18 +90,21 @@ class ColumnMixture:
         return torch.where(in_atom, atom, self._continuum_quantile(levels, passed))
 
     def _continuum_quantile(self, levels: Tensor, of_atoms: Tensor) -> Tensor:
-        """Where levels (n,) are reached above atoms of some probability, (n,), by bisection."""
+        """Where levels (n,) are reached above atoms of some probability, (n,)."""
         share = self.state_probabilities[:, ON_CONTINUUM].clamp_min(_TINY)
         on_continuum = ((levels - of_atoms) / share).clamp(_TINY, 1 - _EPSILON)
         ends = torch.cat([part.bracket(on_continuum) for part in self.parts])
-        low, high = ends.amin(0), ends.amax(0)
-        for _ in range(_BISECTIONS):
-            middle = low / 2 + high / 2
-            if bool(((middle <= low) | (middle >= high)).all()):
-                break
-            reached = self.cdf(middle) >= levels
-            low, high = torch.where(reached, low, middle), torch.where(reached, middle, high)
-        return self.columns.snapped(high, self.j)
+        found = inverse_cdf(
+            self._continuum_at, levels - of_atoms, ends.amin(0), ends.amax(0), _MAX_STEPS
+        )
+        return self.columns.point_from(found, self.j)
+
+    def _continuum_at(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Probability of the continuum up to x (n,), its lattices unrounded, and its density."""
+        each = [torch.stack(part.continuum_at(x)) for part in self.parts]
+        weights = self.log_weights.exp().unsqueeze(1)
+        cdf, density = (torch.stack(each) * weights).sum(0)
+        return cdf, density
 
     def mode(self) -> Tensor:
         """The likeliest state as a value, (n,); NaN where that is the continuum."""

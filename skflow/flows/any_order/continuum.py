@@ -75,6 +75,11 @@ class Continuum:
         """P(U ≤ u), (n,) to (..., n)."""
         return univariate_t.cdf(self._standardized(u)[0], self.df)
 
+    def cdf_and_log_density(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """`cdf` and `log_density` of the same u."""
+        t, log_slope = self._standardized(u)
+        return univariate_t.cdf(t, self.df), univariate_t.log_density(t, self.df) + log_slope
+
     def quantile(self, levels: Tensor) -> Tensor:
         """The inverse of `cdf`, for levels that broadcast with (..., n)."""
         return self._inverse(univariate_t.quantile(levels.expand_as(self.loc), self.df))
