@@ -9,6 +9,7 @@ from skflow.flows.any_order.columns import ON_CONTINUUM, ColumnCells, Columns
 from skflow.flows.any_order.continuum import Continuum
 from skflow.flows.any_order.links import Links
 
+_BLOCK = 4096  # quantiles of a mean that are computed at a time
 _TURNS = (-1, 0, 1, 2)  # those that the domain of an unrolled angle may reach into
 
 
@@ -93,11 +94,16 @@ class ColumnConditional:
         mean = probabilities[:, 1 : 1 + len(atoms)] @ atoms
         if self.continuum is None:
             return mean
-        of_components = torch.zeros_like(self.log_weights)
-        for level, weight in zip(levels.to(mean), weights.to(mean), strict=True):
-            quantiles = self.continuum_quantiles(level.expand_as(mean))
-            of_components = of_components + weight * quantiles
-        return mean + probabilities[:, 0] * (of_components * self._weights_of_continuum).sum(0)
+        n, size = len(mean), max(1, _BLOCK // max(1, len(mean)))
+        of_continuum = torch.zeros_like(mean)
+        for some, own in zip(levels.split(size), weights.split(size), strict=True):
+            values = self.repeat(len(some))._mean_of_quantiles(some.to(mean).repeat_interleave(n))
+            of_continuum = of_continuum + own.to(mean) @ values.view(len(some), n)
+        return mean + probabilities[:, 0] * of_continuum
+
+    def _mean_of_quantiles(self, levels: Tensor) -> Tensor:
+        """Mean of the components' quantiles at levels (n,), (n,)."""
+        return (self.continuum_quantiles(levels) * self._weights_of_continuum).sum(0)
 
     def bracket(self, levels: Tensor) -> Tensor:
         """Values between which the quantiles of the continuum at levels (n,) are, (2 or m, n).
