@@ -88,6 +88,6 @@ def bounded_surprise(standardized: Tensor) -> Tensor:
 
 
 def patterns_of(*known: Tensor) -> tuple[Tensor, int]:
-    """Number the distinct rows of tables of bool (n, d): the number of each row, and how many."""
+    """Number the distinct rows of tables (n, k): the number of each row, and how many."""
     _, numbers = torch.unique(torch.cat(known, dim=1), dim=0, return_inverse=True)
     return numbers, int(numbers.max()) + 1 if len(numbers) else 0

@@ -110,9 +110,11 @@ class Part(nn.Module, ABC):
         self, order: list[int], x: Tensor, generator: Generator, context: Tensor | None
     ) -> Tensor:
         missing = x.isnan()
-        every_row = torch.arange(len(x), device=x.device)  # as draws of atoms part patterns
         cells = self.columns.split(x, self.links, context)
-        knowledge = self.begin(len(x), context, every_row.unsqueeze(1))
+        seen = [cells.on_continuum, missing]
+        if self._may_part(missing):
+            seen.append(torch.arange(len(x), device=x.device).unsqueeze(1))
+        knowledge = self.begin(len(x), context, *seen)
         self._along(order, knowledge, cells, cells.observed)
         x = x.clone()
         for j in order:
@@ -124,6 +126,14 @@ class Part(nn.Module, ABC):
             column = self.columns.split_column(column_of(x, j), j, self.links, context)
             knowledge.observe(j, column, rows, conditional.log_components(column))
         return x
+
+    def _may_part(self, missing: Tensor) -> bool:
+        """Whether draws of missing cells may be numbers in some rows and atoms in others."""
+        columns, any_missing = self.columns, missing.any(0).tolist()
+        return any(
+            columns.has_continuum[j] and columns.n_atoms[j] > 0 and any_missing[j]
+            for j in range(len(columns))
+        )
 
 
 def _log(number: int, like: Tensor) -> Tensor:
