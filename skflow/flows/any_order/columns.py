@@ -116,7 +116,8 @@ class Columns(nn.Module):
             self.register_buffer(field.name, column_fields[field.name])
         lattices = zip(self.step.tolist(), self.origin.tolist(), strict=True)
         integers = [Lattice(step, origin).integers for step, origin in lattices]
-        self.register_buffer("_integers", torch.tensor(integers).to(self.step).T, persistent=False)
+        fractions = torch.tensor(integers, dtype=torch.float64).to(self.step).T
+        self.register_buffer("_integers", fractions, persistent=False)
         n_atoms = self.levels.isfinite().sum(1)
         self.n_atoms: list[int] = n_atoms.tolist()
         self.has_continuum: list[bool] = (self.continuous > 0).tolist()
