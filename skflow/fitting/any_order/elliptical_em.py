@@ -4,7 +4,7 @@ A missing cell, and one in an atom, has no number: the E-step takes its conditio
 given the numbers of its row, which is right as well where holes depend on observed numbers.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from skflow.runtime.deadline import check_time
 _MAX_ITERATIONS = 60
 _TOLERANCE = 1e-3  # nats per sample
 _BLOCK = 1024  # rows
+_MAX_ENTRIES = 1e7  # of the matrices of all patterns and components at a time
 _MIN_VARIANCE = 1e-12
 _MIN_EIGENVALUE = 1e-13  # of a correlation matrix
 _PSEUDO_COUNT = 1.0  # of samples, spread evenly over the states of a column
@@ -108,12 +109,12 @@ def fit_by_em(
     `is_possible` (d, n_states) says which states each column has.
     """
     model, score = initial, -torch.inf
-    patterns = patterns_of(samples.known)
+    blocks = _blocks(samples, len(initial.loc))
     for _ in range(max_iterations):
-        check_time()
-        sums = _expectations(samples, model, patterns)
+        sums = _expectations(blocks, model)
         model = sums.maximized(model, is_possible, regularization)
-        gain, score = sums.log_likelihood - score, sums.log_likelihood
+        log_likelihood = sums.log_likelihood / len(samples)
+        gain, score = log_likelihood - score, log_likelihood
         if gain < _TOLERANCE:
             break
     return model
@@ -122,7 +123,8 @@ def fit_by_em(
 def state_shares(samples: IncompleteSamples, is_possible: Tensor) -> Tensor:
     """log-probabilities of the states of each column, (d, n_states), with a pseudo-count."""
     weights = samples.weights / samples.weights.mean()
-    return _log_shares(_state_counts(samples, weights.unsqueeze(0)), is_possible)[0]
+    counts = _state_counts(samples, weights.unsqueeze(0), is_possible.shape[1])
+    return _log_shares(counts, is_possible)[0]
 
 
 @dataclass
@@ -135,6 +137,9 @@ class _Sums:
     first: Tensor  # (m, d)
     second: Tensor  # (m, d, d), around the current location
     states: Tensor  # (m, d, n_states)
+
+    def __add__(self, other: "_Sums") -> "_Sums":
+        return _Sums(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
     def maximized(
         self, model: EllipticalMixture, is_possible: Tensor, regularization: Regularization
@@ -153,23 +158,40 @@ class _Sums:
         )
 
 
-def _expectations(
-    samples: IncompleteSamples, model: EllipticalMixture, patterns: tuple[Tensor, int]
-) -> _Sums:
+def _blocks(samples: IncompleteSamples, n_components: int) -> list[IncompleteSamples]:
+    """Samples with mean weight 1, those of a pattern together, few enough for their matrices."""
+    numbers, _ = patterns_of(samples.known)
+    samples = replace(samples, weights=samples.weights / samples.weights.mean())
+    size = max(_BLOCK, int(_MAX_ENTRIES / (n_components * samples.u.shape[1] ** 2)))
+    return [samples.take(index) for index in numbers.argsort(stable=True).split(size)]
+
+
+def _expectations(blocks: list[IncompleteSamples], model: EllipticalMixture) -> _Sums:
     """The E-step."""
+    total = None
+    for block in blocks:
+        check_time()
+        sums = _expectations_of(block, model)
+        total = sums if total is None else total + sums
+    assert total is not None
+    return total
+
+
+def _expectations_of(samples: IncompleteSamples, model: EllipticalMixture) -> _Sums:
+    patterns = patterns_of(samples.known)
     given = [_GivenPatterns(model, k, samples, patterns) for k in range(len(model.loc))]
     log_probs = torch.stack([g.log_prob for g in given]) + model.log_weights.unsqueeze(-1)
     log_probs = log_probs + _log_states(samples, model)
-    weights = samples.weights / samples.weights.mean()
-    responsibilities = log_probs.softmax(0) * weights
+    responsibilities = log_probs.softmax(0) * samples.weights
     sums = [g.sums(r) for g, r in zip(given, responsibilities, strict=True)]
+    em_weight, first, second = (torch.stack(each) for each in zip(*sums, strict=True))
     return _Sums(
-        float(weights @ log_probs.logsumexp(0)) / len(weights),
+        float(samples.weights @ log_probs.logsumexp(0)),
         responsibilities.sum(1),
-        torch.stack([s[0] for s in sums]),
-        torch.stack([s[1] for s in sums]),
-        torch.stack([s[2] for s in sums]),
-        _state_counts(samples, responsibilities),
+        em_weight,
+        first,
+        second,
+        _state_counts(samples, responsibilities, model.log_states.shape[-1]),
     )
 
 
@@ -205,14 +227,11 @@ class _GivenPatterns:
             lambda c, x: (c.mT @ x.unsqueeze(-1))[..., 0], self._cross, white, number_of
         )
         self._expected = torch.where(samples.known, surprise, expected)
-        count = known.sum(1)[number_of]
-        distance = white.square().sum(1)
+        count, distance = known.sum(1)[number_of], white.square().sum(1)
         df = torch.tensor(model.df, dtype=scatter.dtype)
-        log_norm = torch.lgamma((df + count) / 2) - torch.lgamma(df / 2)
-        log_norm = log_norm - count / 2 * (df * torch.pi).log()
-        log_norm = log_norm - factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)[number_of]
-        self.log_prob = log_norm - (df + count) / 2 * (distance / df).log1p()
         self._em_weight = (df + count) / (df + distance)
+        log_det = factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)[number_of]
+        self.log_prob = _log_density(distance, df, count) - log_det
 
     def sums(self, responsibility: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Total weight, first and second moments around the location."""
@@ -227,6 +246,12 @@ class _GivenPatterns:
         ).T @ flat
         unknown = by_pattern.sum() * self._scatter - explained
         return weight.sum(), first, second + unknown
+
+
+def _log_density(distance: Tensor, df: Tensor, d: Tensor) -> Tensor:
+    """log-density of a t in d dimensions of scatter 1, at squared distances from its center."""
+    log_norm = torch.lgamma((df + d) / 2) - torch.lgamma(df / 2) - d / 2 * (df * torch.pi).log()
+    return log_norm - (df + d) / 2 * (distance / df).log1p()
 
 
 def _by_pattern(function, matrices: Tensor, rows: Tensor, number_of: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
@@ -247,18 +272,15 @@ def _log_states(samples: IncompleteSamples, model: EllipticalMixture) -> Tensor:
     return torch.where(samples.observed, own, 0.0).sum(-1)
 
 
-def _state_counts(samples: IncompleteSamples, responsibilities: Tensor) -> Tensor:
+def _state_counts(samples: IncompleteSamples, responsibilities: Tensor, n_states: int) -> Tensor:
     """Weights of the states of each column by component, (m, d, n_states)."""
-    n_states = int(samples.state.max()) + 1
-    indicator = torch.nn.functional.one_hot(samples.state, n_states).to(responsibilities)
-    indicator = indicator * samples.observed.unsqueeze(-1)
-    return torch.einsum("mn,nds->mds", responsibilities, indicator)
+    weights = responsibilities.unsqueeze(1) * samples.observed.T  # (m, d, n)
+    counts = weights.new_zeros(*weights.shape[:2], n_states)
+    return counts.scatter_add(2, samples.state.T.expand(weights.shape), weights)
 
 
 def _log_shares(counts: Tensor, is_possible: Tensor) -> Tensor:
-    """From weights of states (m, d, k) to log-probabilities (m, d, n_states)."""
-    padded = torch.zeros(*counts.shape[:2], is_possible.shape[1], dtype=counts.dtype)
-    padded[..., : counts.shape[2]] = counts
+    """From weights of states (m, d, n_states) to log-probabilities of the same shape."""
     share = is_possible.to(counts) / is_possible.sum(1, keepdim=True)
-    padded = torch.where(is_possible, padded + _PSEUDO_COUNT * share, 0.0)
-    return (padded / padded.sum(-1, keepdim=True)).log()
+    smoothed = torch.where(is_possible, counts + _PSEUDO_COUNT * share, 0.0)
+    return (smoothed / smoothed.sum(-1, keepdim=True)).log()

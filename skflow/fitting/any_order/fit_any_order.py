@@ -136,13 +136,13 @@ def _standardized(
 
 def _orders(d: int, rng: np.random.Generator) -> Tensor:
     """Distinct orders of the columns, each with its reverse."""
-    orders: list[tuple[int, ...]] = []
+    orders: dict[tuple[int, ...], None] = {}  # in the order in which they are drawn
     for _ in range(100):
         order = tuple(rng.permutation(d).tolist())
-        orders += [each for each in (order, order[::-1]) if each not in orders]
+        orders |= {order: None, order[::-1]: None}
         if len(orders) >= _MAX_ORDERS:
             break
-    return torch.tensor(orders[:_MAX_ORDERS])
+    return torch.tensor(list(orders)[:_MAX_ORDERS])
 
 
 def _plan(

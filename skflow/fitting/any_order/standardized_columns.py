@@ -152,25 +152,24 @@ class CompletedSamples:
         z = torch.stack([column.u for column in cells.columns], dim=1)
         number = cells.on_continuum & torch.tensor(columns.has_continuum)
         completed = complete(z, number, data.weights, rng)
-        lattice = torch.tensor(columns.is_lattice) & torch.tensor(columns.has_continuum)
-        bounds = None
-        if bool(lattice.any()):
-            half = columns.step / 2 / _scale(bijections)
-            half = torch.where(lattice, half, 0.0)
-            bounds = torch.stack([completed - half, completed + half])
-            spread = torch.from_numpy(rng.uniform(-1, 1, completed.shape))
-            completed = completed + spread * half
-        slopes = torch.stack([column.log_slope for column in cells.columns], dim=1)
+        completed, bounds = _spread(completed, columns, _scale(bijections), rng)
+        log_det = torch.stack([column.log_slope for column in cells.columns]).sum(0)
         return cls(
             replace(
-                data,
-                x=completed,
-                log_det=slopes.sum(1),
-                bin_bounds=bounds,
-                observed=None,
-                cells=None,
+                data, x=completed, log_det=log_det, bin_bounds=bounds, observed=None, cells=None
             )
         )
+
+
+def _spread(
+    z: Tensor, columns: Columns, scale: Tensor, rng: np.random.Generator
+) -> tuple[Tensor, Tensor | None]:
+    """Standardized columns (n, d), lattices spread over their cells, and the ends of these."""
+    if not any(columns.is_lattice):
+        return z, None
+    half = torch.where(torch.tensor(columns.is_lattice), columns.step / 2 / scale, 0.0)
+    places = torch.from_numpy(rng.uniform(-1, 1, z.shape))
+    return z + places * half, torch.stack([z - half, z + half])
 
 
 def _scale(bijections: list[Bijection]) -> Tensor:

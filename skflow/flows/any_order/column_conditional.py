@@ -92,16 +92,33 @@ class ColumnConditional:
         In the user's units.
         """
         levels = levels.expand(-1, self.log_weights.shape[1])
-        each = self.repeat(len(levels)).smooth_quantiles(levels.flatten())
+        each = self.repeat(len(levels))._unrounded_quantiles(levels.flatten())
         values = torch.stack([self.columns.on_continuum(self.j, row) for row in each])
         return values.unflatten(1, levels.shape)
 
-    def smooth_quantiles(self, levels: Tensor) -> Tensor:
-        """Inverses of the distribution functions of all components at levels (n,), (m, n)."""
-        assert self.continuum is not None
-        u = self.continuum.quantile(levels).to(levels)
-        link = self.links.column(self.j)
-        return torch.stack([link.inverse(row.unsqueeze(-1), self.context)[0][:, 0] for row in u])
+    def bracket(self, levels: Tensor) -> Tensor:
+        """Values between which the quantiles of the continuum at levels (n,) are, (2 or m, n).
+
+        In the user's units, lattices unrounded: quantiles of each component, or a whole turn of
+        angles.
+        """
+        if not self.columns.is_circular[self.j]:
+            return self._unrounded_quantiles(levels)
+        start, period = self.columns.turn[self.j], self.columns.period[self.j]
+        return torch.stack([start, start + period]).unsqueeze(1).expand(2, len(levels))
+
+    def continuum_at(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Probability of the continuum up to values x (n,) inside of it, and its density there.
+
+        Lattices are unrounded.
+        """
+        share = self.state_probabilities[:, ON_CONTINUUM]
+        cdf, density = self._cdf_and_density(x)
+        if self.columns.is_circular[self.j]:
+            period = self.columns.period[self.j]
+            cdf = self._cdf_of_angles(x)
+            density = sum(self._cdf_and_density(x + k * period)[1] for k in _TURNS)  # type: ignore[assignment]
+        return share * cdf, share * density
 
     @property
     def continuum_weights(self) -> Tensor:
@@ -116,17 +133,6 @@ class ColumnConditional:
             return self._cdf_of_angles(x)
         edge, below, above = self.columns.upper_edge(x, self.j)
         return torch.where(below, 0.0, torch.where(above, 1.0, self._cdf_up_to(edge)))
-
-    def smooth_cdf_and_density(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Distribution function and density of the continuum at values (n,).
-
-        In the user's units. Lattices are not rounded, and angles are unrolled.
-        """
-        assert self.continuum is not None
-        weights = self._weights_of_continuum
-        u, log_slope = self.links.column(self.j)(x.unsqueeze(-1), self.context)
-        cdf, density = self.continuum.cdf_and_density(u[:, 0])
-        return (cdf.to(x) * weights).sum(0), (density.to(x) * weights).sum(0) * log_slope.exp()
 
     def repeat(self, times: int) -> "ColumnConditional":
         """The same for all rows in turn, `times` times."""
@@ -155,8 +161,23 @@ class ColumnConditional:
     def _cdf_up_to(self, edge: Tensor) -> Tensor:
         """P(X ≤ edge) on the continuum, for edges (..., n) inside of it."""
         flat = edge.flatten()
-        cdf, _ = self.repeat(len(flat) // edge.shape[-1]).smooth_cdf_and_density(flat)
+        cdf, _ = self.repeat(len(flat) // edge.shape[-1])._cdf_and_density(flat)
         return cdf.view(edge.shape)
+
+    def _cdf_and_density(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Distribution function and density of the continuum at values x (n,) inside of it."""
+        assert self.continuum is not None
+        u, log_slope = self.links.column(self.j)(x.unsqueeze(-1), self.context)
+        cdf, log_density = (each.to(x) for each in self.continuum.cdf_and_log_density(u[:, 0]))
+        weights = self._weights_of_continuum
+        return (cdf * weights).sum(0), ((log_density + log_slope).exp() * weights).sum(0)
+
+    def _unrounded_quantiles(self, levels: Tensor) -> Tensor:
+        """Inverses of the components' distribution functions at levels (n,), (m, n)."""
+        assert self.continuum is not None
+        u = self.continuum.quantile(levels).to(levels)
+        link = self.links.column(self.j)
+        return torch.stack([link.inverse(row.unsqueeze(-1), self.context)[0][:, 0] for row in u])
 
     @property
     def _weights_of_continuum(self) -> Tensor:

@@ -18,6 +18,7 @@ from skflow.flows.distributions.interval import Interval
 ON_CONTINUUM = 0  # the state of a cell that is in none of the atoms, which are 1, 2, …
 SOFT = 0.5  # fraction of a period over which the ends of an unrolled angle overlap
 _ON_LATTICE = 1e-6  # steps by which a value may miss its lattice
+_AT_END = 1e-9  # steps within which a value is at the end of a cell
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,8 @@ class Columns(nn.Module):
             self.register_buffer(field.name, column_fields[field.name])
         lattices = zip(self.step.tolist(), self.origin.tolist(), strict=True)
         integers = [Lattice(step, origin).integers for step, origin in lattices]
-        self.register_buffer("_integers", torch.tensor(integers).to(self.step).T, persistent=False)
+        fractions = torch.tensor(integers, dtype=torch.float64).to(self.step).T
+        self.register_buffer("_integers", fractions, persistent=False)
         n_atoms = self.levels.isfinite().sum(1)
         self.n_atoms: list[int] = n_atoms.tolist()
         self.has_continuum: list[bool] = (self.continuous > 0).tolist()
@@ -216,9 +218,12 @@ class Columns(nn.Module):
         other_turn = self._other_turn(x, j, link, context) if self.is_circular[j] else None
         return ColumnCells(state, u, log_slope, other_turn=other_turn)
 
-    def snapped(self, x: Tensor, j: int) -> Tensor:
-        """The nearest points of the lattice of column j; values of other columns unchanged."""
-        return self._snapped(x, j) + 0.0 if self.is_lattice[j] else x
+    def point_from(self, x: Tensor, j: int) -> Tensor:
+        """The first point of the lattice of column j whose cell reaches x; other values as x."""
+        if not self.is_lattice[j]:
+            return x
+        k = ((x - self.origin[j]) / self.step[j] - 0.5 - _AT_END).ceil()
+        return self.on_continuum(j, self.origin[j] + k * self.step[j])
 
     def some_value(self, j: int) -> Tensor:
         """Some value of the continuum of column j, which stands for cells without a number."""
@@ -244,7 +249,7 @@ class Columns(nn.Module):
             return self.turn[j] + torch.remainder(x - self.turn[j], self.period[j])
         if self.is_lattice[j]:
             inside = torch.maximum(torch.minimum(x, self.high[j]), self.low[j])
-            return self.snapped(inside, j)
+            return self._snapped(inside, j) + 0.0
         return x
 
     def _unrolled(self, x: Tensor, j: int) -> Tensor:

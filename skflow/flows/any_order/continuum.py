@@ -76,11 +76,10 @@ class Continuum:
         """P(U ≤ u), (n,) to (..., n)."""
         return univariate_t.cdf(self._standardized(u)[0], self.df)
 
-    def cdf_and_density(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """P(U ≤ u) and the density at u, (n,) to (..., n)."""
-        z, log_slope = self._standardized(u)
-        log_density = univariate_t.log_density(z, self.df) + log_slope
-        return univariate_t.cdf(z, self.df), log_density.exp()
+    def cdf_and_log_density(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """`cdf` and `log_density` of the same u."""
+        t, log_slope = self._standardized(u)
+        return univariate_t.cdf(t, self.df), univariate_t.log_density(t, self.df) + log_slope
 
     def quantile(self, levels: Tensor) -> Tensor:
         """The inverse of `cdf`, for levels that broadcast with (..., n)."""

@@ -36,16 +36,16 @@ def inverse_cdf(
     """
     y = low.lerp(high, 0.5) if start is None else start
     tolerance = _TOLERANCE * (high - low)
-    for iteration in range(max_iter):
+    last = before_last = high - low  # lengths of steps
+    for _ in range(max_iter):
         cdf, density = cdf_and_density(y)
         low, high = torch.where(cdf < levels, y, low), torch.where(cdf < levels, high, y)
         newton = y - (cdf - levels) / density
-        bisection = low.lerp(high, 0.5)
-        # every fourth step bisects, so that the bracket shrinks for any density
-        use_newton = (newton > low) & (newton < high) & (iteration % 4 != 3)
-        y_next = torch.where(use_newton, newton, bisection)
-        converged = bool(((y_next - y).abs() <= tolerance).all())
+        # Newton's steps have to halve every other step, as the bracket does by bisection
+        use_newton = (newton > low) & (newton < high) & ((newton - y).abs() < before_last / 2)
+        y_next = torch.where(use_newton, newton, low.lerp(high, 0.5))
+        before_last, last = last, (y_next - y).abs()
         y = y_next
-        if converged:
+        if bool((last <= tolerance).all()):
             break
     return y

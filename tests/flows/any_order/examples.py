@@ -9,6 +9,7 @@ from torch import Generator
 from skflow.data.support import Support
 from skflow.fitting.any_order.standardized_columns import fit_bijections, fit_columns
 from skflow.flows.any_order.conditional_net import ConditionalNet
+from skflow.flows.any_order.density import AnyOrderDensity
 from skflow.flows.any_order.elliptical import Elliptical
 from skflow.flows.any_order.links import Links
 from skflow.flows.any_order.net_part import NetPart
@@ -162,3 +163,16 @@ def points_of(support):
     x, weights = nodes_of(support)
     states = np.array(support.states)
     return np.concatenate([states, x]), np.concatenate([np.ones(len(states)), weights])
+
+
+def total_mass(part, supports, x, columns):
+    """Sum over states plus integral of the density of some columns given the others of a row."""
+    points, weights = zip(*(points_of(supports[j]) for j in columns), strict=True)
+    grid = np.stack([a.ravel() for a in np.meshgrid(*points, indexing="ij")], axis=1)
+    weight = np.prod([a.ravel() for a in np.meshgrid(*weights, indexing="ij")], axis=0)
+    rows = x.repeat(len(grid), 1)
+    rows[:, list(columns)] = tensor(grid)
+    given = torch.ones_like(rows, dtype=torch.bool)
+    given[:, list(columns)] = False
+    density = AnyOrderDensity(part.columns, [part], tensor([1.0]))
+    return float(weight @ density.log_prob_given(rows, given).exp().numpy())

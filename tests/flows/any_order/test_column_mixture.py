@@ -9,6 +9,8 @@ import torch
 from skflow.data.support import Support
 from skflow.flows.any_order.column_mixture import ColumnMixture
 from skflow.flows.any_order.density import AnyOrderDensity
+from skflow.flows.any_order.links import Links
+from skflow.flows.bijections import Regress
 from tests.flows.any_order.examples import (
     MIXED,
     NAN,
@@ -110,3 +112,21 @@ def test_quantiles_of_wide_lattices_and_far_tails():
         assert bool(
             density.columns.contains(torch.where(torch.arange(2) == j, quantiles, NAN)).all()
         )
+
+
+def test_a_context_moves_the_column_and_is_seen_by_the_network():
+    part = net_part((MIXED[0], MIXED[0]), n_orders=1, n_context=2)
+    part.links = Links([Regress(tensor([[3.0, 0.0], [0.0, -2.0]]), tensor([1.0, 0.0]))], 2)
+    density = AnyOrderDensity(part.columns, [part], tensor([1.0]))
+    context = torch.from_numpy(np.random.default_rng(0).normal(size=(4, 2)))
+    x = tensor([[0.5, NAN]] * 4)
+    column = density.conditionals(x, [1], context)[1]
+    levels = LEVELS.expand(-1, 4)
+    quantiles = column.quantile(levels)
+    np.testing.assert_allclose(column.cdf(quantiles), levels, rtol=1e-6)
+    for k in range(4):
+        one = slice(k, k + 1)
+        alone = density.conditionals(x[one], [1], context[one])[1]
+        np.testing.assert_allclose(alone.quantile(LEVELS)[:, 0], quantiles[:, k], rtol=1e-6)
+        np.testing.assert_allclose(alone.mean(), column.mean()[one], rtol=1e-9)
+    assert float((column.mean()[1:] - column.mean()[0]).abs().min()) > 1e-3

@@ -118,7 +118,9 @@ def test_values_beside_their_lattice_by_rounding():
     assert bool(columns.contains(x).all())
 
 
-@pytest.mark.parametrize(("step", "origin"), [(0.1, 0.0), (1 / 3, 0.1), (0.25, 0.125)])
+@pytest.mark.parametrize(
+    ("step", "origin"), [(0.1, 0.0), (1 / 3, 0.1), (0.25, 0.125), (1e-8, 0.0), (1e9 + 0.1, 0.0)]
+)
 def test_points_of_lattices_are_not_rounded(step, origin):
     """0.3 and not 0.30000000000000004."""
     support = Support("lattice", step=step, origin=origin)

@@ -7,7 +7,6 @@ import pytest
 import torch
 from scipy import stats
 
-from skflow.flows.any_order.density import AnyOrderDensity
 from tests.flows.any_order.examples import (
     CATEGORY,
     COUNT,
@@ -21,9 +20,8 @@ from tests.flows.any_order.examples import (
     elliptical,
     orders_of,
     plain_links,
-    points_of,
     rows_of,
-    tensor,
+    total_mass,
 )
 
 D = 3
@@ -102,26 +100,12 @@ def test_components_share_a_categorys_information():
     np.testing.assert_allclose(log_prob(part, x), torch.logsumexp(torch.stack(each), 0))
 
 
-def total(part, x, supports, columns):
-    """Sum over states plus integral of the density over some columns of one row."""
-    points, weights = zip(*(points_of(supports[j]) for j in columns), strict=True)
-    grid = np.stack([a.ravel() for a in np.meshgrid(*points, indexing="ij")], axis=1)
-    weight = np.prod([a.ravel() for a in np.meshgrid(*weights, indexing="ij")], axis=0)
-    rows = x.repeat(len(grid), 1)
-    rows[:, list(columns)] = tensor(grid)
-    given = torch.ones_like(rows, dtype=torch.bool)
-    given[:, list(columns)] = False
-    density = AnyOrderDensity(part.columns, [part], tensor([1.0]))
-    with torch.no_grad():
-        return float(weight @ density.log_prob_given(rows, given).exp().numpy())
-
-
 @pytest.mark.parametrize("j", range(len(MIXED)))
 def test_one_column_sums_to_one(j):
     part = elliptical(MIXED)
     x = rows_of(MIXED, 2, seed=3)
     for row in (x[0], torch.where(torch.arange(len(MIXED)) % 2 == 0, x[1], NAN)):
-        assert total(part, row, MIXED, [j]) == pytest.approx(1, abs=1e-3)
+        assert total_mass(part, MIXED, row, [j]) == pytest.approx(1, abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -131,4 +115,4 @@ def test_one_column_sums_to_one(j):
 )
 def test_two_columns_sum_to_one(pair):
     x = torch.full((2,), torch.nan).double()
-    assert total(elliptical(pair, n_orders=2), x, pair, [0, 1]) == pytest.approx(1, abs=1e-3)
+    assert total_mass(elliptical(pair, n_orders=2), pair, x, [0, 1]) == pytest.approx(1, abs=1e-3)

@@ -6,7 +6,6 @@ import torch
 from scipy import stats
 from torch import Generator
 
-from skflow.flows.any_order.density import AnyOrderDensity
 from skflow.flows.any_order.elliptical import Elliptical
 from tests.flows.any_order.examples import (
     CATEGORY,
@@ -17,38 +16,25 @@ from tests.flows.any_order.examples import (
     RAIN,
     SHARE,
     net_part,
-    points_of,
     rows_of,
     tensor,
+    total_mass,
 )
 
 PART = net_part(MIXED)
-
-
-def mass(part, supports, x, columns):
-    """Sum over states plus integral of the density of some columns given the others."""
-    points, weights = zip(*(points_of(supports[j]) for j in columns), strict=True)
-    grid = np.stack([a.ravel() for a in np.meshgrid(*points, indexing="ij")], axis=1)
-    weight = np.prod([a.ravel() for a in np.meshgrid(*weights, indexing="ij")], axis=0)
-    rows = x.repeat(len(grid), 1)
-    rows[:, list(columns)] = tensor(grid)
-    given = torch.ones_like(rows, dtype=torch.bool)
-    given[:, list(columns)] = False
-    density = AnyOrderDensity(part.columns, [part], tensor([1.0]))
-    return float(weight @ density.log_prob_given(rows, given).exp().numpy())
 
 
 @pytest.mark.parametrize("j", range(len(MIXED)))
 def test_one_column_given_others_sums_to_one(j):
     x = rows_of(MIXED, 2, seed=3)
     for row in (x[0], torch.where(torch.arange(len(MIXED)) % 2 == 0, x[1], NAN)):
-        assert mass(PART, MIXED, row, [j]) == pytest.approx(1, abs=1e-3)
+        assert total_mass(PART, MIXED, row, [j]) == pytest.approx(1, abs=1e-3)
 
 
 @pytest.mark.parametrize("pair", [(SHARE, FLAG), (CATEGORY, COUNT), (RAIN, CATEGORY)], ids=str)
 def test_two_columns_sum_to_one(pair):
     x = torch.full((2,), torch.nan).double()
-    assert mass(net_part(pair), pair, x, [0, 1]) == pytest.approx(1, abs=1e-3)
+    assert total_mass(net_part(pair), pair, x, [0, 1]) == pytest.approx(1, abs=1e-3)
 
 
 def test_eight_flags_sum_to_one():

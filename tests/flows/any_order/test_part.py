@@ -4,7 +4,16 @@ import numpy as np
 import torch
 from torch import Generator
 
-from tests.flows.any_order.examples import MIXED, NAN, net_part, rows_of
+from tests.flows.any_order.examples import (
+    CATEGORY,
+    COUNT,
+    MIXED,
+    NAN,
+    RAIN,
+    REAL,
+    net_part,
+    rows_of,
+)
 
 PART = net_part(MIXED, n_orders=1)
 
@@ -54,3 +63,14 @@ def test_rows_are_not_written_to():
     PART.complete(x, Generator().manual_seed(0))
     PART.log_probs(x, torch.ones_like(x, dtype=torch.bool))
     np.testing.assert_array_equal(x, before)
+
+
+def test_rows_that_see_the_same_cells_share_their_algebra(monkeypatch):
+    """Draws are those of rows by themselves, to rounding."""
+    x = rows_of((RAIN, REAL, COUNT, CATEGORY), 60, holes=0.5)
+    x[:, 0] = torch.where(x[:, 0].isnan(), 0.0, x[:, 0])
+    part = net_part((RAIN, REAL, COUNT, CATEGORY))
+    drawn = part.complete(x, Generator().manual_seed(0))
+    monkeypatch.setattr(type(part), "_patterns", lambda *_: (torch.arange(len(x)).unsqueeze(1),))
+    alone = part.complete(x, Generator().manual_seed(0))
+    np.testing.assert_allclose(drawn, alone, rtol=1e-6)
