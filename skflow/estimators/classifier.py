@@ -48,7 +48,8 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
     priors_ : ndarray of shape (n_classes,)
         Prior probabilities of the classes.
     supports_ : list of Support
-        The supports of the columns of X, one for each.
+        The supports of the columns of X, one for each, with atoms only where they have a
+        probability: under ``flow="any_order"``.
     flow_ : torch.nn.Module
         The fitted class densities: ``flow_.log_prob(x, one_hot)`` maps float64 tensors of shape
         (n_samples, n_features) and (n_samples, n_classes) on `device_` to (n_samples,), and is

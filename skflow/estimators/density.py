@@ -46,7 +46,8 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
     Attributes
     ----------
     supports_ : list of Support
-        The supports of the columns of X, one for each.
+        The supports of the columns of X, one for each, with atoms only where they have a
+        probability: under ``flow="any_order"``.
     flow_ : torch.nn.Module
         The fitted density in the units of X: ``flow_.log_prob(x)`` maps a float64 tensor of
         shape (n_samples, n_features) on `device_` to (n_samples,), and is differentiable in x.

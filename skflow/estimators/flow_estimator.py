@@ -72,6 +72,7 @@ from skflow.preprocessing.supports import (
     resolve_supports,
     snapped,
     why_any_order,
+    without_atoms,
 )
 from skflow.runtime.device import keep_freed_memory, resolve_device
 from skflow.runtime.own_settings import OwnSettingsMixin
@@ -166,7 +167,7 @@ class FlowEstimator(
             check_same_flows(warm.spec.flow, config.n_members, config.flow, config.n_members)
         if is_any_order:
             assert warm is None or isinstance(warm, EarlierAnyOrder)
-            return fit_any_order(rows.data, config, fit, supports, warm)
+            return fit_any_order(rows.data, config, fit, supports, warm, streamed)
         assert warm is None or isinstance(warm, WarmStart)
         return fit_density(rows.data, config, fit, rows.transform, warm, streamed)
 
@@ -361,7 +362,8 @@ class FlowEstimator(
         self.best_validation_score_ = history.best_score
         self.held_out_score_ = result.held_out_score
         self._spec = result.spec
-        self.supports_ = supports
+        has_atoms = isinstance(result.density, AnyOrderDensity)
+        self.supports_ = supports if has_atoms else without_atoms(supports)
         self._seed = fit.seed
 
     def _calibrate(self, result: FitResult, table: DeclaredTable, fit: FitContext) -> None:

@@ -67,7 +67,8 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         declared supports are outliers, where `contamination` is "auto" and the held-out rows
         are too few for a p-value of 0.01.
     supports_ : list of Support
-        The supports of the columns of X, one for each.
+        The supports of the columns of X, one for each, with atoms only where they have a
+        probability: under ``flow="any_order"``.
     flow_ : torch.nn.Module
         The fitted density, as in `NormalizingFlowDensity`.
     weights_ : dict

@@ -46,7 +46,8 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
     Attributes
     ----------
     supports_ : list of Support
-        The supports of the targets, one for each.
+        The supports of the targets, one for each, with atoms only where they have a
+        probability: under ``flow="any_order"``.
     flow_ : torch.nn.Module
         The fitted conditional density: ``flow_.log_prob(y, x)`` maps float64 tensors of shape
         (n_samples, n_targets) and (n_samples, n_features) on `device_` to (n_samples,), in the

@@ -1,6 +1,7 @@
 """Supports: the values that columns can take, as users declare them, parsed and checked."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
@@ -96,6 +97,11 @@ def why_any_order(support: Support) -> str:
     if inside:
         return f"values with a probability of their own, such as {inside[0]:g}"
     return support.describe() if support.is_discrete and not support.is_integer else ""
+
+
+def without_atoms(supports: Sequence[Support]) -> list[Support]:
+    """Supports as the families other than any_order have them: their ends are open."""
+    return [replace(support, atoms=()) for support in supports]
 
 
 def check_inside(

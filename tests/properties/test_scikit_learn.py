@@ -22,7 +22,7 @@ from skflow import (
     NormalizingFlowOutlierDetector,
     NormalizingFlowRegressor,
 )
-from skflow.flows.families import FAMILIES
+from skflow.flows.families import ANY_ORDER, FAMILIES
 
 DEFAULTS = {
     "flow": "nsf_ar",
@@ -128,6 +128,15 @@ def test_estimator_checks_of_the_imputer(estimator, check):
 )
 def test_further_checks_of_the_imputer(check):
     never_skipped(check, "NormalizingFlowImputer", small_imputer())
+
+
+@pytest.mark.slow
+@degenerate_data
+@few_rows
+@hardly_trained
+@parametrize_with_checks([shrunk(ANY_ORDER, estimator) for estimator in ESTIMATORS])
+def test_estimator_checks_of_any_order(estimator, check):
+    never_skipped(check, estimator)
 
 
 @pytest.mark.slow

@@ -13,7 +13,8 @@ from skflow.testing.example_data import example_rows
 X = example_rows(2)
 X.setflags(write=False)
 
-ALL_CHECKS = (*checks.DENSITY_CHECKS, *checks.FIT_CHECKS)
+FITTED_CHECKS = (*checks.DENSITY_CHECKS, *checks.SUBSET_CHECKS)
+ALL_CHECKS = (*FITTED_CHECKS, *checks.FIT_CHECKS)
 
 QUICK = {"effort": "fast", "max_iter": 20, "tol": 10.0, "n_iter_no_change": 2}
 
@@ -22,7 +23,7 @@ def finds(check, estimator, X=X):
     """Whether a check fails for an estimator."""
     check = getattr(checks, f"check_density_{check}")
     assert checks.applies(check, estimator)
-    subject = fit_clone(estimator, X) if check in checks.DENSITY_CHECKS else estimator
+    subject = fit_clone(estimator, X) if check in FITTED_CHECKS else estimator
     try:
         check(subject, X)
     except (DensityCheckError, ValueError):

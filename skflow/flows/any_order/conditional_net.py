@@ -6,6 +6,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from skflow.flows.any_order.columns import Columns
+from skflow.flows.any_order.continuum import in_precision_of
 from skflow.flows.bijections import Spline
 from skflow.flows.bijections.bijection import with_context
 from skflow.flows.layers import LayerConfig
@@ -86,15 +87,15 @@ class ConditionalNet(nn.Module):
 
     def hidden(self, inputs: NetInputs, context: Tensor | None) -> Tensor:
         """Units of the last hidden layer, (..., n_units, n); the context is (..., n, c)."""
-        dtype = self.net.output.bias.dtype
+        bias = self.net.output.bias
         columns = [inputs.filled, inputs.residuals, inputs.known]
         if self._atoms:
             indicators = [
                 inputs.known[..., j, :] * (inputs.state[..., j, :] == k) for j, k in self._atoms
             ]
             columns.append(torch.stack(indicators, dim=-2))
-        stacked = torch.cat([column.to(dtype) for column in columns], dim=-2)
-        context = None if context is None else context.to(dtype)
+        stacked = torch.cat([in_precision_of(bias, column) for column in columns], dim=-2)
+        context = None if context is None else in_precision_of(bias, context)
         return self.net.last_hidden_layer(with_context(stacked, context))
 
     def outputs(self, hidden: Tensor) -> NetOutputs:

@@ -10,6 +10,8 @@ from skflow.flows.bijections import Spline
 from skflow.flows.distributions import univariate_t
 from skflow.flows.distributions.interval import Interval, log_probability
 
+_FARTHEST = 1e15  # numbers of which squares are finite in float32
+
 
 @dataclass(frozen=True)
 class Continuum:
@@ -94,10 +96,17 @@ class Continuum:
         z, log_slope = (u.to(self.loc) - self.loc) / self.scale, -self.scale.log()
         if self.spline is None or self.raw is None:
             return z, log_slope
-        t, log_bend = self.spline.forward(z, self.raw)
+        t, log_bend = self.spline.forward(in_precision_of(self.raw, z), self.raw)
         return t, log_slope + log_bend
 
     def _inverse(self, t: Tensor) -> Tensor:
         if self.spline is not None and self.raw is not None:
             t = self.spline.inverse(t, self.raw)[0]
         return self.loc + self.scale * t
+
+
+def in_precision_of(other: Tensor, values: Tensor) -> Tensor:
+    """Values in the dtype of another tensor; if that is coarser, no farther than it can tell."""
+    if values.dtype == other.dtype:
+        return values
+    return values.clamp(-_FARTHEST, _FARTHEST).to(other)

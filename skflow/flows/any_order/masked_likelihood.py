@@ -6,6 +6,7 @@ of observed cells. Its expectation is the mean of −log p over all orders (Uria
 2014). The orders that the density is evaluated in are drawn more often than others.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -80,7 +81,7 @@ class MaskedLikelihood(nn.Module):
         cells = unpack(rows, self.columns)
         draw = self._draw(cells, generator)
         known, targets = _known_and_targets(cells.observed, draw)
-        noise = self._noise * torch.randn(known.shape, generator=generator).to(rows)
+        noise = self._noise * _normal(known.shape, generator).to(rows)
         context = None if context is None else context.mT
         log_probs = self._log_conditionals(cells, known, context, noise)
         return -((log_probs * targets).sum(-2) * weights).mean(-1)
@@ -103,13 +104,13 @@ class MaskedLikelihood(nn.Module):
         members, d, n = cells.u.shape
         size = self._rows_per_pattern if bool(cells.observed.all()) else 1
         groups = -(-n // size)
-        rank = torch.rand(members, d, groups, generator=generator).argsort(1).argsort(1)
+        rank = _uniform((members, d, groups), generator).argsort(1).argsort(1)
         fixed = torch.randint(len(self.orders), (members * groups,), generator=generator)
         own = self._ranks(fixed.to(self.orders.device)).unflatten(-1, (members, groups))
-        is_fixed = torch.rand(members, groups, generator=generator) < self._focus
+        is_fixed = _uniform((members, groups), generator) < self._focus
         is_fixed = is_fixed.to(own.device)
         rank = torch.where(is_fixed.unsqueeze(1), own.movedim(1, 0), rank.to(own.device))
-        level = torch.rand(members, groups, generator=generator).to(own.device)
+        level = _uniform((members, groups), generator).to(own.device)
 
         def repeat(values: Tensor) -> Tensor:
             return values.repeat_interleave(size, -1)[..., :n]
@@ -137,9 +138,8 @@ class MaskedLikelihood(nn.Module):
         log_probs = filled.new_zeros(filled.shape)
         numbers = [j for j, has in enumerate(self.columns.has_continuum) if has]
         if numbers:
-            continuum = corrected(
-                loc[..., numbers, :], scale[..., numbers, :], df, corrections, self.net
-            )
+            loc, scale = filled[..., numbers, :], scale.to(filled)[..., numbers, :]
+            continuum = corrected(loc, scale, df, corrections, self.net)
             log_density = self._log_continuum(cells, continuum, numbers)
             log_probs[..., numbers, :] = torch.where(
                 cells.on_continuum[..., numbers, :], log_density, 0.0
@@ -196,6 +196,16 @@ class _Draw(NamedTuple):
     is_fixed: Tensor
 
 
+def _uniform(shape: Sequence[int], generator: Generator) -> Tensor:
+    """Numbers from 0 to 1, in float32 whatever the default dtype is."""
+    return torch.rand(*shape, generator=generator, dtype=torch.float32)
+
+
+def _normal(shape: Sequence[int], generator: Generator) -> Tensor:
+    """Standard normal numbers, in float32 whatever the default dtype is."""
+    return torch.randn(*shape, generator=generator, dtype=torch.float32)
+
+
 def _known_and_targets(observed: Tensor, draw: _Draw) -> tuple[Tensor, Tensor]:
     """The known cells, and weights of the others, (members, d, n): the number of cells in sum."""
     d = observed.shape[-2]
@@ -203,9 +213,9 @@ def _known_and_targets(observed: Tensor, draw: _Draw) -> tuple[Tensor, Tensor]:
     n_observed = observed.sum(-2, keepdim=True)
     n_known = (draw.level.unsqueeze(-2) * n_observed).floor()
     known = observed & (rank < n_known)
-    others = (observed & ~known) / (n_observed - n_known).clamp_min(1)
+    others = (observed & ~known).to(n_known) / (n_observed - n_known).clamp_min(1)
     is_next = observed & (rank == n_known)
-    share = _SHARE_OF_NEXT * draw.is_fixed.unsqueeze(-2)
+    share = _SHARE_OF_NEXT * draw.is_fixed.unsqueeze(-2).to(n_known)
     return known, n_observed * torch.lerp(others, is_next.to(others), share)
 
 

@@ -100,13 +100,11 @@ class NetKnowledge(Knowledge):
 def corrected(
     loc: Tensor, scale: Tensor, df: Tensor, corrections: NetOutputs, net: ConditionalNet
 ) -> Continuum:
-    """The continuum of k columns, (..., k, n), in the precision of the network."""
-    shift = corrections.shift
-    loc, scale, df = loc.to(shift), scale.to(shift), df.to(shift)
+    """The continuum of k columns, (..., k, n), whose spline has the precision of the network."""
     return Continuum(
-        loc + scale * shift,
+        loc + scale * corrections.shift,
         scale * corrections.log_scale.exp(),
-        df,
+        df.to(corrections.shift),
         net.spline,
         corrections.raw,
     )

@@ -65,6 +65,9 @@ DENSITY_CHECKS: tuple[Check, ...] = (
     check_density_samples_follow_scores,
     check_density_same_seed_same_samples,
     check_density_survives_pickle,
+)
+# Checks that read a density fitted to X, with cells missing if the estimator takes NaN.
+SUBSET_CHECKS: tuple[Check, ...] = (
     check_density_empty_rows_score_zero,
     check_density_marginals_are_integrals,
     check_density_conditionals_times_marginals,
@@ -84,7 +87,6 @@ FIT_CHECKS: tuple[Check, ...] = (
     check_density_survives_equal_columns,
     check_density_survives_equal_rows,
 )
-# Checks that only some estimators ask for, by what they can do.
 _NEEDS: dict[Check, Callable[[Any], bool]] = {
     check_density_empty_rows_score_zero: takes_holes,
     check_density_weights_repeat_with_holes: takes_holes,
@@ -93,6 +95,6 @@ _NEEDS: dict[Check, Callable[[Any], bool]] = {
 }
 
 
-def applies(check: Check, estimator: Any) -> bool:
-    """Whether a check is for an estimator: those of holes and subsets are not for all."""
-    return check not in _NEEDS or _NEEDS[check](estimator)
+def applies(check: Check, estimator: Any, n_columns: int = 2) -> bool:
+    """Whether a check is for an estimator: holes and subsets need NaN, methods, and columns."""
+    return check not in _NEEDS or (n_columns > 1 and _NEEDS[check](estimator))

@@ -7,8 +7,8 @@ import numpy as np
 
 from skflow.testing.assertions import mean_abs_difference, require
 from skflow.testing.estimator_interface import fit_clone, has_parameter, log_p
+from skflow.testing.example_data import with_holes
 
-_SHARE = 0.2  # of the cells that are missing
 _ROUNDING = 1e-9  # nats
 _SAME_FIT_TOLERANCE = 1e-3  # nats
 
@@ -32,8 +32,8 @@ def check_density_weights_repeat_with_holes(estimator: Any, X: np.ndarray, seed:
     """
     if not has_parameter(estimator.fit, "sample_weight"):
         raise SkipTest(f"{type(estimator).__name__}.fit has no parameter sample_weight.")
-    rng = np.random.default_rng([seed, 10])
-    rows, weights = _with_holes(X, rng), rng.integers(0, 4, len(X))
+    rows = with_holes(X, seed)
+    weights = np.random.default_rng([seed, 7]).integers(0, 4, len(X))
     repeated = np.repeat(rows, weights, axis=0)
     repeated[::2] = np.where(np.isnan(repeated[::2]), -np.nan, repeated[::2])
     of_weights = fit_clone(estimator, rows, seed, sample_weight=weights.astype(float))
@@ -47,10 +47,3 @@ def check_density_weights_repeat_with_holes(estimator: Any, X: np.ndarray, seed:
         "equal rows with NaN that are not recognized as equal (NaN != NaN), or weights ignored "
         "where cells are missing",
     )
-
-
-def _with_holes(X: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """X with cells missing at random, of which each row keeps at least one."""
-    missing = rng.random(X.shape) < _SHARE
-    missing[np.arange(len(X)), rng.integers(X.shape[1], size=len(X))] = False
-    return np.where(missing, np.nan, X)
