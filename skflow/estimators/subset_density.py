@@ -61,9 +61,10 @@ class SubsetDensity(OwnSettingsMixin):
 
     Notes
     -----
-    Scores and samples of a subset are those of one exact density of its columns. Those of
-    different subsets fit together nearly: the network learns p(a), p(b | a) and p(a, b) apart,
-    so that log p(a) + log p(b | a) may differ from log p(a, b) by some hundredths of a nat.
+    Scores and samples of a subset are those of one normalized density of its columns. Those of
+    different subsets fit together only nearly, as the network is asked for each of them anew:
+    log p(a) + log p(b | a) differs from log p(a, b) by some hundredths of a nat on average, and
+    by some tenths in single rows.
 
     Examples
     --------

@@ -10,6 +10,7 @@ import pytest
 import skflow
 from skflow import NormalizingFlowDensity, SubsetDensity
 from skflow.plotting import CornerDisplay, DensityDisplay
+from tests.conftest import QUICK
 from tests.estimators.conftest import CHOLESKY, gaussian_rows, mixed_rows
 
 COVARIANCE = CHOLESKY @ CHOLESKY.T
@@ -200,6 +201,36 @@ class TestMixed:
         shares = [((draws == state).all(axis=1)).mean() for state in states.to_numpy()]
         np.testing.assert_allclose(shares, p, atol=0.025)
         assert p[5] == pytest.approx(0.8 * 0.9, abs=0.06)
+
+
+@pytest.fixture(scope="module")
+def network(moons):
+    """A network of two columns without a safety net."""
+    density = NormalizingFlowDensity(**{**QUICK, "flow": "any_order", "n_iter_no_change": 20})
+    return density.fit(pd.DataFrame(moons, columns=["u", "v"]))
+
+
+class TestNetwork:
+    """A trained network alone, whose subsets fit together as far as it has learned them to."""
+
+    @pytest.mark.parametrize("value", [-0.9, 0.5, 1.5])
+    def test_conditionals_integrate_to_one(self, network, value):
+        grid = np.linspace(-40, 40, 20_001)
+        p = network.condition({"u": value}).score_samples(pd.DataFrame({"v": grid}))
+        assert np.trapezoid(np.exp(p), grid) == pytest.approx(1, abs=2e-3)
+
+    def test_samples_given_a_value_have_its_scores(self, network):
+        subset = network.condition({"u": 0.5})
+        draws = subset.sample(4000, random_state=0)[:, 0]
+        grid = np.linspace(-4, 4, 4001)
+        p = np.exp(subset.score_samples(pd.DataFrame({"v": grid})))
+        cdf = np.cumsum(p) * (grid[1] - grid[0])
+        gap = np.interp(np.sort(draws), grid, cdf) - (np.arange(4000) + 0.5) / 4000
+        assert np.abs(gap).max() < 0.03  # 1.9 / sqrt(4000)
+
+    def test_the_joint_is_that_of_marginal_and_conditional(self, network, more_moons):
+        X = pd.DataFrame(more_moons[:30], columns=["u", "v"])
+        assert chain_rule_gaps(network, X, ["u"]).mean() < 0.3
 
 
 def chain_rule_gaps(density, X, names):

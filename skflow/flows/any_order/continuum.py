@@ -83,8 +83,7 @@ class Continuum:
 
     def quantile(self, levels: Tensor) -> Tensor:
         """The inverse of `cdf`, for levels that broadcast with (..., n)."""
-        t = univariate_t.quantile(levels.expand_as(self.loc), self.df)
-        return self._inverse(t.to(self.loc))
+        return self._inverse(univariate_t.quantile(levels.expand_as(self.loc), self.df))
 
     def sample(self, generator: Generator) -> Tensor:
         """One draw of each density, (..., n)."""
@@ -100,7 +99,7 @@ class Continuum:
 
     def _inverse(self, t: Tensor) -> Tensor:
         if self.spline is not None and self.raw is not None:
-            t = self.spline.inverse(t, self.raw)[0]
+            t = self.spline.inverse(in_precision_of(self.raw, t), self.raw)[0]
         return self.loc + self.scale * t
 
 
