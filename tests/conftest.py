@@ -8,7 +8,7 @@ import pytest
 from sklearn.datasets import make_moons
 
 from skflow import NormalizingFlowDensity
-from skflow.flows.families import FAMILIES
+from skflow.flows.families import ANY_ORDER, FAMILIES
 
 # No improvement exceeds ten nats: training stops early, and without a ConvergenceWarning. After
 # so few steps the safety net would outweigh the flow, and hide errors of the flow from a test.
@@ -37,6 +37,12 @@ def quick():
 
 @pytest.fixture(params=list(FAMILIES))
 def family(request):
+    return request.param
+
+
+@pytest.fixture(params=[*FAMILIES, ANY_ORDER])
+def any_family(request):
+    """A family of chains, or the one that has none."""
     return request.param
 
 

@@ -1,7 +1,7 @@
 """Support: the values that a column can take, and with them its measure."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from numbers import Real
@@ -286,17 +286,15 @@ class Support:
                 f"step={self.step!r} of a lattice must be positive; 1 means whole numbers."
             )
         self._check_ends()
-        lattice = self.lattice
-        for name, end, round_inside in (("low", self.low, np.ceil), ("high", self.high, np.floor)):
-            if end is not None:
-                place = np.array((end - lattice.origin) / lattice.step)
-                nearest = lattice.indices(np.array(end))
-                index = nearest if lattice.contains(np.array(end)) else round_inside(place)
-                self._set(name, float(lattice.points(index)))
+        if self.low is None:
+            self._set("origin", self.lattice.phase or None)
+        else:
+            self._set("low", _point_inside(self.lattice, self.low, np.ceil))
+            self._set("origin", None)
+        if self.high is not None:
+            self._set("high", _point_inside(self.lattice, self.high, np.floor))
         if not self.lower < self.upper:
             raise ValueError(f"The lattice of step {self.step:g} has fewer than two values.")
-        has_start = self.low is not None
-        self._set("origin", None if has_start else lattice.phase or None)
 
     def _check_category(self) -> None:
         if self.levels is None:
@@ -315,6 +313,16 @@ class Support:
     def _check_ends(self) -> None:
         if not self.lower < self.upper:
             raise ValueError(f"low={self.low!r} must be below high={self.high!r}.")
+
+
+def _point_inside(
+    lattice: Lattice, end: float, rounded: Callable[[np.ndarray], np.ndarray]
+) -> float:
+    """The point at an end of a lattice, or the next one inside."""
+    point = lattice.snap(np.array(end))
+    if not lattice.contains(point):
+        point = lattice.points(rounded((point - lattice.origin) / lattice.step))
+    return float(point)
 
 
 def _number_or_none(name: str, value: Any) -> float | None:

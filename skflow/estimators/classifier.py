@@ -47,6 +47,9 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         Class labels.
     priors_ : ndarray of shape (n_classes,)
         Prior probabilities of the classes.
+    supports_ : list of Support
+        The supports of the columns of X, one for each, with atoms only where they have a
+        probability: under ``flow="any_order"``.
     flow_ : torch.nn.Module
         The fitted class densities: ``flow_.log_prob(x, one_hot)`` maps float64 tensors of shape
         (n_samples, n_features) and (n_samples, n_classes) on `device_` to (n_samples,), and is
@@ -101,7 +104,7 @@ class NormalizingFlowClassifier(ClassifierMixin, FlowEstimator):
         self,
         *,
         priors: ArrayLike | None = None,
-        flow: str | Callable[..., Any] = "nsf_ar",
+        flow: str | Callable[..., Any] = "auto",
         effort: Literal["full", "fast"] = "full",
         support: Support | str | tuple | list | dict | None = None,
         n_estimators: Literal["auto"] | int = "auto",

@@ -1,7 +1,7 @@
 """Density estimation: p(x)."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -16,6 +16,8 @@ from skflow.data.unsupported_values import check_not_masked
 from skflow.data.validation import check_count
 from skflow.estimators.flow_estimator import FlowEstimator
 from skflow.estimators.parameters import Seed
+from skflow.estimators.subset_density import SubsetDensity
+from skflow.flows.any_order.density import AnyOrderDensity
 
 
 class NormalizingFlowDensity(DensityMixin, FlowEstimator):
@@ -43,6 +45,9 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
 
     Attributes
     ----------
+    supports_ : list of Support
+        The supports of the columns of X, one for each, with atoms only where they have a
+        probability: under ``flow="any_order"``.
     flow_ : torch.nn.Module
         The fitted density in the units of X: ``flow_.log_prob(x)`` maps a float64 tensor of
         shape (n_samples, n_features) on `device_` to (n_samples,), and is differentiable in x.
@@ -97,7 +102,7 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
     def __init__(
         self,
         *,
-        flow: str | Callable[..., Any] = "nsf_ar",
+        flow: str | Callable[..., Any] = "auto",
         effort: Literal["full", "fast"] = "full",
         support: Support | str | tuple | list | dict | None = None,
         n_estimators: Literal["auto"] | int = "auto",
@@ -227,22 +232,163 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         weights = None if sample_weight is None else check_weights(sample_weight, len(scores))
         return float(np.average(scores, weights=weights))
 
-    def sample(self, n_samples: int = 1, random_state: Seed = None) -> np.ndarray:
-        """Generate random samples from the density.
+    def sample(
+        self,
+        n_samples: int = 1,
+        random_state: Seed = None,
+        given: Mapping[Any, float] | ArrayLike | None = None,
+    ) -> np.ndarray:
+        """Generate random samples from the density, given values of some columns or of none.
 
         Parameters
         ----------
         n_samples : int, default=1
-            Number of samples to generate.
+            Number of samples to generate, for each row of `given`.
         random_state : int, RandomState instance or None, default=None
             Random state of the samples. If None, every call returns different samples.
+        given : dict or array-like of shape (n_rows, n_features), default=None
+            Values that samples have; the other columns are drawn from their distribution given
+            these. A dict has values by names or indices of columns; a table has NaN in the cells
+            that are to be drawn, and a data frame may have some of the columns only. NaN in a
+            dict means that the column is not given. Needs ``flow="any_order"``.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features)
-            Samples in the units of X, as float64. For thousands of samples the networks run in
-            float32, which changes a sample by some 1e-7 standard deviations, and rarely by more
-            than 1e-5.
+        ndarray of shape (n_samples, n_features) or (n_rows * n_samples, n_features)
+            Samples in the units of X, as float64; for a table, `n_samples` for each of its rows,
+            one row after the other. For thousands of samples the networks run in float32, which
+            changes a sample by some 1e-7 standard deviations, and rarely by more than 1e-5.
+
+        Raises
+        ------
+        ValueError
+            If `given` has a column that X did not have, or a value outside the support of its
+            column, or if the fitted flow cannot condition.
         """
         check_is_fitted(self)
+        if given is not None:
+            return self._all_columns("sample with given=").sample(n_samples, random_state, given)
         return self._sample(check_count("n_samples", n_samples), random_state)
+
+    def condition(self, given: Mapping[Any, float]) -> SubsetDensity:
+        """Return the density of all other columns, given values of some.
+
+        Parameters
+        ----------
+        given : dict
+            Values by names or indices of columns. NaN means that the column is not given.
+
+        Returns
+        -------
+        SubsetDensity
+            A view of this density: p(other columns | given). Nothing is fitted.
+
+        Raises
+        ------
+        ValueError
+            If a column does not exist, if a value is outside the support of its column, if no
+            column is left, or if the fitted flow cannot condition: ``flow="any_order"`` can.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skflow import NormalizingFlowDensity
+        >>> X = np.random.default_rng(0).normal(size=(300, 2)) @ [[1.0, 0.8], [0.0, 0.6]]
+        >>> density = NormalizingFlowDensity(
+        ...     flow="any_order", effort="fast", max_iter=2, tol=10, random_state=0
+        ... ).fit(X)
+        >>> density.condition({0: 2.0}).sample(3, random_state=0).shape
+        (3, 1)
+        """
+        return self._all_columns("condition").condition(given)
+
+    def marginal(self, columns: Sequence[Any]) -> SubsetDensity:
+        """Return the density of some columns, whatever the others are.
+
+        Parameters
+        ----------
+        columns : list of str or int
+            Names or indices of columns, in the order that is wanted.
+
+        Returns
+        -------
+        SubsetDensity
+            A view of this density: p(columns). Nothing is fitted.
+
+        Raises
+        ------
+        ValueError
+            If there are no columns, if one does not exist or is named twice, or if the fitted
+            flow cannot marginalize: ``flow="any_order"`` can.
+        """
+        return self._all_columns("marginal").marginal(columns)
+
+    def impute(self, X: ArrayLike, n_draws: int | None = None, random_state: Seed = None) -> Any:
+        """Replace missing cells by likely values given the observed cells of their row, or draw.
+
+        A cell becomes the mean of its column given the observed cells of the row, the median of
+        whole numbers and other lattices, the mean direction of angles, the likeliest category.
+        In a column with atoms, it becomes the likeliest atom or, where all other numbers
+        together are likelier, their mean. Such values are less scattered than those that are
+        missing: for a statistic other than a mean, draw several tables and average over them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples with NaN in the cells to be imputed. Observed cells stay as they are.
+        n_draws : int or None, default=None
+            Number of tables in which all missing cells of a row are drawn together, given its
+            observed cells. None means no draws but the values described above.
+        random_state : int, RandomState instance or None, default=None
+            Random state of the draws. If None, every call returns different draws.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features) or (n_draws, n_samples, n_features)
+            The completed rows as float64; without `n_draws`, a data frame of pandas or polars
+            if X is one.
+
+        Raises
+        ------
+        ValueError
+            If an observed cell is outside the support of its column, or if the fitted flow
+            cannot impute: ``flow="any_order"`` can.
+
+        See Also
+        --------
+        NormalizingFlowImputer : The same as a transformer.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skflow import NormalizingFlowDensity
+        >>> rng = np.random.default_rng(0)
+        >>> x = rng.normal(size=300)
+        >>> X = np.column_stack([x, 2 * x + 0.1 * rng.normal(size=300)])
+        >>> density = NormalizingFlowDensity(
+        ...     flow="any_order", effort="fast", max_iter=2, tol=10, random_state=0
+        ... ).fit(X)
+        >>> density.impute([[1.0, np.nan]]).round(1)
+        array([[1., 2.]])
+        >>> density.impute([[1.0, np.nan]], n_draws=5, random_state=0).shape
+        (5, 1, 2)
+        """
+        everything = self._all_columns("impute")
+        rows = self._validate(X, reset=False)
+        return everything._imputed_like(X, rows, n_draws, random_state)
+
+    def _all_columns(self, method: str) -> SubsetDensity:
+        """This density as a subset of all columns; raises if its flow can only do complete rows.
+
+        "auto" decides in `fit`, so all estimators have the methods.
+        """
+        check_is_fitted(self)
+        if not isinstance(self.flow_, AnyOrderDensity):
+            chosen = " chose another flow, and this" if self.flow == "auto" else ""
+            raise ValueError(
+                f"{method} needs a flow that knows every subset of the columns, but "
+                f"flow={self.flow!r}{chosen} has one fixed order of them. Fit the density with "
+                'flow="any_order".'
+            )
+        d = self.n_features_in_
+        return SubsetDensity(self, np.full(d, np.nan), range(d))

@@ -10,9 +10,14 @@ import re
 _ENTRY = re.compile(r"^(\w+) : ", re.MULTILINE)
 
 FLOW_PARAMETERS = """
-flow : str or callable, default="nsf_ar"
-    Family of the normalizing flow:
+flow : str or callable, default="auto"
+    Family of the density:
 
+    - "any_order" (Uria et al. 2014): the distribution of each column given any set of others,
+      by one network, along several orders of the columns. It takes holes (NaN in X), atoms,
+      categories and lattices;
+    - "auto": "any_order" where X has holes or columns have such supports, else "nsf_ar". For a
+      regressor, columns are the targets, and a single target of whole numbers takes "nsf_ar";
     - "planar" and "radial" (Rezende & Mohamed 2015): contractions and expansions along a
       direction, and around a point;
     - "nice" (Dinh et al. 2015): additive coupling layers, volume preserving except for one

@@ -8,6 +8,7 @@ import torch
 from skflow.data.sources import Source, in_blocks
 from skflow.data.support import Support
 from skflow.data.validation import check_seed
+from skflow.estimators.imputation import imputed
 from skflow.estimators.parameters import FlowParameters, Seed
 from skflow.flows.any_order.density import AnyOrderDensity
 from skflow.flows.distributions.constrained_columns import ConstrainedDensity
@@ -22,6 +23,7 @@ from skflow.runtime.memory import check_memory
 _BLOCK, _BLOCK_OF_FEW_COLUMNS = 2048, 4096
 _FEW_COLUMNS = 8
 _BYTES_PER_CELL = 32  # of samples: by component, in their order, in the user's units, as an array
+_MOST_DRAWN, _CELLS_DRAWN = 16_384, 500_000  # rows drawn at a time, and their squared cells
 _MANY_ROWS = 500_000  # for which compiling pays
 
 
@@ -71,12 +73,79 @@ class FittedDensity(FlowParameters):
         """Samples (n_samples, d), given the rows of a context (n_samples, c), float64."""
         self._check_sample_memory(n_samples)
         keep_freed_memory()
-        seed = check_seed(random_state).randint(np.iinfo(np.int32).max)
-        generator = torch.Generator().manual_seed(int(seed))
+        generator = _generator(random_state)
+        if isinstance(self.flow_, AnyOrderDensity):
+            nothing = np.full((n_samples, self._n_columns()), np.nan)
+            return self._completed(nothing, generator, context)
         condition = None if context is None else self._tensor(context)
         with torch.no_grad():
             samples = self._density().sample(n_samples, generator, condition)
         return samples.double().cpu().numpy()
+
+    def _completed(
+        self,
+        rows: np.ndarray,
+        generator: torch.Generator,
+        context: np.ndarray | None = None,
+        columns: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Rows (n, d) whose missing cells are drawn given the others, in blocks of rows.
+
+        Only the cells of some `columns`, bool (d,), if they are given.
+        """
+        density = self._density()
+        assert isinstance(density, AnyOrderDensity)
+        out, size = np.empty_like(rows), _rows_drawn_at_a_time(rows, density)
+        wanted = None if columns is None else torch.from_numpy(columns).to(self.device_)
+        with torch.no_grad():
+            for start in range(0, len(rows), size):
+                at = slice(start, start + size)
+                condition = None if context is None else self._tensor(context[at])
+                exact = self._tensor(self._exact(rows[at]))
+                drawn = density.complete(exact, generator, condition, wanted)
+                out[at] = drawn.double().cpu().numpy()
+        return np.where(np.isnan(rows), out, rows)
+
+    def _sample_given(
+        self,
+        rows: np.ndarray,
+        n_samples: int,
+        random_state: Seed,
+        columns: Sequence[int] | None = None,
+    ) -> np.ndarray:
+        """`n_samples` draws of the missing cells of each row (n, d), (n · n_samples, d).
+
+        Only of those of some columns, if they are given; the others stay missing.
+        """
+        self._check_sample_memory(n_samples, len(rows))
+        keep_freed_memory()
+        wanted = np.ones(rows.shape[1], dtype=bool)
+        if columns is not None:
+            wanted = np.isin(np.arange(rows.shape[1]), columns)
+        repeated = rows.repeat(n_samples, axis=0)
+        return self._completed(repeated, _generator(random_state), columns=wanted)
+
+    def _log_prob_given(self, rows: np.ndarray, given: np.ndarray) -> np.ndarray:
+        """log p of the other observed cells of rows (n, d) given some columns, bool (d,), (n,)."""
+        density = self._density()
+        assert isinstance(density, AnyOrderDensity)
+        x, given_columns = self._exact(rows), torch.from_numpy(given).to(self.device_)
+        blocks = []
+        with torch.no_grad():
+            for start in range(0, len(x), _BLOCK):
+                block = self._tensor(x[start : start + _BLOCK])
+                log_prob = density.log_prob_given(block, given_columns.expand_as(block))
+                blocks.append(log_prob.double().cpu().numpy())
+        return np.concatenate(blocks)
+
+    def _imputed(self, rows: np.ndarray, columns: Sequence[int]) -> np.ndarray:
+        """Rows (n, d) with one likely value in place of each missing cell of some columns."""
+        density = self._density()
+        assert isinstance(density, AnyOrderDensity)
+        keep_freed_memory()
+        with torch.no_grad():
+            filled = imputed(density, self._tensor(self._exact(rows)), columns, self.supports_)
+        return np.where(np.isnan(rows), filled.double().cpu().numpy(), rows)
 
     def _check_sample_memory(self, n_samples: int, n_rows: int = 1) -> None:
         """Raise a ValueError before samples are drawn that do not fit into memory."""
@@ -111,3 +180,17 @@ class FittedDensity(FlowParameters):
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
         """A copy on the device and in the dtype of the density."""
         return torch.from_numpy(np.array(values)).to(self.device_, scoring_dtype(self.device_))
+
+
+def _generator(random_state: Seed) -> torch.Generator:
+    """A generator with a seed drawn from a random state."""
+    seed = check_seed(random_state).randint(np.iinfo(np.int32).max)
+    return torch.Generator().manual_seed(int(seed))
+
+
+def _rows_drawn_at_a_time(rows: np.ndarray, density: AnyOrderDensity) -> int:
+    """Fewer if not all rows share a matrix of the columns, in each component."""
+    missing = np.isnan(rows)
+    if not any(density.columns.is_mixed) and (missing == missing[:1]).all():
+        return _MOST_DRAWN
+    return max(64, min(_MOST_DRAWN, _CELLS_DRAWN // rows.shape[1] ** 2))

@@ -1,45 +1,37 @@
-"""What the estimators share: validated tables, and the road of a fit."""
+"""What the estimators share: the road of a fit."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn import get_config
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import Tags
 from sklearn.utils.validation import (
     check_random_state,
-    validate_data,
 )
 from torch import Tensor
 
-from skflow.data.column_labels import Names, column_labels
-from skflow.data.holes import check_columns_observed, missing_as_nan, warn_about_empty_rows
-from skflow.data.nan_policy import COMPLETE, COMPLETE_IN_THIS_FLOW, HOLES, NanPolicy
-from skflow.data.sources import Source, source_of
+from skflow.data.column_labels import Names
+from skflow.data.holes import check_columns_observed, warn_about_empty_rows
+from skflow.data.sources import Source
 from skflow.data.support import Support
-from skflow.data.table_kinds import check_is_table
-from skflow.data.unsupported_values import check_no_times, check_not_masked
 from skflow.data.validation import (
-    check_finite,
     check_layer_sizes,
     check_variance,
-    explained_conversion,
 )
 from skflow.data.weighted_rows import (
     repeat_counts,
 )
 from skflow.estimators.callbacks import CallbackMixin
-from skflow.estimators.fitted_density import FittedDensity
 from skflow.estimators.pickling import PlainStateMixin
 from skflow.estimators.progress_bar import ProgressBar
 from skflow.estimators.representation import RepresentationMixin
+from skflow.estimators.table_input import TableInput
 from skflow.estimators.table_rows import (
     DeclaredTable,
     PreparedRows,
@@ -52,7 +44,7 @@ from skflow.estimators.table_rows import (
 )
 from skflow.fitting.any_order.earlier_any_order import EarlierAnyOrder
 from skflow.fitting.any_order.fit_any_order import fit_any_order
-from skflow.fitting.defaults import FitConfig, Task
+from skflow.fitting.defaults import FitConfig
 from skflow.fitting.feasibility import feasible_config
 from skflow.fitting.fit_context import FitContext, Monitor, Progress
 from skflow.fitting.fit_density import FitResult, fit_density
@@ -63,7 +55,6 @@ from skflow.fitting.streamed_dataset import StreamedDataset
 from skflow.fitting.warm_start import (
     FittedColumns,
     WarmStart,
-    check_same_columns,
     check_same_flows,
 )
 from skflow.flows.any_order.any_order_spec import AnyOrderSpec
@@ -80,6 +71,8 @@ from skflow.preprocessing.supports import (
     check_possible_without_atoms,
     resolve_supports,
     snapped,
+    why_any_order,
+    without_atoms,
 )
 from skflow.runtime.device import keep_freed_memory, resolve_device
 from skflow.runtime.own_settings import OwnSettingsMixin
@@ -89,37 +82,11 @@ from skflow.serialization.checkpoint import Checkpoint, FitIdentity
 
 
 class FlowEstimator(
-    OwnSettingsMixin, RepresentationMixin, CallbackMixin, PlainStateMixin, FittedDensity
+    OwnSettingsMixin, RepresentationMixin, CallbackMixin, PlainStateMixin, TableInput
 ):
-    """Base of the estimators: the validation of tables, and the road of a fit.
+    """Base of the estimators: the road of a fit."""
 
-    `_task` says what a density is fitted for: conditional on what, robust or not.
-    """
-
-    _task: ClassVar[Task] = Task()
     _fences: Fences | None = None  # of the columns of X, if they have odd cells
-
-    @property
-    def _takes_holes(self) -> bool:
-        """Whether NaN in X is a cell that was not observed; rows to predict for are complete."""
-        is_named = isinstance(self.flow, str) and self.flow in (ANY_ORDER, "auto")
-        return is_named and self._task.context != "numbers"
-
-    def _takes_holes_in(self, data: WeightedDataset) -> bool:
-        """Whether odd cells of a density can be holes in its fit: "auto" may not take any."""
-        is_plain = self._takes_holes and data.context is None
-        return is_plain and (self.flow == ANY_ORDER or bool(data.x.isnan().any()))
-
-    @property
-    def _nan_policy(self) -> NanPolicy:
-        if self._task.context == "numbers":
-            return COMPLETE
-        return HOLES if self._takes_holes else COMPLETE_IN_THIS_FLOW
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = self._takes_holes
-        return tags
 
     def _observed_weights(
         self, table: np.ndarray | Source, weights: np.ndarray | None
@@ -200,7 +167,7 @@ class FlowEstimator(
             check_same_flows(warm.spec.flow, config.n_members, config.flow, config.n_members)
         if is_any_order:
             assert warm is None or isinstance(warm, EarlierAnyOrder)
-            return fit_any_order(rows.data, config, fit, supports, warm)
+            return fit_any_order(rows.data, config, fit, supports, warm, streamed)
         assert warm is None or isinstance(warm, WarmStart)
         return fit_density(rows.data, config, fit, rows.transform, warm, streamed)
 
@@ -268,11 +235,11 @@ class FlowEstimator(
         loaded = replace(loaded, rows=snapped(loaded.rows, table.supports))
         distinct, n_rows = distinct_rows(loaded, fit, self._task)
         check_columns_observed(distinct.x.numpy(), table.names)
-        usual, odd_cells = self._without_odd_cells(distinct, table.supports, fit)
+        flow = self._resolved_flow(distinct, table.supports)
+        usual, odd_cells = self._without_odd_cells(distinct, table.supports, flow, fit)
         check_variance(usual.x.numpy(), table.names)
         if self._task.robust:  # p-values compare with rows as they were fitted
             usual = replace(usual, observed=usual.x.numpy())
-        flow = self._resolved_flow(usual, table.supports)
         if flow == ANY_ORDER:
             data, transform = with_exact_values(usual, table.supports), SupportTransform()
         else:
@@ -287,10 +254,17 @@ class FlowEstimator(
         """The family of a fit; "auto" depends on the columns."""
         if self.flow != "auto":
             return self.flow
-        needs_any_order = bool(data.x.isnan().any()) or any(
-            support.is_discrete or support.states for support in supports
-        )
-        return ANY_ORDER if needs_any_order and self._task.context is None else DEFAULT_FAMILY
+        has_holes = bool(data.x.isnan().any())
+        return ANY_ORDER if has_holes or self._is_for_any_order(supports) else DEFAULT_FAMILY
+
+    def _is_for_any_order(self, supports: Sequence[Support]) -> bool:
+        """Whether "auto" takes any_order for columns without holes.
+
+        A single target of whole numbers has exact probabilities in other families as well.
+        """
+        if self._task.context == "numbers" and len(supports) == 1:
+            return bool(supports[0].atoms or why_any_order(supports[0]))
+        return any(support.is_discrete or support.states for support in supports)
 
     def _warn_about_table(self, prepared: PreparedRows, table: DeclaredTable) -> None:
         """Warn about odd values, and about columns that no density describes well."""
@@ -314,7 +288,11 @@ class FlowEstimator(
         )
 
     def _without_odd_cells(
-        self, data: WeightedDataset, supports: list[Support], fit: FitContext
+        self,
+        data: WeightedDataset,
+        supports: list[Support],
+        flow: str | Callable[..., Any],
+        fit: FitContext,
     ) -> tuple[WeightedDataset, OddCells]:
         """The distinct rows with other values in place of odd ones.
 
@@ -323,14 +301,15 @@ class FlowEstimator(
         """
         self.__dict__.pop("_fences", None)
         fences = Fences.of(data.x.numpy(), data.weights.numpy())
-        if self._takes_holes:  # where categories and atoms are what they are declared to be
+        if flow == ANY_ORDER:
             fences = fences.beyond_states(supports)
         if self._task.context == "classes":
             data = replace(data, x=self._remembered(fences, data.x))
         elif self._task.context == "numbers":
             of_context = Fences.of(data.known_context.numpy(), data.weights.numpy())
             data = replace(data, context=self._remembered(of_context, data.known_context))
-        odd_cells = (OddCellsAsHoles if self._takes_holes_in(data) else OddCells)(fences, data)
+        as_holes = flow == ANY_ORDER and data.context is None
+        odd_cells = (OddCellsAsHoles if as_holes else OddCells)(fences, data)
         return odd_cells.replaced_in(data, np.random.default_rng((fit.seed, 2))), odd_cells
 
     def _warn_about_streamed(
@@ -383,7 +362,8 @@ class FlowEstimator(
         self.best_validation_score_ = history.best_score
         self.held_out_score_ = result.held_out_score
         self._spec = result.spec
-        self.supports_ = supports
+        has_atoms = isinstance(result.density, AnyOrderDensity)
+        self.supports_ = supports if has_atoms else without_atoms(supports)
         self._seed = fit.seed
 
     def _calibrate(self, result: FitResult, table: DeclaredTable, fit: FitContext) -> None:
@@ -408,45 +388,6 @@ class FlowEstimator(
 
     def _draw_seed(self) -> int:
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-
-    def _opened(self, X: Any, reset: bool) -> np.ndarray | Source:
-        """Validated rows, or a source of rows, each of which is checked when it is read."""
-        source = source_of(X)
-        if source is None:
-            return self._validate(X, reset)
-        source.nan = self._nan_policy
-        self._validate(source.head(), reset)
-        return source
-
-    def _validate(self, X: ArrayLike, reset: bool) -> np.ndarray:
-        """X in float64, its width and names checked, free of inf, and of NaN if it is an error."""
-        nan = self._nan_policy
-        check_is_table(X)
-        check_no_times(X)
-        if nan.allowed:
-            X = missing_as_nan(X)
-        check_not_masked(X, nan=nan)
-        earlier = self._columns_to_continue() if reset else None
-        with explained_conversion(X, nan):
-            rows: np.ndarray = validate_data(
-                self,
-                X,
-                reset=reset,
-                dtype=np.float64,
-                order="C",
-                ensure_all_finite=False,
-                ensure_min_samples=2 if reset else 1,
-            )
-        if earlier is not None:
-            check_same_columns(earlier, self._columns_to_continue())
-        if not get_config()["assume_finite"]:
-            check_finite(rows, self._names(X, rows), nan=nan)
-        return rows
-
-    def _names(self, X: Any, rows: np.ndarray | Source) -> Names:
-        """The labels of the columns of X: its own ones, or the names that were seen in `fit`."""
-        labels = rows.names if isinstance(rows, Source) else column_labels(X)
-        return getattr(self, "feature_names_in_", None) if labels is None else labels
 
     def _columns_to_continue(self) -> FittedColumns | None:
         """The columns of X, if a fit is continued."""

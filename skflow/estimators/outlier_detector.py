@@ -66,6 +66,9 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         Log-likelihood below which a row is an outlier. −1e9, so that only rows outside of the
         declared supports are outliers, where `contamination` is "auto" and the held-out rows
         are too few for a p-value of 0.01.
+    supports_ : list of Support
+        The supports of the columns of X, one for each, with atoms only where they have a
+        probability: under ``flow="any_order"``.
     flow_ : torch.nn.Module
         The fitted density, as in `NormalizingFlowDensity`.
     weights_ : dict
@@ -121,7 +124,7 @@ class NormalizingFlowOutlierDetector(OutlierMixin, FlowEstimator):
         self,
         *,
         contamination: Literal["auto"] | float = "auto",
-        flow: str | Callable[..., Any] = "nsf_ar",
+        flow: str | Callable[..., Any] = "auto",
         effort: Literal["full", "fast"] = "full",
         support: Support | str | tuple | list | dict | None = None,
         n_estimators: Literal["auto"] | int = "auto",

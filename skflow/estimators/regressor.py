@@ -13,11 +13,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from skflow.data.support import Support
 from skflow.data.validation import check_count, check_levels, check_targets
+from skflow.estimators.any_order_target import AnyOrderTarget
 from skflow.estimators.flow_estimator import FlowEstimator
 from skflow.estimators.parameters import Seed
 from skflow.estimators.univariate import UnivariateDistribution
 from skflow.fitting.defaults import Task
 from skflow.fitting.warm_start import check_same_targets
+from skflow.flows.any_order.density import AnyOrderDensity
 from skflow.flows.distributions.constrained_columns import ConstrainedDensity
 from skflow.preprocessing.supports import check_ordered
 from skflow.runtime.exceptions import UnreliablePredictionWarning
@@ -43,6 +45,9 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
 
     Attributes
     ----------
+    supports_ : list of Support
+        The supports of the targets, one for each, with atoms only where they have a
+        probability: under ``flow="any_order"``.
     flow_ : torch.nn.Module
         The fitted conditional density: ``flow_.log_prob(y, x)`` maps float64 tensors of shape
         (n_samples, n_targets) and (n_samples, n_features) on `device_` to (n_samples,), in the
@@ -85,7 +90,7 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
     def __init__(
         self,
         *,
-        flow: str | Callable[..., Any] = "nsf_ar",
+        flow: str | Callable[..., Any] = "auto",
         effort: Literal["full", "fast"] = "full",
         support: Support | str | tuple | list | dict | None = None,
         n_estimators: Literal["auto"] | int = "auto",
@@ -349,7 +354,8 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
         """Values (n_rows, n_values) of a single target, and weights that broadcast with them."""
         if isinstance(self.flow_, ConstrainedDensity) and self.flow_.is_integer:
             low, high = float(self.flow_.supports.low), float(self.flow_.supports.high)
-            return self._univariate().integer_quadrature(context, low, high)
+            univariate = UnivariateDistribution(self._continuous())
+            return univariate.integer_quadrature(context, low, high)
         return self._univariate().quadrature(context)
 
     def _warn_if_heavy_tailed(self, context: np.ndarray) -> None:
@@ -367,12 +373,14 @@ class NormalizingFlowRegressor(RegressorMixin, FlowEstimator):
                 UnreliablePredictionWarning,
             )
 
-    def _univariate(self) -> UnivariateDistribution:
+    def _univariate(self) -> UnivariateDistribution | AnyOrderTarget:
         if self.n_targets_ > 1:
             raise ValueError(
                 f"This method needs a single target, but y had {self.n_targets_} columns. Use "
                 "sample_y, or fit one regressor per target."
             )
+        if isinstance(self.flow_, AnyOrderDensity):
+            return AnyOrderTarget(self.flow_)
         return UnivariateDistribution(self._continuous())
 
     def _in_support(self, values: torch.Tensor) -> torch.Tensor:

@@ -192,10 +192,12 @@ _ANY_ORDER = Family(
 
 
 def family_of(flow: str | UserFamily) -> Family:
-    """The family of a name, or that of a user's function."""
+    """The family of a name, or that of a user's function; "auto" is the default."""
     if callable(flow):
         return Family(_user_family(flow), 1)
-    return _ANY_ORDER if flow == ANY_ORDER else FAMILIES[flow]
+    if flow == ANY_ORDER:
+        return _ANY_ORDER
+    return FAMILIES[DEFAULT_FAMILY if flow == "auto" else flow]
 
 
 def check_base(base: str, flow: str | UserFamily) -> None:

@@ -16,6 +16,7 @@ from skflow.preprocessing.odd_values import find_fences, is_odd
 _MARGIN = 0.05  # by which an edge is outside of the other values, in their range
 _N_DONORS = 200  # from which the nearest gives its value
 _MAX_WORK = 2_000_000  # numbers in memory while donors are compared
+_ROUNDING = 1e-6  # by which a declared value may be missed, as one in float32
 _FAR = 10.0  # in robust standard deviations, beyond which all rows are equally far
 
 
@@ -48,8 +49,9 @@ class Fences:
         low, high = self.low.copy(), self.high.copy()
         for j, support in enumerate(supports):
             if support.states:
-                low[j] = min(low[j], np.nextafter(min(support.states), -np.inf))
-                high[j] = max(high[j], np.nextafter(max(support.states), np.inf))
+                least, most = min(support.states), max(support.states)
+                low[j] = min(low[j], np.nextafter(least - _ROUNDING * abs(least), -np.inf))
+                high[j] = max(high[j], np.nextafter(most + _ROUNDING * abs(most), np.inf))
         return replace(self, low=low, high=high)
 
     def odd(self, rows: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Supports: the values that columns can take, as users declare them, parsed and checked."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
@@ -50,7 +51,7 @@ def resolve_supports(declared: Any, n_columns: int, names: Names) -> list[Suppor
     if isinstance(declared, dict):
         supports = [Support()] * n_columns
         for column, declaration in declared.items():
-            supports[_column_index(column, n_columns, names)] = _parse(declaration)
+            supports[column_index(column, n_columns, names)] = _parse(declaration)
         return supports
     if isinstance(declared, list):
         if len(declared) != n_columns:
@@ -98,6 +99,11 @@ def why_any_order(support: Support) -> str:
     return support.describe() if support.is_discrete and not support.is_integer else ""
 
 
+def without_atoms(supports: Sequence[Support]) -> list[Support]:
+    """Supports as the families other than any_order have them: their ends are open."""
+    return [replace(support, atoms=()) for support in supports]
+
+
 def check_inside(
     rows: np.ndarray, supports: Sequence[Support], names: Names, indices: np.ndarray
 ) -> None:
@@ -125,25 +131,31 @@ def first_outside(row: np.ndarray, supports: Sequence[Support], names: Names) ->
     return ""
 
 
-def snapped(rows: np.ndarray, supports: Sequence[Support]) -> np.ndarray:
-    """Rows (n, d) without rounding: exactly the values of lattices, categories and atoms."""
-    if all(support == Support() for support in supports):
-        return rows
-    columns = [s.snap(column) for column, s in zip(rows.T, supports, strict=True)]
-    return np.column_stack(columns)
+def column_index(
+    column: Any,
+    n_columns: int,
+    names: Names,
+    where: str = "support has the key",
+    use: str = "as keys",
+) -> int:
+    """The index of a column, given its name, or its index where no name is an int.
 
+    Parameters
+    ----------
+    column : object
+        What the user named the column.
+    n_columns : int
+        Number of columns.
+    names : ndarray of str or None
+        Names of the columns.
+    where, use : str
+        Parts of messages: what names the column, and as what names or indices are to be used.
 
-def _expected(value: float, support: Support) -> str:
-    """The values of a support, and why one is not among them if it lies between them."""
-    described = support.describe()
-    if support.kind != "lattice" or support.lattice.contains(np.array(value)):
-        return described
-    step, origin = support.lattice.step, support.lattice.origin
-    return f"{described}: {value:.10g} is not on the lattice of step {step:g} from {origin:g}"
-
-
-def _column_index(column: Any, n_columns: int, names: Names) -> int:
-    """The index of a column, given its name, or its index where no name is an int."""
+    Raises
+    ------
+    ValueError
+        If there is no such column.
+    """
     labels = [] if names is None else [label_of(names, j) for j in range(n_columns)]
     if column in labels and not isinstance(column, bool):
         return labels.index(column)
@@ -159,7 +171,40 @@ def _column_index(column: Any, n_columns: int, names: Names) -> int:
     else:
         reason = f"there are {n_columns} columns"
         advice = f"indices from 0 to {n_columns - 1} or names of columns"
-    raise ValueError(f"support has the key {column!r}, but {reason}. Use {advice} as keys.")
+    raise ValueError(f"{where} {column!r}, but {reason}. Use {advice} {use}.")
+
+
+def check_given(
+    rows: np.ndarray, supports: Sequence[Support], names: Names, what: str = "given"
+) -> None:
+    """Raise if a cell of rows (n, d) is not NaN and not a possible value of its column."""
+    for j, (column, support) in enumerate(zip(rows.T, supports, strict=True)):
+        outside = ~support.contains(column)
+        if outside.any():
+            i = int(np.argmax(outside))
+            expected = _expected(column[i], support)
+            raise ValueError(
+                f"{what} has {column[i]:.10g} in {column_name(names, j)}, row {i}, which "
+                f"contains {expected}. Pass a value that is possible there, or NaN for a cell "
+                "that is not known."
+            )
+
+
+def snapped(rows: np.ndarray, supports: Sequence[Support]) -> np.ndarray:
+    """Rows (n, d) without rounding: exactly the values of lattices, categories and atoms."""
+    if all(support == Support() for support in supports):
+        return rows
+    columns = [s.snap(column) for column, s in zip(rows.T, supports, strict=True)]
+    return np.column_stack(columns)
+
+
+def _expected(value: float, support: Support) -> str:
+    """The values of a support, and why one is not among them if it lies between them."""
+    described = support.describe()
+    if support.kind != "lattice" or support.lattice.contains(np.array(value)):
+        return described
+    step, origin = support.lattice.step, support.lattice.origin
+    return f"{described}: {value:.10g} is not on the lattice of step {step:g} from {origin:g}"
 
 
 def _parse(declaration: Any) -> Support:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
-from skflow.testing.checks import DENSITY_CHECKS, FIT_CHECKS, Check
-from skflow.testing.estimator_interface import fit_clone
-from skflow.testing.example_data import example_rows
+from skflow.testing.checks import DENSITY_CHECKS, FIT_CHECKS, SUBSET_CHECKS, Check, applies
+from skflow.testing.estimator_interface import fit_clone, takes_holes
+from skflow.testing.example_data import example_rows, with_holes
 
 
 class CheckCase(NamedTuple):
@@ -24,7 +24,8 @@ class CheckCase(NamedTuple):
 def check_cases(estimator: Any, X: ArrayLike | None, seed: int) -> Iterator[CheckCase]:
     """All checks of an estimator, on X or on the three data sets of the suite.
 
-    Checks that fit the estimator themselves run on the first data set only.
+    Checks that fit the estimator themselves run on the first data set only. Checks of holes and
+    of subsets of columns are for several columns, and for estimators that have them.
     """
     _check_interface(estimator)
     if X is not None:
@@ -33,14 +34,20 @@ def check_cases(estimator: Any, X: ArrayLike | None, seed: int) -> Iterator[Chec
         data_sets = [example_rows(d) for d in (2, 1, 3)]
     for i, rows in enumerate(data_sets):
         shared_fit = _SharedFit(rows, seed)
-        for check in DENSITY_CHECKS:
-            yield _case(check, rows, seed, shared_fit)
-        for check in FIT_CHECKS if i == 0 else ():
-            yield _case(check, rows, seed)
+        fit_with_holes = _SharedFit(with_holes(rows, seed), seed)
+        fits = [
+            (DENSITY_CHECKS, shared_fit),
+            (SUBSET_CHECKS, fit_with_holes if takes_holes(estimator) else shared_fit),
+            (FIT_CHECKS if i == 0 else (), None),
+        ]
+        for checks, fit in fits:
+            for check in checks:
+                if applies(check, estimator, rows.shape[1]):
+                    yield _case(check, rows, seed, fit)
 
 
 class _SharedFit:
-    """One fit for all checks that only read the fitted density."""
+    """One fit for several checks that only read the fitted density."""
 
     def __init__(self, rows: np.ndarray, seed: int) -> None:
         self.rows, self.seed = rows, seed

@@ -8,6 +8,7 @@ from unittest import SkipTest
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils import get_tags
 
 _BLOCK_SIZE = 50_000  # rows scored at a time
 
@@ -56,6 +57,18 @@ def skip_without_sample(density: Any) -> None:
     """Skip a check of an estimator that cannot sample."""
     if not can_sample(density):
         raise SkipTest(f"{type(density).__name__} has no sample.")
+
+
+def takes_holes(estimator: Any) -> bool:
+    """Whether the tags of an estimator allow NaN: cells that were not observed."""
+    return hasattr(estimator, "__sklearn_tags__") and bool(
+        get_tags(estimator).input_tags.allow_nan
+    )
+
+
+def has_subsets(estimator: Any) -> bool:
+    """Whether an estimator has methods for conditional and marginal densities."""
+    return hasattr(estimator, "condition") and hasattr(estimator, "marginal")
 
 
 def accepts_random_state(density: Any) -> bool:

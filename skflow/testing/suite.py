@@ -8,7 +8,7 @@ from unittest import SkipTest
 from numpy.typing import ArrayLike
 
 from skflow.testing.check_cases import CheckCase, check_cases
-from skflow.testing.checks import DENSITY_CHECKS, FIT_CHECKS
+from skflow.testing.checks import DENSITY_CHECKS, FIT_CHECKS, SUBSET_CHECKS
 from skflow.testing.errors import DensityCheckError
 
 
@@ -167,7 +167,7 @@ def parametrize_with_density_checks(
 
 
 def _check_names(expected_failed_checks: dict[str, str]) -> None:
-    names = [check.__name__ for check in (*DENSITY_CHECKS, *FIT_CHECKS)]
+    names = [check.__name__ for check in (*DENSITY_CHECKS, *SUBSET_CHECKS, *FIT_CHECKS)]
     unknown = sorted(set(expected_failed_checks) - set(names))
     if unknown:
         raise ValueError(

@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 import skflow
 from skflow.estimators import flow_estimator, table_rows
-from skflow.fitting import ensemble, fit_density, model_selection
+from skflow.fitting import ensemble, fit_density, fit_plan, model_selection
 from skflow.fitting.stages import STAGES, Stages
 
 PARAMS = {
@@ -42,7 +42,7 @@ PLACES = {
     "fitting components": (fit_density, "untrained_components"),
     "building flows": (fit_density, "new_ensemble"),
     "training": (ensemble.EnsembleTrainer, "_save"),
-    "weighing components": (fit_density, "stack"),
+    "weighing components": (fit_plan, "stack"),
     "refitting components": (fit_density, "_safety_net"),
     "calibrating": (skflow.NormalizingFlowOutlierDetector, "_log_prob"),
 }

@@ -22,14 +22,15 @@ from skflow import (
     NormalizingFlowDensity,
     NormalizingFlowOutlierDetector,
     NormalizingFlowRegressor,
+    Support,
 )
 from skflow.data import sources
 from skflow.data.nan_policy import HOLES
 from skflow.data.sources import source_of
-from skflow.estimators import classifier, flow_estimator
 from skflow.estimators.flow_estimator import FlowEstimator
 from skflow.estimators.p_values import share_threshold
 from skflow.fitting.streamed_dataset import _bytes_of
+from skflow.flows.any_order.density import AnyOrderDensity
 from skflow.runtime.process_group import SINGLE_PROCESS
 
 N = 120
@@ -43,28 +44,36 @@ REST = ~np.isnan(EMPTY).all(1)
 
 
 class CaughtError(Exception):
-    """What `fit_density` is called with."""
+    """The data set that a density would be fitted to, and the stream of the others."""
 
 
 @pytest.fixture
 def fitted_to(monkeypatch):
-    """A function that returns what `fit_density` is given by a fit of holes."""
-    monkeypatch.setattr(FlowEstimator, "_takes_holes", property(lambda _: True))
+    """A function that returns what a fit leads to before a density is fitted to it."""
 
-    def catch(*args):
-        raise CaughtError(*args)
+    def catch(self, rows, *others):
+        raise CaughtError(rows.data, others[-1])
 
     def fit(estimator, *args, **params):
-        monkeypatch.setattr(flow_estimator, "fit_density", catch)
-        with pytest.raises(CaughtError) as caught:
-            estimator.fit(*args, **params)
+        with monkeypatch.context() as patched:
+            patched.setattr(FlowEstimator, "_fit_density", catch)
+            with pytest.raises(CaughtError) as caught:
+                estimator.fit(*args, **params)
         return caught.value.args
 
     return fit
 
 
 def density(**params):
-    return NormalizingFlowDensity(random_state=0, **params)
+    return NormalizingFlowDensity(**{"flow": "any_order", "random_state": 0, **params})
+
+
+def detector():
+    return NormalizingFlowOutlierDetector(flow="any_order", random_state=0)
+
+
+def classifier():
+    return NormalizingFlowClassifier(flow="any_order", random_state=0)
 
 
 def assert_same(data, expected):
@@ -95,21 +104,21 @@ class TestWhichEstimators:
         X0 = np.where(np.arange(12).reshape(4, 3) == 7, np.nan, 0.5)
         for table in (X0, pd.DataFrame(X0).convert_dtypes(), pd.DataFrame(X0).astype(object)):
             with pytest.raises(ValueError, match=r"NaN in column.* 1 .*row 2.*\"any_order\""):
-                density()._validate(table, reset=True)
+                density(flow="nsf_ar")._validate(table, reset=True)
         with pytest.raises(ValueError, match=r'masked .* column 1, row 2,.*flow="any_order"'):
-            density()._validate(np.ma.masked_invalid(X0), reset=True)
+            density(flow="nsf_ar")._validate(np.ma.masked_invalid(X0), reset=True)
         with pytest.raises(ValueError, match=r'missing value <NA> in row 2.*flow="any_order"'):
-            density()._validate(np.where(np.isnan(X0), pd.NA, X0), reset=True)
+            density(flow="nsf_ar")._validate(np.where(np.isnan(X0), pd.NA, X0), reset=True)
 
     @pytest.mark.parametrize("value", [np.inf, -np.inf])
-    def test_infinity_stays_an_error(self, value, fitted_to):
+    def test_infinity_stays_an_error(self, value):
         spoiled = X.copy()
         spoiled[3, 1] = value
         with pytest.raises(ValueError, match=r"infinity in column 1 \(first in row 3.*NaN, which"):
             density().fit(spoiled)
-        with pytest.raises(ValueError, match="infinity") as caught:
-            NormalizingFlowDensity(flow="nsf_ar").fit(np.where(np.isnan(spoiled), 0, spoiled))
-        assert "infinity in column 1" in str(caught.value)
+        with pytest.raises(ValueError, match="infinity in column 1") as caught:
+            density(flow="nsf_ar").fit(np.where(np.isnan(spoiled), 0, spoiled))
+        assert "any_order" not in str(caught.value)
 
 
 class TestTables:
@@ -176,16 +185,17 @@ class TestRowsAndColumnsWithoutCells:
     def test_rows_of_a_classifier_and_a_detector(self, fitted_to, monkeypatch):
         y = np.where(REST, np.arange(len(EMPTY)) % 2, 1)
         shares = []
-        monkeypatch.setattr(classifier, "check_priors", lambda *args: shares.append(args[2]))
-        classify = NormalizingFlowClassifier(random_state=0)
+        monkeypatch.setattr(
+            "skflow.estimators.classifier.check_priors", lambda *args: shares.append(args[2])
+        )
+        classify = classifier()
         expected = fitted_to(classify, X, y[REST])[0]
         with pytest.warns(EmptyRowWarning, match=": 4"):
             assert_same(fitted_to(classify, EMPTY, y)[0], expected)
         np.testing.assert_array_equal(*shares)
-        detect = NormalizingFlowOutlierDetector(random_state=0)
-        expected = fitted_to(detect, X)[0]
+        expected = fitted_to(detector(), X)[0]
         with pytest.warns(EmptyRowWarning, match=": 4"):
-            data = fitted_to(detect, EMPTY)[0]
+            data = fitted_to(detector(), EMPTY)[0]
         assert_same(data, expected)
         assert data.counts.sum() == N
 
@@ -217,11 +227,11 @@ class TestOddCells:
     AS_HOLES = np.where(np.isin(CODED, [-9999, 1e300]), np.nan, CODED)
 
     @pytest.mark.filterwarnings("ignore::skflow.EmptyRowWarning")
-    @pytest.mark.parametrize("kind", [NormalizingFlowDensity, NormalizingFlowOutlierDetector])
+    @pytest.mark.parametrize("kind", [density, detector])
     def test_they_are_holes_in_the_fit(self, kind, fitted_to):
-        expected = fitted_to(kind(random_state=0), self.AS_HOLES)[0]
+        expected = fitted_to(kind(), self.AS_HOLES)[0]
         with pytest.warns(DegenerateColumnWarning) as caught:
-            data = fitted_to(kind(random_state=0), self.CODED)[0]
+            data = fitted_to(kind(), self.CODED)[0]
         (warning,) = caught
         assert "-9999 in column 1; 1e+300 in column 2" in str(warning.message)
         assert "as not observed" in str(warning.message)
@@ -230,7 +240,7 @@ class TestOddCells:
     def test_rows_that_become_equal_are_one(self, fitted_to):
         rows = np.vstack([self.CODED, [[7.0, -9999, np.nan], [7.0, 1e300, np.nan]]])
         with pytest.warns(DegenerateColumnWarning):
-            data = fitted_to(NormalizingFlowOutlierDetector(random_state=0), rows)[0]
+            data = fitted_to(detector(), rows)[0]
         own = (data.x[:, 0] == 7).numpy()
         assert data.x[own, 1].isnan().tolist() == [True]
         assert data.counts[own].tolist() == [2]
@@ -238,7 +248,7 @@ class TestOddCells:
 
     def test_a_classifier_draws_them_in_beside_holes(self, fitted_to):
         with pytest.warns(DegenerateColumnWarning, match="fit replaces such cells"):
-            data = fitted_to(NormalizingFlowClassifier(), self.CODED, np.arange(N) % 2)[0]
+            data = fitted_to(classifier(), self.CODED, np.arange(N) % 2)[0]
         assert data.x.isnan().sum() == np.isnan(self.CODED).sum()
         assert data.x.nan_to_num(0.0).abs().max() < 10
 
@@ -252,7 +262,7 @@ class TestStream:
         seen = np.where(coded == -9999, np.nan, coded)
         expected = [_moments(column, weights) for column in seen.T]
         with pytest.warns() as caught:
-            *_, streamed = fitted_to(
+            _, streamed = fitted_to(
                 density(stream=True, max_rows=100), coded, sample_weight=weights
             )
         assert {w.category for w in caught} == {EmptyRowWarning, DegenerateColumnWarning}
@@ -277,16 +287,19 @@ def test_the_offset_of_a_share_is_that_of_rows_with_cells(tmp_path, monkeypatch)
     np.save(tmp_path / "X.npy", EMPTY)
     mapped = source_of(np.load(tmp_path / "X.npy", mmap_mode="r"))
     mapped.nan = HOLES
-    detector = NormalizingFlowOutlierDetector(flow="any_order")
+    detect = detector()
     scores = np.where(REST, np.arange(len(EMPTY)) + 1.0, 0.0)
-    monkeypatch.setattr(detector, "_log_prob", lambda _: scores)
+    monkeypatch.setattr(detect, "_log_prob", lambda _: scores)
     expected = share_threshold(scores[REST], np.ones(N), 0.1)
-    assert detector._offset_of_share(0.1, mapped, None) == expected
-    assert detector._offset_of_share(0.1, EMPTY, np.ones(len(EMPTY))) == expected
+    assert detect._offset_of_share(0.1, mapped, None) == expected
+    assert detect._offset_of_share(0.1, EMPTY, np.ones(len(EMPTY))) == expected
 
 
-class Independent(torch.nn.Module):
+class Independent(AnyOrderDensity):
     """Standard normal columns, of which those that are NaN do not count."""
+
+    def __init__(self):
+        torch.nn.Module.__init__(self)
 
     def log_prob(self, x, context=None):
         log_p = -0.5 * x.square() - 0.9189385332046727
@@ -298,6 +311,7 @@ class TestScores:
         stub, frame = density(flow="auto"), pd.DataFrame(EMPTY, columns=NAMES)
         stub.n_features_in_, stub.feature_names_in_ = 3, np.array(NAMES, dtype=object)
         stub.flow_, stub.device_ = Independent(), torch.device("cpu")
+        stub.supports_ = [Support()] * 3
         expected = np.nansum(-0.5 * EMPTY**2 - 0.9189385332046727, axis=1)
         assert (expected[~REST] == 0).all()
         frame.to_parquet(tmp_path / "X.parquet")
@@ -308,3 +322,6 @@ class TestScores:
         assert stub.score(frame) == pytest.approx(expected.mean())
         with pytest.raises(ValueError, match="infinity in column 'v'"):
             stub.score_samples(frame.assign(v=np.inf))
+        stub.flow_ = torch.nn.Identity()  # "auto" has led to a family of complete rows
+        with pytest.raises(ValueError, match=r"NaN in column 'u' \(first in row 0.*\"any_order\""):
+            stub.score_samples(frame)

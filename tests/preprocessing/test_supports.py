@@ -220,3 +220,11 @@ def test_a_hole_is_never_outside(support):
     if support != "circular":
         with pytest.raises(ValueError, match=r"Row 2 has -0\.5 .* \(rows outside: 1\)"):
             check_inside(rows, supports, None, np.arange(3))
+
+
+def test_the_fitted_supports_of_other_families_have_no_atoms(quick):
+    X = np.random.default_rng(0).uniform(size=(60, 2))
+    for flow, atoms in (("nsf_ar", ()), ("any_order", (0.0, 1.0))):
+        fitted = quick(flow=flow, n_estimators=1, support=["unit", "integer"], max_iter=3)
+        supports = fitted.fit(np.floor(X * [1, 9]) + X * [1, 0]).supports_
+        assert supports == [Support(low=0, high=1, atoms=atoms), Support("lattice", step=1)]

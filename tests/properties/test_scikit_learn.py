@@ -18,10 +18,11 @@ from sklearn.utils.estimator_checks import (
 from skflow import (
     NormalizingFlowClassifier,
     NormalizingFlowDensity,
+    NormalizingFlowImputer,
     NormalizingFlowOutlierDetector,
     NormalizingFlowRegressor,
 )
-from skflow.flows.families import FAMILIES
+from skflow.flows.families import ANY_ORDER, FAMILIES
 
 DEFAULTS = {
     "flow": "nsf_ar",
@@ -85,6 +86,11 @@ def shrunk(family, estimator=NormalizingFlowDensity):
     )
 
 
+def small_imputer():
+    density = shrunk("any_order").set_params(early_stopping=False, marginals=None)
+    return NormalizingFlowImputer(density)
+
+
 def never_skipped(check, *args):
     try:
         check(*args)
@@ -103,6 +109,33 @@ def test_estimator_checks_of_every_family(estimator, check):
 @hardly_trained
 @parametrize_with_checks([shrunk("nsf_ar", estimator) for estimator in ESTIMATORS[1:]])
 def test_estimator_checks_of_the_other_estimators(estimator, check):
+    never_skipped(check, estimator)
+
+
+@degenerate_data
+@parametrize_with_checks([small_imputer()])
+def test_estimator_checks_of_the_imputer(estimator, check):
+    never_skipped(check, estimator)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        check_param_validation,
+        check_dataframe_column_names_consistency,
+        check_inplace_ensure_writeable,
+    ],
+)
+def test_further_checks_of_the_imputer(check):
+    never_skipped(check, "NormalizingFlowImputer", small_imputer())
+
+
+@pytest.mark.slow
+@degenerate_data
+@few_rows
+@hardly_trained
+@parametrize_with_checks([shrunk(ANY_ORDER, estimator) for estimator in ESTIMATORS])
+def test_estimator_checks_of_any_order(estimator, check):
     never_skipped(check, estimator)
 
 

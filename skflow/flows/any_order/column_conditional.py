@@ -9,7 +9,6 @@ from skflow.flows.any_order.columns import ON_CONTINUUM, ColumnCells, Columns
 from skflow.flows.any_order.continuum import Continuum
 from skflow.flows.any_order.links import Links
 
-_BLOCK = 4096  # quantiles of a mean that are computed at a time
 _TURNS = (-1, 0, 1, 2)  # those that the domain of an unrolled angle may reach into
 
 
@@ -87,80 +86,61 @@ class ColumnConditional:
             return below
         return below + probabilities[:, 0] * self._cdf_of_continuum(x)
 
-    def mean(self, levels: Tensor, weights: Tensor) -> Tensor:
-        """E(X), (n,), in the user's units, as the weighted mean of quantiles at levels (k,)."""
-        atoms = self.columns.levels[self.j, : self.columns.n_atoms[self.j]]
-        probabilities = self.state_probabilities
-        mean = probabilities[:, 1 : 1 + len(atoms)] @ atoms
-        if self.continuum is None:
-            return mean
-        n, size = len(mean), max(1, _BLOCK // max(1, len(mean)))
-        of_continuum = torch.zeros_like(mean)
-        for some, own in zip(levels.split(size), weights.split(size), strict=True):
-            values = self.repeat(len(some))._mean_of_quantiles(some.to(mean).repeat_interleave(n))
-            of_continuum = of_continuum + own.to(mean) @ values.view(len(some), n)
-        return mean + probabilities[:, 0] * of_continuum
-
-    def _mean_of_quantiles(self, levels: Tensor) -> Tensor:
-        """Mean of the components' quantiles at levels (n,), (n,)."""
-        return (self.continuum_quantiles(levels) * self._weights_of_continuum).sum(0)
-
-    def bracket(self, levels: Tensor) -> Tensor:
-        """Values between which the quantiles of the continuum at levels (n,) are, (2 or m, n).
-
-        In the user's units, lattices unrounded: quantiles of each component, or a whole turn of
-        angles.
-        """
-        assert self.continuum is not None
-        if not self.columns.is_circular[self.j]:
-            link = self.links.column(self.j)
-            quantiles = self.continuum.quantile(levels).to(levels)
-            return torch.stack(
-                [link.inverse(u.unsqueeze(-1), self.context)[0][:, 0] for u in quantiles]
-            )
-        start, period = self.columns.turn[self.j], self.columns.period[self.j]
-        return torch.stack([start, start + period]).unsqueeze(1).expand(2, len(levels))
-
-    def continuum_at(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Probability of the continuum up to values x (n,) inside of it, and its density there.
-
-        Lattices are unrounded.
-        """
-        share = self.state_probabilities[:, ON_CONTINUUM]
-        cdf, density = self._cdf_and_density(x)
-        if self.columns.is_circular[self.j]:
-            period = self.columns.period[self.j]
-            cdf = self._cdf_of_angles(x)
-            density = sum(self._cdf_and_density(x + k * period)[1] for k in _TURNS)  # type: ignore[assignment]
-        return share * cdf, share * density
-
     def continuum_quantiles(self, levels: Tensor) -> Tensor:
-        """Quantiles of each component's continuum, (m, n), at levels (n,), in the user's units."""
+        """Quantiles of each component's continuum, (m, k, n), at levels (k, n) or (k, 1).
+
+        In the user's units.
+        """
+        levels = levels.expand(-1, self.log_weights.shape[1])
+        each = self.repeat(len(levels)).smooth_quantiles(levels.flatten())
+        values = torch.stack([self.columns.on_continuum(self.j, row) for row in each])
+        return values.unflatten(1, levels.shape)
+
+    def smooth_quantiles(self, levels: Tensor) -> Tensor:
+        """Inverses of the distribution functions of all components at levels (n,), (m, n)."""
         assert self.continuum is not None
-        quantiles = self.continuum.quantile(levels).to(levels)
-        state = torch.full_like(levels, ON_CONTINUUM, dtype=torch.long)
-        return torch.stack([self._value(state, u) for u in quantiles])
+        u = self.continuum.quantile(levels).to(levels)
+        link = self.links.column(self.j)
+        return torch.stack([link.inverse(row.unsqueeze(-1), self.context)[0][:, 0] for row in u])
 
-    def repeat(self, size: int) -> "ColumnConditional":
-        """The same distributions several times over, for size · n rows."""
-        return replace(
-            self,
-            context=None if self.context is None else self.context.repeat(size, 1),
-            log_weights=self.log_weights.repeat(1, size),
-            log_states=None if self.log_states is None else self.log_states.repeat(1, size, 1),
-            continuum=None if self.continuum is None else self.continuum.repeat(size),
-        )
-
-    def _value(self, state: Tensor, u: Tensor) -> Tensor:
-        return self.columns.value(self.j, state, u, self.links, self.context)
+    @property
+    def continuum_weights(self) -> Tensor:
+        """Probabilities (m, n) that the value is on the continuum of each component."""
+        if self.log_states is None:
+            return self.log_weights.exp()
+        return (self.log_weights + self.log_states[..., ON_CONTINUUM]).exp()
 
     def _cdf_of_continuum(self, x: Tensor) -> Tensor:
         """P(X ≤ x) on the continuum, for values (..., n) in the user's units."""
         if self.columns.is_circular[self.j]:
             return self._cdf_of_angles(x)
         edge, below, above = self.columns.upper_edge(x, self.j)
-        inside = self._cdf_up_to(edge)
-        return torch.where(below, 0.0, torch.where(above, 1.0, inside))
+        return torch.where(below, 0.0, torch.where(above, 1.0, self._cdf_up_to(edge)))
+
+    def smooth_cdf_and_density(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Distribution function and density of the continuum at values (n,).
+
+        In the user's units. Lattices are not rounded, and angles are unrolled.
+        """
+        assert self.continuum is not None
+        weights = self._weights_of_continuum
+        u, log_slope = self.links.column(self.j)(x.unsqueeze(-1), self.context)
+        cdf, density = self.continuum.cdf_and_density(u[:, 0])
+        return (cdf.to(x) * weights).sum(0), (density.to(x) * weights).sum(0) * log_slope.exp()
+
+    def repeat(self, times: int) -> "ColumnConditional":
+        """The same for all rows in turn, `times` times."""
+        if times == 1:
+            return self
+        context = None if self.context is None else self.context.repeat(times, 1)
+        log_states = None if self.log_states is None else self.log_states.repeat(1, times, 1)
+        return replace(
+            self,
+            context=context,
+            log_weights=self.log_weights.repeat(1, times),
+            log_states=log_states,
+            continuum=None if self.continuum is None else self.continuum.repeat(times),
+        )
 
     def _cdf_of_angles(self, x: Tensor) -> Tensor:
         """P(start ≤ X ≤ x) in the turn that angles are given in, from all unrolled turns."""
@@ -174,24 +154,15 @@ class ColumnConditional:
 
     def _cdf_up_to(self, edge: Tensor) -> Tensor:
         """P(X ≤ edge) on the continuum, for edges (..., n) inside of it."""
-        shape = edge.shape
-        values = [self._cdf_and_density(row)[0] for row in edge.reshape(-1, shape[-1])]
-        return torch.stack(values).reshape(shape)
-
-    def _cdf_and_density(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Distribution function and density of the continuum at values x (n,) inside of it."""
-        assert self.continuum is not None
-        u, log_slope = self.links.column(self.j)(x.unsqueeze(-1), self.context)
-        cdf, log_density = (each.to(x) for each in self.continuum.cdf_and_log_density(u[:, 0]))
-        weights = self._weights_of_continuum
-        return (cdf * weights).sum(0), ((log_density + log_slope).exp() * weights).sum(0)
+        flat = edge.flatten()
+        cdf, _ = self.repeat(len(flat) // edge.shape[-1]).smooth_cdf_and_density(flat)
+        return cdf.view(edge.shape)
 
     @property
     def _weights_of_continuum(self) -> Tensor:
         """Weights of the components given that the value is on the continuum, (m, n)."""
-        if self.log_states is None:
-            return self.log_weights.exp()
-        return (self.log_weights + self.log_states[..., ON_CONTINUUM]).softmax(0)
+        weights = self.continuum_weights
+        return weights / weights.sum(0).clamp_min(torch.finfo(weights.dtype).tiny)
 
 
 def _draw(log_weights: Tensor, generator: Generator) -> Tensor:

@@ -18,7 +18,6 @@ from skflow.flows.distributions.interval import Interval
 ON_CONTINUUM = 0  # the state of a cell that is in none of the atoms, which are 1, 2, …
 SOFT = 0.5  # fraction of a period over which the ends of an unrolled angle overlap
 _ON_LATTICE = 1e-6  # steps by which a value may miss its lattice
-_AT_END = 1e-9  # steps within which a value is at the end of a cell
 
 
 @dataclass(frozen=True)
@@ -128,6 +127,11 @@ class Columns(nn.Module):
         return len(self.step)
 
     @property
+    def is_mixed(self) -> list[bool]:
+        """Which columns have both atoms and a continuum."""
+        return [n > 0 and own for n, own in zip(self.n_atoms, self.has_continuum, strict=True)]
+
+    @property
     def n_states(self) -> int:
         """The largest number of states of a column, the continuum being one of them."""
         return 1 + max(self.n_atoms)
@@ -167,7 +171,7 @@ class Columns(nn.Module):
         """Values (n,) of column j in the user's units, of states and latent values (n,)."""
         x = u
         if self.has_continuum[j]:
-            x = self._on_continuum(j, links.column(j).inverse(u.unsqueeze(-1), context)[0][:, 0])
+            x = self.on_continuum(j, links.column(j).inverse(u.unsqueeze(-1), context)[0][:, 0])
         if not self.n_atoms[j]:
             return x
         atoms = self.levels[j, (state - 1).clamp_min(0)]
@@ -213,12 +217,9 @@ class Columns(nn.Module):
         other_turn = self._other_turn(x, j, link, context) if self.is_circular[j] else None
         return ColumnCells(state, u, log_slope, other_turn=other_turn)
 
-    def point_from(self, x: Tensor, j: int) -> Tensor:
-        """The first point of the lattice of column j whose cell reaches x; other values as x."""
-        if not self.is_lattice[j]:
-            return x
-        k = ((x - self.origin[j]) / self.step[j] - 0.5 - _AT_END).ceil()
-        return self._on_continuum(j, self.origin[j] + k * self.step[j])
+    def snapped(self, x: Tensor, j: int) -> Tensor:
+        """The nearest points of the lattice of column j; values of other columns unchanged."""
+        return self._snapped(x, j) + 0.0 if self.is_lattice[j] else x
 
     def some_value(self, j: int) -> Tensor:
         """Some value of the continuum of column j, which stands for cells without a number."""
@@ -238,13 +239,13 @@ class Columns(nn.Module):
         k = ((x - self.origin[at]) / self.step[at]).round()
         return (start + k * step) / denominator
 
-    def _on_continuum(self, j: int, x: Tensor) -> Tensor:
+    def on_continuum(self, j: int, x: Tensor) -> Tensor:
         """Values of column j, of unrolled angles and of numbers beside the lattice."""
         if self.is_circular[j]:
             return self.turn[j] + torch.remainder(x - self.turn[j], self.period[j])
         if self.is_lattice[j]:
             inside = torch.maximum(torch.minimum(x, self.high[j]), self.low[j])
-            return self._snapped(inside, j) + 0.0
+            return self.snapped(inside, j)
         return x
 
     def _unrolled(self, x: Tensor, j: int) -> Tensor:

@@ -6,13 +6,14 @@ import torch
 from torch import Generator, Tensor, nn
 
 from skflow.flows.any_order.columns import Columns
+from skflow.flows.any_order.continuum import in_precision_of
 from skflow.flows.bijections import Spline
 from skflow.flows.bijections.bijection import with_context
 from skflow.flows.layers import LayerConfig
 from skflow.flows.nets.mlp import MLP
 
 _BOUND = 5.0  # of the splines, in conditional standard deviations
-_MAX_LOG_SCALE = 4.0
+_MAX_LOG_SCALE = 12.0
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class NetInputs:
     ----------
     filled : Tensor of shape (..., d, n)
         Latent values, known ones and expected ones in place of the others.
+    residuals : Tensor of shape (..., d, n)
+        Those of `Belief`.
     known : Tensor of shape (..., d, n)
         1 for known cells, 0 for the others.
     state : Tensor of shape (..., d, n)
@@ -30,6 +33,7 @@ class NetInputs:
     """
 
     filled: Tensor
+    residuals: Tensor
     known: Tensor
     state: Tensor
 
@@ -73,7 +77,7 @@ class ConditionalNet(nn.Module):
         self._n_parameters = self.spline.n_parameters + 2
         self._n_of_numbers = self._n_parameters * len(self._numbers)
         self.net = MLP(
-            2 * len(columns) + len(self._atoms) + config.n_context,
+            3 * len(columns) + len(self._atoms) + config.n_context,
             self._n_of_numbers + self._n_states * len(self._with_atoms),
             config.hidden_layer_sizes,
             config.activation,
@@ -83,15 +87,15 @@ class ConditionalNet(nn.Module):
 
     def hidden(self, inputs: NetInputs, context: Tensor | None) -> Tensor:
         """Units of the last hidden layer, (..., n_units, n); the context is (..., n, c)."""
-        dtype = self.net.output.bias.dtype
-        columns = [inputs.filled, inputs.known]
+        bias = self.net.output.bias
+        columns = [inputs.filled, inputs.residuals, inputs.known]
         if self._atoms:
             indicators = [
                 inputs.known[..., j, :] * (inputs.state[..., j, :] == k) for j, k in self._atoms
             ]
             columns.append(torch.stack(indicators, dim=-2))
-        stacked = torch.cat([column.to(dtype) for column in columns], dim=-2)
-        context = None if context is None else context.to(dtype)
+        stacked = torch.cat([in_precision_of(bias, column) for column in columns], dim=-2)
+        context = None if context is None else in_precision_of(bias, context)
         return self.net.last_hidden_layer(with_context(stacked, context))
 
     def outputs(self, hidden: Tensor) -> NetOutputs:

@@ -10,6 +10,8 @@ from skflow.flows.bijections import Spline
 from skflow.flows.distributions import univariate_t
 from skflow.flows.distributions.interval import Interval, log_probability
 
+_FARTHEST = 1e15  # numbers of which squares are finite in float32
+
 
 @dataclass(frozen=True)
 class Continuum:
@@ -47,12 +49,11 @@ class Continuum:
         raw = None if self.raw is None else self.raw[..., index, :]
         return Continuum(loc, scale, self.df, self.spline, raw)
 
-    def repeat(self, size: int) -> "Continuum":
-        """The same densities several times over, for size · n rows."""
-        loc, scale, df = (
-            each.repeat(*[1] * (each.dim() - 1), size) for each in (self.loc, self.scale, self.df)
-        )
-        raw = None if self.raw is None else self.raw.repeat(*[1] * (self.raw.dim() - 1), size)
+    def repeat(self, times: int) -> "Continuum":
+        """The same for all rows in turn, `times` times."""
+        df = self.df.expand_as(self.loc).repeat(1, times)
+        raw = None if self.raw is None else self.raw.repeat(1, 1, times)
+        loc, scale = self.loc.repeat(1, times), self.scale.repeat(1, times)
         return Continuum(loc, scale, df, self.spline, raw)
 
     def log_density(self, u: Tensor) -> Tensor:
@@ -75,14 +76,16 @@ class Continuum:
         """P(U ≤ u), (n,) to (..., n)."""
         return univariate_t.cdf(self._standardized(u)[0], self.df)
 
-    def cdf_and_log_density(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """`cdf` and `log_density` of the same u."""
-        t, log_slope = self._standardized(u)
-        return univariate_t.cdf(t, self.df), univariate_t.log_density(t, self.df) + log_slope
+    def cdf_and_density(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """P(U ≤ u) and the density at u, (n,) to (..., n)."""
+        z, log_slope = self._standardized(u)
+        log_density = univariate_t.log_density(z, self.df) + log_slope
+        return univariate_t.cdf(z, self.df), log_density.exp()
 
     def quantile(self, levels: Tensor) -> Tensor:
         """The inverse of `cdf`, for levels that broadcast with (..., n)."""
-        return self._inverse(univariate_t.quantile(levels.expand_as(self.loc), self.df))
+        t = univariate_t.quantile(levels.expand_as(self.loc), self.df)
+        return self._inverse(t.to(self.loc))
 
     def sample(self, generator: Generator) -> Tensor:
         """One draw of each density, (..., n)."""
@@ -93,10 +96,17 @@ class Continuum:
         z, log_slope = (u.to(self.loc) - self.loc) / self.scale, -self.scale.log()
         if self.spline is None or self.raw is None:
             return z, log_slope
-        t, log_bend = self.spline.forward(z, self.raw)
+        t, log_bend = self.spline.forward(in_precision_of(self.raw, z), self.raw)
         return t, log_slope + log_bend
 
     def _inverse(self, t: Tensor) -> Tensor:
         if self.spline is not None and self.raw is not None:
             t = self.spline.inverse(t, self.raw)[0]
         return self.loc + self.scale * t
+
+
+def in_precision_of(other: Tensor, values: Tensor) -> Tensor:
+    """Values in the dtype of another tensor; if that is coarser, no farther than it can tell."""
+    if values.dtype == other.dtype:
+        return values
+    return values.clamp(-_FARTHEST, _FARTHEST).to(other)

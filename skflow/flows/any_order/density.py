@@ -63,8 +63,17 @@ class AnyOrderDensity(Density):
         x = torch.full((n, len(self.columns)), torch.nan).to(self.weights)
         return self.complete(x, generator, context)
 
-    def complete(self, x: Tensor, generator: Generator, context: Tensor | None = None) -> Tensor:
-        """Rows (n, d) with all missing cells drawn given the observed ones."""
+    def complete(
+        self,
+        x: Tensor,
+        generator: Generator,
+        context: Tensor | None = None,
+        columns: Tensor | None = None,
+    ) -> Tensor:
+        """Rows (n, d) with all missing cells drawn given the observed ones.
+
+        Only those of some `columns`, bool (d,), if they are given: the others stay missing.
+        """
         context = self._context(context)
         label = self._drawn_parts(x, generator, context)
         out = x.clone()
@@ -72,7 +81,7 @@ class AnyOrderDensity(Density):
             rows = (label == k).nonzero()[:, 0]
             if len(rows):
                 own = None if context is None else context[rows]
-                out[rows] = part.complete(x[rows], generator, own)
+                out[rows] = part.complete(x[rows], generator, own, columns)
         return out
 
     def conditionals(

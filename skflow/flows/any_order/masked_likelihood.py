@@ -6,12 +6,13 @@ of observed cells. Its expectation is the mean of −log p over all orders (Uria
 2014). The orders that the density is evaluated in are drawn more often than others.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
 
-from skflow.flows.any_order.belief import bounded_surprise
+from skflow.flows.any_order.belief import bounded_surprise, distinct_patterns
 from skflow.flows.any_order.columns import Columns
 from skflow.flows.any_order.conditional_net import ConditionalNet, NetInputs, NetOutputs
 from skflow.flows.any_order.continuum import Continuum
@@ -80,7 +81,7 @@ class MaskedLikelihood(nn.Module):
         cells = unpack(rows, self.columns)
         draw = self._draw(cells, generator)
         known, targets = _known_and_targets(cells.observed, draw)
-        noise = self._noise * torch.randn(known.shape, generator=generator).to(rows)
+        noise = self._noise * _normal(known.shape, generator).to(rows)
         context = None if context is None else context.mT
         log_probs = self._log_conditionals(cells, known, context, noise)
         return -((log_probs * targets).sum(-2) * weights).mean(-1)
@@ -103,18 +104,18 @@ class MaskedLikelihood(nn.Module):
         members, d, n = cells.u.shape
         size = self._rows_per_pattern if bool(cells.observed.all()) else 1
         groups = -(-n // size)
-        rank = torch.rand(members, d, groups, generator=generator).argsort(1).argsort(1)
+        rank = _uniform((members, d, groups), generator).argsort(1).argsort(1)
         fixed = torch.randint(len(self.orders), (members * groups,), generator=generator)
         own = self._ranks(fixed.to(self.orders.device)).unflatten(-1, (members, groups))
-        is_fixed = torch.rand(members, groups, generator=generator) < self._focus
+        is_fixed = _uniform((members, groups), generator) < self._focus
         is_fixed = is_fixed.to(own.device)
         rank = torch.where(is_fixed.unsqueeze(1), own.movedim(1, 0), rank.to(own.device))
-        level = torch.rand(members, groups, generator=generator).to(own.device)
+        level = _uniform((members, groups), generator).to(own.device)
 
-        def repeated(values: Tensor) -> Tensor:
+        def repeat(values: Tensor) -> Tensor:
             return values.repeat_interleave(size, -1)[..., :n]
 
-        return _Draw(repeated(rank), repeated(level), repeated(is_fixed))
+        return _Draw(repeat(rank), repeat(level), repeat(is_fixed))
 
     def _ranks(self, numbers: Tensor) -> Tensor:
         """At which place each column comes in the orders of the given numbers, (d, n)."""
@@ -128,17 +129,17 @@ class MaskedLikelihood(nn.Module):
         noise: Tensor | float = 0.0,
     ) -> Tensor:
         """log p of every cell given the known ones, (members, d, n)."""
-        loc, scale, df = self._conditional_t(cells.u, known & cells.on_continuum)
+        is_number = known & cells.on_continuum
+        loc, scale, df, residuals = self._conditional_t(cells.u, is_number)
         filled = loc.to(cells.u.dtype)
-        seen = filled + noise * (known & cells.on_continuum)
-        inputs = NetInputs(seen, known.to(filled), cells.state)
+        seen = filled + noise * is_number
+        inputs = NetInputs(seen, residuals.to(filled), known.to(filled), cells.state)
         corrections = self.net.outputs(self.net.hidden(inputs, context))
         log_probs = filled.new_zeros(filled.shape)
         numbers = [j for j, has in enumerate(self.columns.has_continuum) if has]
         if numbers:
-            continuum = corrected(
-                loc[..., numbers, :], scale[..., numbers, :], df, corrections, self.net
-            )
+            loc, scale = filled[..., numbers, :], scale.to(filled)[..., numbers, :]
+            continuum = corrected(loc, scale, df, corrections, self.net)
             log_density = self._log_continuum(cells, continuum, numbers)
             log_probs[..., numbers, :] = torch.where(
                 cells.on_continuum[..., numbers, :], log_density, 0.0
@@ -149,8 +150,8 @@ class MaskedLikelihood(nn.Module):
             log_probs[..., with_atoms, :] = log_probs[..., with_atoms, :] + log_states
         return log_probs
 
-    def _conditional_t(self, u: Tensor, known: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Location and scale (members, d, n) and degrees of freedom (members, 1, n)."""
+    def _conditional_t(self, u: Tensor, known: Tensor) -> tuple[Tensor, ...]:
+        """As `conditional_t`."""
         with torch.no_grad():
             return conditional_t(self.loc, self.scatter, self.df, u.double(), known)
 
@@ -195,6 +196,16 @@ class _Draw(NamedTuple):
     is_fixed: Tensor
 
 
+def _uniform(shape: Sequence[int], generator: Generator) -> Tensor:
+    """Numbers from 0 to 1, in float32 whatever the default dtype is."""
+    return torch.rand(*shape, generator=generator, dtype=torch.float32)
+
+
+def _normal(shape: Sequence[int], generator: Generator) -> Tensor:
+    """Standard normal numbers, in float32 whatever the default dtype is."""
+    return torch.randn(*shape, generator=generator, dtype=torch.float32)
+
+
 def _known_and_targets(observed: Tensor, draw: _Draw) -> tuple[Tensor, Tensor]:
     """The known cells, and weights of the others, (members, d, n): the number of cells in sum."""
     d = observed.shape[-2]
@@ -202,15 +213,15 @@ def _known_and_targets(observed: Tensor, draw: _Draw) -> tuple[Tensor, Tensor]:
     n_observed = observed.sum(-2, keepdim=True)
     n_known = (draw.level.unsqueeze(-2) * n_observed).floor()
     known = observed & (rank < n_known)
-    others = (observed & ~known) / (n_observed - n_known).clamp_min(1)
+    others = (observed & ~known).to(n_known) / (n_observed - n_known).clamp_min(1)
     is_next = observed & (rank == n_known)
-    share = _SHARE_OF_NEXT * draw.is_fixed.unsqueeze(-2)
+    share = _SHARE_OF_NEXT * draw.is_fixed.unsqueeze(-2).to(n_known)
     return known, n_observed * torch.lerp(others, is_next.to(others), share)
 
 
 def conditional_t(
     loc: Tensor, scatter: Tensor, df: Tensor, u: Tensor, known: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Student's t of every cell given the known ones, directly rather than one by one.
 
     Parameters
@@ -224,28 +235,31 @@ def conditional_t(
     -------
     loc, scale : Tensor of shape (members, d, n)
     df : Tensor of shape (members, 1, n)
+    residuals : Tensor of shape (members, d, n)
+        Those of `Belief`.
     """
     members, d, n = u.shape
-    patterns, pattern_of = torch.unique(
-        known.movedim(1, 2).reshape(members * n, d), dim=0, return_inverse=True
-    )
+    patterns, pattern_of = distinct_patterns(known.movedim(1, 2).reshape(members * n, d))
     member = torch.arange(members, device=u.device).repeat_interleave(n)
     both, row_pair = torch.unique(pattern_of * members + member, return_inverse=True)
     seen = patterns[both // members].to(u.dtype)  # (pairs, d)
     s = scatter[both % members, 0]
     masked = s * seen.unsqueeze(-1) * seen.unsqueeze(-2) + torch.diag_embed(1 - seen)
     factor = torch.linalg.cholesky(masked)
-    cross = torch.linalg.solve_triangular(factor, s * seen.unsqueeze(-1), upper=False)
+    eye = torch.eye(d, dtype=s.dtype, device=s.device)
+    inverse = torch.linalg.solve_triangular(factor, eye.expand_as(factor), upper=False)
+    cross = inverse @ (s * seen.unsqueeze(-1))
     own = s.diagonal(dim1=-2, dim2=-1)
     variance = (own - cross.square().sum(-2)).maximum(_MIN_SHARE * own)
     center = loc[:, 0].unsqueeze(-1)
     surprise = torch.where(known, u - center, 0.0).movedim(1, 2).reshape(members * n, d)
-    white = torch.linalg.solve_triangular(
-        factor[row_pair], surprise.unsqueeze(-1), upper=False
-    )  # (rows, d, 1)
-    white = bounded_surprise(white)
-    expected = (cross[row_pair].mT @ white).squeeze(-1)
-    count, distance = seen.sum(-1)[row_pair], white.square().sum((-2, -1))
+    own_inverse = inverse[row_pair]
+    white = bounded_surprise((own_inverse @ surprise.unsqueeze(-1)).squeeze(-1))  # (rows, d)
+    weighted = (white.unsqueeze(-2) @ own_inverse).squeeze(-2)  # precision times surprise
+    expected = (weighted.unflatten(0, (members, n)) @ scatter[:, 0]).flatten(0, 1)
+    deviation = inverse.square().sum(-2).sqrt()  # of the precision's diagonal
+    residuals = weighted / deviation[row_pair]
+    count, distance = seen.sum(-1)[row_pair], white.square().sum(-1)
     rows_df = df[member] + count
     spread = (df[member] + distance) / rows_df
     scale = (variance[row_pair] * spread.unsqueeze(-1)).sqrt()
@@ -253,7 +267,12 @@ def conditional_t(
     def as_columns(rows: Tensor) -> Tensor:
         return rows.unflatten(0, (members, n)).movedim(1, 2)
 
-    return center + as_columns(expected), as_columns(scale), as_columns(rows_df.unsqueeze(-1))
+    return (
+        center + as_columns(expected),
+        as_columns(scale),
+        as_columns(rows_df.unsqueeze(-1)),
+        as_columns(residuals),
+    )
 
 
 def _positions(flags: list[bool], numbers: list[int]) -> list[int]:

@@ -54,7 +54,8 @@ class NetPart(Part):
 
     def begin(self, n: int, context: Tensor | None, *known: Tensor) -> "NetKnowledge":
         start = EllipticalStart(self.loc, self.scatter, self.df)
-        return NetKnowledge(self, Belief(start, *patterns_of(*known)), context, n)
+        belief = Belief(start, *patterns_of(*known), with_residuals=True)
+        return NetKnowledge(self, belief, context, n)
 
 
 class NetKnowledge(Knowledge):
@@ -90,7 +91,8 @@ class NetKnowledge(Knowledge):
 
     def _hidden_units(self) -> Tensor:
         if self._hidden is None:
-            inputs = NetInputs(self._belief.loc[0].T, self._known, self._state)
+            loc, residuals = self._belief.loc[0].T, self._belief.residuals[0].T
+            inputs = NetInputs(loc, residuals, self._known, self._state)
             self._hidden = self._part.net.hidden(inputs, self._context)
         return self._hidden
 
@@ -98,13 +100,11 @@ class NetKnowledge(Knowledge):
 def corrected(
     loc: Tensor, scale: Tensor, df: Tensor, corrections: NetOutputs, net: ConditionalNet
 ) -> Continuum:
-    """The continuum of k columns, (..., k, n), in the precision of the network."""
-    shift = corrections.shift
-    loc, scale, df = loc.to(shift), scale.to(shift), df.to(shift)
+    """The continuum of k columns, (..., k, n), whose spline has the precision of the network."""
     return Continuum(
-        loc + scale * shift,
+        loc + scale * corrections.shift,
         scale * corrections.log_scale.exp(),
-        df,
+        df.to(corrections.shift),
         net.spline,
         corrections.raw,
     )

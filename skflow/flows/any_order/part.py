@@ -81,15 +81,24 @@ class Part(nn.Module, ABC):
         order = self.orders[0].tolist()
         return knowledge, self._along(order, knowledge, cells, cells.observed)
 
-    def complete(self, x: Tensor, generator: Generator, context: Tensor | None = None) -> Tensor:
-        """Rows (n, d) with all missing cells drawn given the observed ones, each in some order."""
+    def complete(
+        self,
+        x: Tensor,
+        generator: Generator,
+        context: Tensor | None = None,
+        columns: Tensor | None = None,
+    ) -> Tensor:
+        """Rows (n, d) with all missing cells drawn given the observed ones, each in some order.
+
+        Only those of some `columns`, bool (d,), if they are given.
+        """
         choice = torch.randint(len(self.orders), (len(x),), generator=generator).to(x.device)
         out = torch.empty_like(x)
         for k, order in enumerate(self.orders.tolist()):
             rows = (choice == k).nonzero()[:, 0]
             if len(rows):
                 own = None if context is None else context[rows]
-                out[rows] = self._completed(order, x[rows], generator, own)
+                out[rows] = self._completed(order, x[rows], generator, own, columns)
         return out
 
     def _along(self, order: list[int], knowledge: Knowledge, cells: Cells, seen: Tensor) -> Tensor:
@@ -106,15 +115,26 @@ class Part(nn.Module, ABC):
             knowledge.observe(j, column, rows, log_components)
         return total
 
+    def _patterns(self, cells: Cells, missing: Tensor) -> tuple[Tensor, ...]:
+        """Tables whose equal rows will see the same numbers, once the missing cells are drawn.
+
+        Draws of atoms or numbers tell all rows apart.
+        """
+        if bool(missing[:, self.columns.is_mixed].any()):
+            return (torch.arange(len(missing), device=missing.device).unsqueeze(1),)
+        return cells.on_continuum, missing
+
     def _completed(
-        self, order: list[int], x: Tensor, generator: Generator, context: Tensor | None
+        self,
+        order: list[int],
+        x: Tensor,
+        generator: Generator,
+        context: Tensor | None,
+        columns: Tensor | None,
     ) -> Tensor:
-        missing = x.isnan()
+        missing = x.isnan() if columns is None else x.isnan() & columns
         cells = self.columns.split(x, self.links, context)
-        seen = [cells.on_continuum, missing]
-        if self._may_part(missing):
-            seen.append(torch.arange(len(x), device=x.device).unsqueeze(1))
-        knowledge = self.begin(len(x), context, *seen)
+        knowledge = self.begin(len(x), context, *self._patterns(cells, missing))
         self._along(order, knowledge, cells, cells.observed)
         x = x.clone()
         for j in order:
@@ -126,14 +146,6 @@ class Part(nn.Module, ABC):
             column = self.columns.split_column(column_of(x, j), j, self.links, context)
             knowledge.observe(j, column, rows, conditional.log_components(column))
         return x
-
-    def _may_part(self, missing: Tensor) -> bool:
-        """Whether draws of missing cells may be numbers in some rows and atoms in others."""
-        columns, any_missing = self.columns, missing.any(0).tolist()
-        return any(
-            columns.has_continuum[j] and columns.n_atoms[j] > 0 and any_missing[j]
-            for j in range(len(columns))
-        )
 
 
 def _log(number: int, like: Tensor) -> Tensor:

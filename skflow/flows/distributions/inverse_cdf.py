@@ -15,6 +15,7 @@ def inverse_cdf(
     low: Tensor,
     high: Tensor,
     max_iter: int = _MAX_ITER,
+    start: Tensor | None = None,
 ) -> Tensor:
     """Where distribution functions reach levels, by Newton's method within brackets.
 
@@ -26,12 +27,14 @@ def inverse_cdf(
         Between 0 and 1, and values below and above the roots.
     max_iter : int
         Number of steps, if they do not converge before.
+    start : Tensor of shape (n,), optional
+        Where to begin; by default in the middle of the brackets.
 
     Returns
     -------
     Tensor of shape (n,)
     """
-    y = low.lerp(high, 0.5)
+    y = low.lerp(high, 0.5) if start is None else start
     tolerance = _TOLERANCE * (high - low)
     last = before_last = high - low  # lengths of steps
     for _ in range(max_iter):

@@ -5,18 +5,20 @@ from typing import Any
 import numpy as np
 
 from skflow.testing.assertions import require
+from skflow.testing.declared_supports import with_one_more_column
 from skflow.testing.estimator_interface import can_sample, draw_samples, fit_clone, log_p
 
 
 def check_density_survives_constant_column(estimator: Any, X: np.ndarray, seed: int = 0) -> None:
     """With a constant column, fit succeeds, and scores and samples are finite."""
     rows = np.column_stack([X, np.full(len(X), 7.0)])
-    _require_finite(estimator, rows, seed)
+    _require_finite(with_one_more_column(estimator, X, seed=seed), rows, seed)
 
 
 def check_density_survives_equal_columns(estimator: Any, X: np.ndarray, seed: int = 0) -> None:
     """With a duplicated column, fit succeeds, and scores and samples are finite."""
-    _require_finite(estimator, np.column_stack([X, X[:, 0]]), seed)
+    wider = with_one_more_column(estimator, X, like=0, seed=seed)
+    _require_finite(wider, np.column_stack([X, X[:, 0]]), seed)
 
 
 def check_density_survives_equal_rows(estimator: Any, X: np.ndarray, seed: int = 0) -> None:

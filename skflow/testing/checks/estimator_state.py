@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from skflow.testing.assertions import mean_abs_difference, require
+from skflow.testing.declared_supports import declares_supports, with_one_more_column
 from skflow.testing.estimator_interface import can_sample, draw_samples, fit_clone, log_p
 
 
@@ -21,9 +22,7 @@ def check_density_leaves_x_alone(estimator: Any, X: np.ndarray, seed: int = 0) -
 
 def check_density_refit_forgets(estimator: Any, X: np.ndarray, seed: int = 0) -> None:
     """A fit after another fit, to more rows with more columns, equals a first fit."""
-    rng = np.random.default_rng([seed, 8])
-    other = 5 * rng.normal(size=(len(X) + 50, X.shape[1] + 1))
-    refitted = fit_clone(estimator, other, seed)
+    refitted = _fitted_to_other_rows(estimator, X, seed)
     refitted.fit(X.copy())
     difference = mean_abs_difference(log_p(refitted, X), log_p(fit_clone(estimator, X, seed), X))
     require(
@@ -52,6 +51,17 @@ def check_density_survives_pickle(density: Any, X: np.ndarray, seed: int = 0) ->
             "the same samples",
             "fitted state that __getstate__ omits, or a seed that is ignored",
         )
+
+
+def _fitted_to_other_rows(estimator: Any, X: np.ndarray, seed: int) -> Any:
+    """A clone fitted to more rows with more columns, inside the supports that it declares."""
+    rng = np.random.default_rng([seed, 8])
+    other = 5 * rng.normal(size=(len(X) + 50, X.shape[1] + 1))
+    if not declares_supports(estimator):
+        return fit_clone(estimator, other, seed)
+    other[:, :-1] = X[rng.integers(len(X), size=len(other))]
+    fitted = fit_clone(with_one_more_column(estimator, X, seed=seed), other, seed)
+    return fitted.set_params(support=estimator.get_params()["support"])
 
 
 def _require_unmodified(method: str, rows: np.ndarray, X: np.ndarray) -> None:

@@ -6,18 +6,38 @@ from unittest import SkipTest
 import numpy as np
 
 from skflow.testing.assertions import mean_abs_difference, require
+from skflow.testing.declared_supports import declares_supports, rescaled, with_supports
 from skflow.testing.estimator_interface import fit_clone, has_parameter, log_p
+from skflow.testing.measure import Measure, is_plain
 
 _UNITS_TOLERANCE = 0.05  # nats
 _SAME_FIT_TOLERANCE = 1e-3  # nats
 
 
 def check_density_scale_equivariance(estimator: Any, X: np.ndarray, seed: int = 0) -> None:
-    """Fitted to a X + b, log p is lower by Σ log a: units of the columns do not matter."""
+    """Fitted to a X + b, log p is lower by Σ log a: units of the columns do not matter.
+
+    The sum is over the cells on a continuum. Declared supports are rescaled with their columns,
+    and angles are not rotated. Where an estimator has supports but no parameter `support`, only
+    real columns without bounds and atoms are rescaled.
+    """
+    fitted = fit_clone(estimator, X, seed)
+    measure = Measure.of(fitted, X.shape[1])
     a = np.where(np.arange(X.shape[1]) % 2, 32.0, 1 / 8)
-    b = 10 * a
-    original = log_p(fit_clone(estimator, X, seed), X)
-    scaled = log_p(fit_clone(estimator, a * X + b, seed), a * X + b) + np.log(a).sum()
+    b = np.where([support.kind == "circular" for support in measure.supports], 0.0, 10 * a)
+    in_other_units = estimator
+    if declares_supports(estimator):
+        moved = [rescaled(s, *units) for s, *units in zip(measure.supports, a, b, strict=True)]
+        in_other_units = with_supports(estimator, moved)
+    else:
+        plain = [is_plain(support) for support in measure.supports]
+        a, b = np.where(plain, a, 1.0), np.where(plain, b, 0.0)
+    if (a == 1).all():
+        raise SkipTest("No column can be rescaled: the estimator has no parameter support.")
+    rows = a * X + b
+    original = log_p(fitted, X)
+    change = measure.is_continuous(X) @ np.log(a)
+    scaled = log_p(fit_clone(in_other_units, rows, seed), rows) + change
     difference = mean_abs_difference(scaled, original)
     require(
         difference <= _UNITS_TOLERANCE,

@@ -1,11 +1,13 @@
 """The density must be finite far from the data, and its tails must decrease."""
 
 from typing import Any
+from unittest import SkipTest
 
 import numpy as np
 
 from skflow.testing.assertions import require
 from skflow.testing.estimator_interface import log_p
+from skflow.testing.measure import Measure
 from skflow.testing.robust_whitening import robust_whitening, typical_rows
 
 _MAX_DISTANCE = 1e6  # standard deviations
@@ -58,13 +60,39 @@ def check_density_tails_fall(density: Any, X: np.ndarray, seed: int = 0) -> None
 
 
 def _along_rays(density: Any, X: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Distances of shape (n_distances,), and log p of shape (n_rays, n_distances)."""
-    whitening = robust_whitening(typical_rows(density, X, seed))
-    d = X.shape[1]
-    directions = np.random.default_rng([seed, 5]).normal(size=(20, d))
-    directions = np.vstack([np.eye(d), -np.eye(d), directions])
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    min_distance = 2 * np.linalg.norm(whitening.to_z(X), axis=1).max()
+    """Distances of shape (n_distances,), and log p of shape (n_rays, n_distances).
+
+    Rays go along real columns, away from the bounds that these have, from rows of X.
+    """
+    supports = Measure.of(density, X.shape[1]).supports
+    free = np.array([s.kind == "real" and None in (s.low, s.high) for s in supports])
+    if not free.any():
+        raise SkipTest("No column has a tail: none is real and unbounded.")
+    whitening = robust_whitening(typical_rows(density, X, seed)[:, free])
+    rng = np.random.default_rng([seed, 5])
+    ends = [(s.low, s.high) for s, is_free in zip(supports, free, strict=True) if is_free]
+    directions = _away_from(ends, _directions(int(free.sum()), rng) @ whitening.scale_tril.T)
+    directions /= np.linalg.norm(np.linalg.solve(whitening.scale_tril, directions.T), axis=0)[
+        :, None
+    ]
+    min_distance = 2 * np.linalg.norm(whitening.to_z(X[:, free]), axis=1).max()
     distances = np.geomspace(min_distance, _MAX_DISTANCE, _N_DISTANCES)
-    points = whitening.to_x((directions[:, None] * distances[:, None]).reshape(-1, d))
-    return distances, log_p(density, points).reshape(len(directions), -1)
+    rays = whitening.location + directions[:, None] * distances[:, None]
+    points = np.repeat(X[rng.integers(len(X), size=len(rays))], _N_DISTANCES, axis=0)
+    points[:, free] = rays.reshape(-1, int(free.sum()))
+    return distances, log_p(density, points).reshape(len(rays), -1)
+
+
+def _directions(d: int, rng: np.random.Generator) -> np.ndarray:
+    """Unit vectors along the axes and in 20 random directions."""
+    directions = np.vstack([np.eye(d), -np.eye(d), rng.normal(size=(20, d))])
+    return np.asarray(directions / np.linalg.norm(directions, axis=1, keepdims=True))
+
+
+def _away_from(ends: list[tuple[Any, Any]], directions: np.ndarray) -> np.ndarray:
+    """Directions in which no column comes nearer to its lower or upper end."""
+    columns = [
+        column if low is None and high is None else np.abs(column) * (1 if high is None else -1)
+        for (low, high), column in zip(ends, directions.T, strict=True)
+    ]
+    return np.column_stack(columns)

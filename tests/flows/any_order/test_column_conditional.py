@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Generator
 
-from skflow.flows.any_order.column_mixture import _LEVEL_WEIGHTS, _LEVELS
+from skflow.flows.any_order.column_mixture import ColumnMixture
 from tests.flows.any_order.examples import (
     MIXED,
     NAN,
@@ -81,7 +81,7 @@ def test_the_mean_is_that_of_draws(j):
     column, drawn = conditional(PARTS["net"], j), conditional(PARTS["net"], j, n)
     draws = drawn.sample(Generator().manual_seed(j)).view(N, n).numpy()
     error = draws.std(1) / n**0.5
-    found = column.mean(_LEVELS, _LEVEL_WEIGHTS).numpy()
+    found = ColumnMixture(torch.zeros(1, N).double(), (column,)).mean().numpy()
     assert bool((np.abs(found - draws.mean(1)) < 4 * error + 1e-9).all()), (found, draws.mean(1))
 
 

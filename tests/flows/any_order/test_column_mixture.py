@@ -67,7 +67,8 @@ def test_atoms_are_quantiles_exactly():
             np.testing.assert_array_equal(column.quantile(at - probability / 2), np.full(5, atom))
 
 
-@pytest.mark.parametrize("j", range(len(MIXED)))
+# not where parts have tails of other weights than the mixture, nor where means are directions
+@pytest.mark.parametrize("j", [0, 1, 2, 3, 5, 6])
 def test_means_lie_between_the_parts_and_weigh_them(j):
     column = COLUMNS[j]
     each = torch.stack(

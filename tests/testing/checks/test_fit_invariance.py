@@ -1,12 +1,22 @@
 """Fits that depend on units, on the order of rows, or on repetition are found."""
 
+from unittest import SkipTest
+
 import numpy as np
 import pytest
 from sklearn.neighbors import KernelDensity
 
+from skflow import Support
 from skflow.testing import DensityCheckError, check_density
 from skflow.testing.checks import fit_invariance
-from tests.testing.planted_faults import Gaussian, check_names, finds
+from tests.testing.planted_faults import (
+    SUPPORTS,
+    Gaussian,
+    Independent,
+    check_names,
+    finds,
+    rows_of_all_kinds,
+)
 
 
 class HoldsOutTheLastRows(Gaussian):
@@ -54,3 +64,46 @@ def test_every_check_finds_a_fault():
 def test_each_fault_is_reported(estimator, check):
     with pytest.raises(DensityCheckError, match=f"check_density_{check} "):
         check_density(estimator)
+
+
+class AtomsInFixedUnits(Independent):
+    """Scores of states that change with the units, as densities do."""
+
+    def fit(self, X, y=None, sample_weight=None):
+        self.scale_ = X.std(axis=0)
+        return super().fit(X, y, sample_weight)
+
+    def score_samples(self, X):
+        low = [support.low for support in self.supports_]
+        return super().score_samples(X) - ((low == X) @ np.log(self.scale_))
+
+
+@pytest.mark.parametrize("j", range(5))
+def test_probabilities_have_no_units(j):
+    supports, X = SUPPORTS[j : j + 1], rows_of_all_kinds()[:, j : j + 1]
+    assert not finds("scale_equivariance", Independent(supports), X)
+    assert finds("scale_equivariance", AtomsInFixedUnits(supports), X) == (j in (0, 2))
+
+
+class FixedSupports(Gaussian):
+    """Supports that are no parameter: a plain column, and one above −100."""
+
+    def fit(self, X, y=None, sample_weight=None):
+        self.supports_ = self.supports(X)
+        assert sample_weight is None
+        assert (X[:, 1] > -100).all()
+        return super().fit(X)
+
+    def supports(self, X):
+        return [Support(), Support(low=-100)]
+
+
+class NoPlainColumn(FixedSupports):
+    def supports(self, X):
+        return [Support(low=-100)] * X.shape[1]
+
+
+def test_columns_whose_supports_cannot_be_declared_are_not_rescaled():
+    assert not finds("scale_equivariance", FixedSupports())
+    with pytest.raises(SkipTest, match="No column can be rescaled"):
+        finds("scale_equivariance", NoPlainColumn())

@@ -9,8 +9,17 @@ from skflow import NormalizingFlowDensity
 from skflow.testing import DensityCheckError, check_density
 from skflow.testing.checks import integral
 from skflow.testing.example_data import example_rows
+from skflow.testing.measure import Measure
 from skflow.testing.robust_whitening import typical_rows
-from tests.testing.planted_faults import QUICK, Gaussian, check_names, finds
+from tests.testing.planted_faults import (
+    QUICK,
+    SUPPORTS,
+    Gaussian,
+    Independent,
+    check_names,
+    finds,
+    rows_of_all_kinds,
+)
 
 
 class LogDetTurned(Gaussian):
@@ -82,3 +91,68 @@ def test_integrals_are_right_within_their_error(d, tolerance, factor):
     found = integral.integrate(density, typical_rows(density, X, seed=0), seed=0)
     assert found.value == pytest.approx(factor, abs=found.error + 1e-9 * factor)
     assert found.error < tolerance * factor
+
+
+class ProbabilityPerUnit(Independent):
+    """Divides probabilities of a lattice by its step, as if they were densities."""
+
+    def score_samples(self, X):
+        steps = [support.step or 1 for support in self.supports_]
+        return super().score_samples(X) - np.log(steps).sum()
+
+
+class ContinuumNotReduced(Independent):
+    """Atoms come in addition to a density that already integrates to 1."""
+
+    def score_samples(self, X):
+        shares = [getattr(column, "share", 0.0) for column in self.columns_]
+        return super().score_samples(X) - ((X > 0) @ np.log1p(-np.array(shares)))
+
+
+class CategoryLost(Independent):
+    """Smoothed codes that are not normalized again."""
+
+    def score_samples(self, X):
+        codes = [support.kind == "category" for support in self.supports_]
+        return super().score_samples(X) + 0.05 * np.sum(codes)
+
+
+def of_columns(columns):
+    """Supports and rows of some of the columns of all kinds."""
+    return [SUPPORTS[j] for j in columns], rows_of_all_kinds()[:, columns]
+
+
+@pytest.mark.parametrize("columns", [[0], [2], [0, 4], [1, 2, 3], [0, 1, 2, 3, 4], [1, 1]])
+def test_masses_of_columns_of_all_kinds_are_1(columns):
+    supports, X = of_columns(columns)
+    density = Independent(supports).fit(X)
+    found = integral.total_mass(density, X, Measure(tuple(supports)), 0)
+    assert found.value == pytest.approx(1, abs=found.error + 1e-9)
+    assert found.error < 0.05
+    assert not finds("integrates_to_one", Independent(supports), X)
+
+
+@pytest.mark.parametrize(
+    ("fault", "columns"),
+    [
+        (ProbabilityPerUnit, [2]),
+        (ProbabilityPerUnit, [2, 4]),
+        (ContinuumNotReduced, [0]),
+        (ContinuumNotReduced, [0, 1, 3]),
+        (CategoryLost, [1]),
+        (CategoryLost, [1, 1]),
+    ],
+)
+def test_faults_of_measure_are_found(fault, columns):
+    supports, X = of_columns(columns)
+    assert finds("integrates_to_one", fault(supports), X)
+
+
+class OffByAMillionth(Independent):
+    def score_samples(self, X):
+        return super().score_samples(X) + 2e-6
+
+
+def test_sums_over_all_rows_are_exact():
+    supports, X = of_columns([1, 1])
+    assert finds("integrates_to_one", OffByAMillionth(supports), X)

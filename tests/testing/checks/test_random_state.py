@@ -5,7 +5,14 @@ import pytest
 
 from skflow.testing import DensityCheckError, check_density
 from skflow.testing.checks import random_state
-from tests.testing.planted_faults import Gaussian, check_names, finds
+from tests.testing.planted_faults import (
+    SUPPORTS,
+    Gaussian,
+    Independent,
+    check_names,
+    finds,
+    rows_of_all_kinds,
+)
 
 
 class DrawsFromTheGlobalGenerator(Gaussian):
@@ -58,3 +65,15 @@ def test_every_check_finds_a_fault():
 def test_each_fault_is_reported(estimator, check):
     with pytest.raises(DensityCheckError, match=f"check_density_{check} "):
         check_density(estimator)
+
+
+class StatesOfAFixedSeed(Independent):
+    def sample(self, n_samples=1, random_state=None):
+        return super().sample(n_samples, 0)
+
+
+@pytest.mark.parametrize("columns", [[1], [0, 1], [1, 2], [0, 4]], ids=str)
+def test_states_may_be_equal_for_another_seed_but_not_all_of_them(columns):
+    supports, X = [SUPPORTS[j] for j in columns], rows_of_all_kinds()[:, columns]
+    assert not finds("same_seed_same_samples", Independent(supports), X)
+    assert finds("same_seed_same_samples", StatesOfAFixedSeed(supports), X)

@@ -1,5 +1,7 @@
 """Samples that are misshapen, repeated, or do not follow scores are found."""
 
+from unittest import SkipTest
+
 import numpy as np
 import pytest
 from scipy.stats import kstest
@@ -9,7 +11,15 @@ from skflow import NormalizingFlowDensity
 from skflow.testing import DensityCheckError, check_density
 from skflow.testing.checks import samples
 from skflow.testing.example_data import example_rows
-from tests.testing.planted_faults import QUICK, Gaussian, check_names, finds
+from tests.testing.planted_faults import (
+    QUICK,
+    SUPPORTS,
+    Gaussian,
+    Independent,
+    check_names,
+    finds,
+    rows_of_all_kinds,
+)
 
 
 class DrawsTooNarrow(Gaussian):
@@ -89,3 +99,48 @@ def test_p_values_are_uniform():
     found = [list(samples.p_values(density, X, seed).values()) for seed in range(200)]
     for column in np.array(found).T:
         assert kstest(column, "uniform").pvalue > 1e-3
+
+
+class NeverAtAnAtom(Independent):
+    def sample(self, n_samples=1, random_state=None):
+        rows = super().sample(n_samples, random_state)
+        rows[rows[:, 0] == 0, 0] = 1e-3
+        return rows
+
+
+class CodesAsOften(Independent):
+    """Draws all codes equally often."""
+
+    def sample(self, n_samples=1, random_state=None):
+        rows = super().sample(n_samples, random_state)
+        codes = np.random.default_rng(random_state).choice([1, 2, 5], n_samples)
+        rows[:, 1] = codes
+        return rows
+
+
+class StepsRoundedDown(Independent):
+    def sample(self, n_samples=1, random_state=None):
+        rows = super().sample(n_samples, random_state)
+        rows[:, 2] = np.maximum(rows[:, 2] - 0.5, 0)
+        return rows
+
+
+class HoursRepeat(Independent):
+    """Draws only whole hours and rounded numbers."""
+
+    def sample(self, n_samples=1, random_state=None):
+        return np.round(super().sample(n_samples, random_state))
+
+
+@pytest.mark.parametrize("fault", [NeverAtAnAtom, CodesAsOften, StepsRoundedDown])
+def test_faults_of_drawn_states_are_found(fault):
+    assert finds("samples_follow_scores", fault(), rows_of_all_kinds())
+
+
+def test_states_repeat_but_cells_on_a_continuum_do_not():
+    X = rows_of_all_kinds()
+    assert not finds("samples_never_repeat", Independent(), X)
+    assert finds("samples_never_repeat", HoursRepeat(SUPPORTS[3:]), X[:, 3:])
+    assert not finds("samples_never_repeat", Independent(SUPPORTS[:1]), X[:, :1])
+    with pytest.raises(SkipTest, match="consist of atoms, categories and lattice points"):
+        finds("samples_never_repeat", Independent(SUPPORTS[1:3]), X[:, 1:3])

@@ -1,12 +1,21 @@
 """Tails that are not finite, or do not decrease, are found."""
 
+from unittest import SkipTest
+
 import numpy as np
 import pytest
 from sklearn.mixture import GaussianMixture
 
 from skflow.testing import DensityCheckError, check_density
 from skflow.testing.checks import tails
-from tests.testing.planted_faults import Gaussian, check_names, finds
+from tests.testing.planted_faults import (
+    SUPPORTS,
+    Gaussian,
+    Independent,
+    check_names,
+    finds,
+    rows_of_all_kinds,
+)
 
 
 class UnderflowsFarOut(Gaussian):
@@ -55,3 +64,34 @@ def test_every_check_finds_a_fault():
 def test_each_fault_is_reported(estimator, check):
     with pytest.raises(DensityCheckError, match=f"check_density_{check} "):
         check_density(estimator)
+
+
+class PileLevelsOff(Independent):
+    def score_samples(self, X):
+        far = X[:, 0] > 100
+        return super().score_samples(np.where(far[:, None] & [True, False], 100.0, X))
+
+
+class BelowZero(Independent):
+    """Is only asked for values inside its supports."""
+
+    def score_samples(self, X):
+        assert (X[:, 0] >= 0).all()
+        assert np.isin(X[:, 1], [1, 2, 5]).all()
+        return super().score_samples(X)
+
+
+def test_rays_go_away_from_bounds_and_along_real_columns_only():
+    supports, X = SUPPORTS[:2], rows_of_all_kinds()[:, :2]
+    for check in ("finite_far_away", "tails_fall"):
+        assert not finds(check, BelowZero(supports), X)
+    assert finds("tails_fall", PileLevelsOff(supports), X)
+    with pytest.raises(SkipTest, match="No column has a tail"):
+        finds("tails_fall", Independent(SUPPORTS[1:4]), rows_of_all_kinds()[:, 1:4])
+
+
+def test_upper_bounds_are_left_downwards():
+    ends = [(None, 3.0), (0.0, None), (None, None)]
+    directions = np.array([[1.0, -2.0, -3.0], [-1.0, 2.0, 3.0]])
+    expected = [[-1, 2, -3], [-1, 2, 3]]
+    np.testing.assert_array_equal(tails._away_from(ends, directions), expected)
