@@ -293,10 +293,10 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         --------
         >>> import numpy as np
         >>> from skflow import NormalizingFlowDensity
-        >>> x = np.random.default_rng(0).normal(size=(300, 2)) @ [[1.0, 0.8], [0.0, 0.6]]
+        >>> X = np.random.default_rng(0).normal(size=(300, 2)) @ [[1.0, 0.8], [0.0, 0.6]]
         >>> density = NormalizingFlowDensity(
         ...     flow="any_order", effort="fast", max_iter=2, tol=10, random_state=0
-        ... ).fit(x)
+        ... ).fit(X)
         >>> density.condition({0: 2.0}).sample(3, random_state=0).shape
         (3, 1)
         """
@@ -362,12 +362,14 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
         --------
         >>> import numpy as np
         >>> from skflow import NormalizingFlowDensity
-        >>> x = np.random.default_rng(0).normal(size=(300, 1))
+        >>> rng = np.random.default_rng(0)
+        >>> x = rng.normal(size=300)
+        >>> X = np.column_stack([x, 2 * x + 0.1 * rng.normal(size=300)])
         >>> density = NormalizingFlowDensity(
         ...     flow="any_order", effort="fast", max_iter=2, tol=10, random_state=0
-        ... ).fit(np.hstack([x, 2 * x + 0.1]))
+        ... ).fit(X)
         >>> density.impute([[1.0, np.nan]]).round(1)
-        array([[1. , 2.1]])
+        array([[1., 2.]])
         >>> density.impute([[1.0, np.nan]], n_draws=5, random_state=0).shape
         (5, 1, 2)
         """

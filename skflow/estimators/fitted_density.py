@@ -23,7 +23,7 @@ from skflow.runtime.memory import check_memory
 _BLOCK, _BLOCK_OF_FEW_COLUMNS = 2048, 4096
 _FEW_COLUMNS = 8
 _BYTES_PER_CELL = 32  # of samples: by component, in their order, in the user's units, as an array
-_MOST_DRAWN, _CELLS_DRAWN = 16_384, 2_000_000  # rows drawn at a time, and their squared cells
+_MOST_DRAWN, _CELLS_DRAWN = 16_384, 500_000  # rows drawn at a time, and their squared cells
 _MANY_ROWS = 500_000  # for which compiling pays
 
 
@@ -73,7 +73,7 @@ class FittedDensity(FlowParameters):
         """Samples (n_samples, d), given the rows of a context (n_samples, c), float64."""
         self._check_sample_memory(n_samples)
         keep_freed_memory()
-        generator = generator_of(random_state)
+        generator = _generator(random_state)
         if isinstance(self.flow_, AnyOrderDensity):
             nothing = np.full((n_samples, self._n_columns()), np.nan)
             return self._completed(nothing, generator, context)
@@ -95,13 +95,14 @@ class FittedDensity(FlowParameters):
         """
         density = self._density()
         assert isinstance(density, AnyOrderDensity)
-        out, size = np.empty_like(rows), self._rows_drawn_at_a_time()
+        out, size = np.empty_like(rows), _rows_drawn_at_a_time(rows, density)
         wanted = None if columns is None else torch.from_numpy(columns).to(self.device_)
         with torch.no_grad():
             for start in range(0, len(rows), size):
                 at = slice(start, start + size)
                 condition = None if context is None else self._tensor(context[at])
-                drawn = density.complete(self._tensor(rows[at]), generator, condition, wanted)
+                exact = self._tensor(self._exact(rows[at]))
+                drawn = density.complete(exact, generator, condition, wanted)
                 out[at] = drawn.double().cpu().numpy()
         return np.where(np.isnan(rows), out, rows)
 
@@ -121,8 +122,8 @@ class FittedDensity(FlowParameters):
         wanted = np.ones(rows.shape[1], dtype=bool)
         if columns is not None:
             wanted = np.isin(np.arange(rows.shape[1]), columns)
-        repeated = self._exact(rows).repeat(n_samples, axis=0)
-        return self._completed(repeated, generator_of(random_state), columns=wanted)
+        repeated = rows.repeat(n_samples, axis=0)
+        return self._completed(repeated, _generator(random_state), columns=wanted)
 
     def _log_prob_given(self, rows: np.ndarray, given: np.ndarray) -> np.ndarray:
         """log p of the other observed cells of rows (n, d) given some columns, bool (d,), (n,)."""
@@ -145,10 +146,6 @@ class FittedDensity(FlowParameters):
         with torch.no_grad():
             filled = imputed(density, self._tensor(self._exact(rows)), columns, self.supports_)
         return np.where(np.isnan(rows), filled.double().cpu().numpy(), rows)
-
-    def _rows_drawn_at_a_time(self) -> int:
-        """As many as a matrix of the columns for each of them, in each component, allows."""
-        return max(64, min(_MOST_DRAWN, _CELLS_DRAWN // self._n_columns() ** 2))
 
     def _check_sample_memory(self, n_samples: int, n_rows: int = 1) -> None:
         """Raise a ValueError before samples are drawn that do not fit into memory."""
@@ -185,7 +182,15 @@ class FittedDensity(FlowParameters):
         return torch.from_numpy(np.array(values)).to(self.device_, scoring_dtype(self.device_))
 
 
-def generator_of(random_state: Seed) -> torch.Generator:
+def _generator(random_state: Seed) -> torch.Generator:
     """A generator with a seed drawn from a random state."""
     seed = check_seed(random_state).randint(np.iinfo(np.int32).max)
     return torch.Generator().manual_seed(int(seed))
+
+
+def _rows_drawn_at_a_time(rows: np.ndarray, density: AnyOrderDensity) -> int:
+    """Fewer if not all rows share a matrix of the columns, in each component."""
+    missing = np.isnan(rows)
+    if not any(density.columns.is_mixed) and (missing == missing[:1]).all():
+        return _MOST_DRAWN
+    return max(64, min(_MOST_DRAWN, _CELLS_DRAWN // rows.shape[1] ** 2))

@@ -167,7 +167,7 @@ class FlowEstimator(
             check_same_flows(warm.spec.flow, config.n_members, config.flow, config.n_members)
         if is_any_order:
             assert warm is None or isinstance(warm, EarlierAnyOrder)
-            return fit_any_order(rows.data, config, fit, supports, warm)
+            return fit_any_order(rows.data, config, fit, supports, warm, streamed)
         assert warm is None or isinstance(warm, WarmStart)
         return fit_density(rows.data, config, fit, rows.transform, warm, streamed)
 

@@ -133,8 +133,6 @@ def _rows_of(given: Any, of: NamedColumns) -> np.ndarray:
     check_is_table(given, "given")
     check_no_times(given, "given")
     labels = column_labels(given)
-    if labels is not None and not len(given):
-        raise ValueError("given has no rows.")
     table = missing_as_nan(given)
     with explained_conversion(table, HOLES):
         values = check_array(table, dtype=np.float64, ensure_all_finite=False, input_name="given")

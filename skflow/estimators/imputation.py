@@ -22,7 +22,7 @@ def imputed(
     out = x.clone()
     for j in columns:
         rows = x[:, j].isnan().nonzero()[:, 0]
-        for block in rows.split(_BLOCK):
+        for block in rows.split(_BLOCK) if len(rows) else ():
             mixture = density.conditionals(x[block], [j])[j]
             out[block, j] = likely_value(mixture, supports[j]).to(out)
     return out

@@ -34,7 +34,7 @@ class NormalizingFlowImputer(OwnSettingsMixin, TransformerMixin, BaseEstimator):
     Parameters
     ----------
     density : NormalizingFlowDensity or None, default=None
-        The density to fit, with ``flow="any_order"``. None means
+        The density to fit, with ``flow="any_order"``, which "auto" stands for here. None means
         ``NormalizingFlowDensity(flow="any_order", effort="fast")``.
     sample_posterior : bool, default=False
         Whether to draw the missing cells instead of replacing them by likely values. Draws keep
@@ -47,8 +47,8 @@ class NormalizingFlowImputer(OwnSettingsMixin, TransformerMixin, BaseEstimator):
         Whether to add columns that say which cells were missing, for the columns with missing
         cells in `fit`; see `sklearn.impute.MissingIndicator`.
     keep_empty_features : bool, default=False
-        Whether columns without any observed cell in `fit` are kept, and become 0. Otherwise they
-        are left out of the result, with a warning.
+        Whether columns without any observed cell in `fit` are kept, with 0 in missing cells.
+        Otherwise they are left out of the result, with a warning.
     random_state : int, RandomState instance or None, default=None
         Determines the draws, and the fit of a density without a `random_state` of its own.
 
@@ -73,13 +73,14 @@ class NormalizingFlowImputer(OwnSettingsMixin, TransformerMixin, BaseEstimator):
     --------
     >>> import numpy as np
     >>> from skflow import NormalizingFlowDensity, NormalizingFlowImputer
-    >>> x = np.random.default_rng(0).normal(size=(300, 1))
-    >>> X = np.hstack([x, 2 * x + 0.1])
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=300)
+    >>> X = np.column_stack([x, 2 * x + 0.1 * rng.normal(size=300)])
     >>> X[::10, 1] = np.nan
     >>> density = NormalizingFlowDensity(flow="any_order", effort="fast", max_iter=2, tol=10)
     >>> imputer = NormalizingFlowImputer(density, random_state=0).fit(X)
     >>> imputer.transform([[1.0, np.nan]]).round(1)
-    array([[1. , 2.1]])
+    array([[1., 2.]])
     """
 
     # numpydoc ignore=PR02
@@ -173,7 +174,7 @@ class NormalizingFlowImputer(OwnSettingsMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         rows = self._validated(X, reset=False)
-        out = np.zeros_like(rows)
+        out = np.where(np.isnan(rows), 0.0, rows)
         known = in_container_of(X, rows[:, self._is_observed], self._is_observed)
         out[:, self._is_observed] = np.asarray(self._completed(known))
         out = out[:, self._is_kept]
@@ -215,6 +216,8 @@ class NormalizingFlowImputer(OwnSettingsMixin, TransformerMixin, BaseEstimator):
             density = NormalizingFlowDensity(flow="any_order", effort="fast")
         else:
             density = clone(self.density)
+            if density.flow == "auto":  # without holes, that is a flow that cannot impute
+                density.set_params(flow="any_order")
         if density.random_state is None:
             density.set_params(random_state=self.random_state)
         return density

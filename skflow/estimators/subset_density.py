@@ -116,7 +116,7 @@ class SubsetDensity(OwnSettingsMixin):
         Returns
         -------
         ndarray of shape (n_samples,)
-            log p of the observed cells in nats, given the values that this density is
+            The log-density of the observed cells in nats, given the values that this density is
             conditional on; 0 for rows without any observed cell.
         """
         return self._parent._log_prob_given(

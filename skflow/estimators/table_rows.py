@@ -22,7 +22,7 @@ from skflow.fitting.loaded_rows import LoadedRows
 from skflow.fitting.streamed_dataset import StreamedDataset
 from skflow.preprocessing.dataset import WeightedDataset
 from skflow.preprocessing.odd_cells import OddCells
-from skflow.preprocessing.support_transform import SupportTransform
+from skflow.preprocessing.support_transform import SupportTransform, repeated_by_weight
 from skflow.preprocessing.supports import snapped
 from skflow.runtime.process_group import ProcessGroup
 
@@ -123,7 +123,12 @@ def distinct_rows(loaded: LoadedRows, fit: FitContext, task: Task) -> tuple[Weig
 
 
 def with_exact_values(data: WeightedDataset, supports: Sequence[Support]) -> WeightedDataset:
-    """The samples without rounding: exactly the values of lattices, categories and atoms."""
+    """The samples without rounding: exactly the values of lattices, categories and atoms.
+
+    Where all columns are discrete, equal rows are counts and not repeated measurements.
+    """
+    if all(support.is_discrete for support in supports):
+        data = repeated_by_weight(data)
     x = torch.from_numpy(snapped(data.x.numpy(), supports))
     return replace(data, x=x, observed=x.numpy())
 

@@ -22,6 +22,7 @@ _MIN_HELD_OUT = 10  # samples that a single member holds out, if there are enoug
 _WIDE = 16  # columns, above which layers are expensive
 _FEW_ROWS = 500  # too few to learn many layers from
 _ENOUGH_ROWS = 50  # per column, from which on any-order networks need no dropout
+_MIN_STEPS, _MIN_ANY_ORDER_RATE = 100, 3e-3  # of any-order networks
 _MANY_ROWS = 2000  # below which more members and larger folds for validation are needed
 _ROBUST_NOISE = 0.7  # in units of the kernel bandwidth by Scott's rule
 _ROBUST_STEPS = 200  # longer training learns the clusters that outliers form
@@ -188,10 +189,8 @@ def _automatic_members(parameters: Parameters, size: DataSize, task: Task) -> in
 
 
 def _any_order_members(parameters: Parameters, size: DataSize) -> int:
-    """Fewer than of other families: the mean over several orders is a mean of models as well."""
-    if parameters.effort == "fast" or size.n_effective >= _MANY_ROWS:
-        return 1
-    return 2 if size.n_effective >= _FEW_ROWS else 3
+    """One where the mean over orders is enough; more where samples are few."""
+    return 1 if parameters.effort == "fast" or size.n_effective >= _MANY_ROWS else 4
 
 
 def _n_folds(parameters: Parameters, n_members: int, size: DataSize, task: Task) -> int | None:
@@ -300,12 +299,20 @@ def _n_steps(
     if not isinstance(parameters.max_iter, str):
         return parameters.max_iter * epoch
     n_steps = 400 if parameters.effort == "fast" else 800 if size.n_effective < 10_000 else 1500
-    if family.is_any_order and parameters.effort == "fast":
-        n_steps //= 2
+    if family.is_any_order:
+        n_steps = _any_order_steps(parameters, n_steps, size)
     if task.robust:
         n_steps = min(n_steps, _ROBUST_STEPS)
     n_steps = round(n_steps * family.training.length / speed_up)
     return max(n_steps, epoch) if size.n_streamed else n_steps
+
+
+def _any_order_steps(parameters: Parameters, n_steps: int, size: DataSize) -> int:
+    """As many as samples, if these are few; a multiple of this where training is longer."""
+    if parameters.effort == "fast":
+        return n_steps // 2
+    few = size.n_effective < _MANY_ROWS
+    return max(_MIN_STEPS, round(size.n_effective / 5)) if few else n_steps
 
 
 def _learning_rate(family: Family, speed_up: float, size: DataSize, task: Task) -> float:
@@ -313,6 +320,8 @@ def _learning_rate(family: Family, speed_up: float, size: DataSize, task: Task) 
     minimum = 2.0 if task.context else 1.0
     rate = family.learning_rate
     rate *= minimum * (5 / minimum) ** min(1, 1.5 * size.abundance)
+    if family.is_any_order:
+        rate = max(rate, _MIN_ANY_ORDER_RATE)
     return min(speed_up * rate, max(rate, _MAX_RATE))
 
 

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
 from skflow.fitting.defaults import FitConfig
 from skflow.fitting.ensemble import EnsembleMember, EnsembleTrainer, new_ensemble
@@ -216,10 +216,17 @@ def _trainer(
         members = _members(plan, config, generator, warm_start)
         trainer = EnsembleTrainer(members, plan.splits, data, config, generator, fit)
         if streamed is not None:
-            trainer.train_on(streamed.stream(input_transform, members, plan.splits, fit))
+            images = partial(_images, input_transform, members)
+            trainer.train_on(streamed.stream(images, plan.splits, fit))
         return trainer
 
     return fit.stages.run("building flows", build, lambda: None)
+
+
+def _images(input_transform: Chain, members: list[EnsembleMember], x: Tensor) -> list[Tensor]:
+    """What each member is trained on, of dequantized samples."""
+    standardized, _ = input_transform(x)
+    return [member.transform(standardized)[0].float() for member in members]
 
 
 def _members(

@@ -1,6 +1,6 @@
 """Training on all rows of a table that is too long for memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +11,6 @@ from skflow.data.holes import canonical, has_cells
 from skflow.data.sources import Source
 from skflow.data.support import Support
 from skflow.data.validation import check_deviations
-from skflow.fitting.ensemble import EnsembleMember
 from skflow.fitting.fit_context import FitContext
 from skflow.flows.bijections import Chain, Standardize
 from skflow.preprocessing.dataset import Split, WeightedDataset
@@ -124,12 +123,14 @@ class StreamedDataset:
 
     def stream(
         self,
-        input_transform: Chain,
-        members: list[EnsembleMember],
+        images: Callable[[Tensor], list[Tensor]],
         splits: list[Split],
         fit: FitContext,
     ) -> ShuffleBuffer:
-        """Batches for ensemble members, without the samples that each of them holds out."""
+        """Batches for ensemble members, without the samples that each of them holds out.
+
+        `images` maps dequantized samples to what each member is trained on.
+        """
         n_all = sum(fit.processes.all_gather(len(self.source)))
         fraction = len(self.source) * fit.processes.size / n_all
         # the weights of a shard sum to its number of rows
@@ -143,14 +144,13 @@ class StreamedDataset:
                 rows = snapped(given, self.supports)
                 usual, weights = self._without_odd_cells(start, rows, rng)
                 with torch.no_grad():
-                    x, _ = input_transform(self._dequantized(usual, rng))
-                    images = [member.transform(x)[0].float() for member in members]
+                    rows_of_members = images(self._dequantized(usual, rng))
                 weights = factor * weights
                 as_fitted = usual if self.takes_holes else rows
                 holder = self._holder(as_fitted, start, holders)
-                by_member = [weights * (holder != k) for k in range(len(members))]
+                by_member = [weights * (holder != k) for k in range(len(splits))]
                 stacked_weights = [torch.from_numpy(w).float() for w in by_member]
-                yield StackedRows.stack(images, stacked_weights).to(fit.device)
+                yield StackedRows.stack(rows_of_members, stacked_weights).to(fit.device)
 
         return ShuffleBuffer(chunks, self.buffer_size, fraction)
 

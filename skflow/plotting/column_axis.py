@@ -180,13 +180,36 @@ def column_supports(estimator: Any, n_columns: int) -> list[ColumnSupport]:
     """The supports of a fitted density's columns, unrestricted where it declares none."""
     constraints = getattr(getattr(estimator, "flow_", None), "supports", None)
     if constraints is None:
-        return [ColumnSupport()] * n_columns
+        return _declared_supports(estimator, n_columns)
     fields = ("low", "high", "integer", "period", "origin")
     table = [getattr(constraints, field).tolist() for field in fields]
     return [
         ColumnSupport(low, high, integer > 0, period, origin)
         for low, high, integer, period, origin in zip(*table, strict=True)
     ]
+
+
+def _declared_supports(estimator: Any, n_columns: int) -> list[ColumnSupport]:
+    """Those of ``supports_``, if the estimator has one for each column.
+
+    Categories with whole numbers as codes are drawn as integers.
+    """
+    declared = getattr(estimator, "supports_", None)
+    if declared is None or len(declared) != n_columns:
+        return [ColumnSupport()] * n_columns
+    return [
+        ColumnSupport(
+            support.lower if support.levels is None else support.levels[0],
+            support.upper if support.levels is None else support.levels[-1],
+            support.is_integer or (support.kind == "category" and _are_whole(support.levels)),
+            np.inf if support.period is None else support.period,
+        )
+        for support in declared
+    ]
+
+
+def _are_whole(values: Sequence[float]) -> bool:
+    return all(value == round(value) for value in values)
 
 
 def column_axis(

@@ -168,6 +168,7 @@ class CornerDisplay:
         axes = [column_axis(rows[:, j], supports[j], padding=_PADDING) for j in selected]
         rows = subsample_rows(rows, subsample, rng)
         samples = sample_rows(estimator, len(rows) if n_samples is None else n_samples, rng)
+        samples = np.column_stack([s.wrapped(x) for s, x in zip(supports, samples.T, strict=True)])
         display = cls(
             rows=rows[:, selected],
             samples=samples[:, selected],

@@ -98,7 +98,7 @@ def fit_support_transform(
     if all(support == Support() for support in supports):
         return data, SupportTransform()
     if all(support.kind == "lattice" for support in supports):
-        data = _repeated(data)
+        data = repeated_by_weight(data)
     rows, weights = data.x.numpy(), data.weights.numpy()
     fields = recorded or _fit_fields(rows, weights, supports)
     x = torch.from_numpy(_dequantized(rows, fields, rng))
@@ -114,7 +114,7 @@ def fit_support_transform(
     return dequantized, transform
 
 
-def _repeated(data: WeightedDataset) -> WeightedDataset:
+def repeated_by_weight(data: WeightedDataset) -> WeightedDataset:
     """Each sample as often as its weight says, the weights divided by the number of copies.
 
     The smallest counts in proportion to the weights of two flags may be 1 and 1, however many

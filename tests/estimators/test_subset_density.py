@@ -146,6 +146,18 @@ class TestGaussian:
         assert corner.samples.shape == (60, 2)
         assert corner.feature_names == ["b", "c"]
 
+    def test_displays_of_discrete_columns(self, mixed):
+        X = mixed_rows(60, seed=2)
+        subset = mixed.condition({"x": 2.0})
+        for name, values in {"count": range(9, 16), "color": range(1, 6), "flag": [0, 1]}.items():
+            display = DensityDisplay.from_estimator(subset.marginal([name]), X[[name]])
+            assert set(values) <= set(display.grid[0])
+            assert display.density.sum() == pytest.approx(1, abs=0.02)
+            assert display.ax_.get_ylabel() == "probability"
+        corner = CornerDisplay.from_estimator(subset, X.drop(columns="x"), random_state=0)
+        assert corner.axes[3].support.period == pytest.approx(2 * np.pi)
+        assert ((corner.samples[:, 3] >= 0) & (corner.samples[:, 3] <= 2 * np.pi)).all()
+
     def test_it_is_not_saved(self, gaussian, tmp_path):
         with pytest.raises(TypeError, match="SubsetDensity"):
             skflow.save(gaussian.marginal(["a"]), tmp_path / "file")

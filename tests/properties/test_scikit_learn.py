@@ -18,6 +18,7 @@ from sklearn.utils.estimator_checks import (
 from skflow import (
     NormalizingFlowClassifier,
     NormalizingFlowDensity,
+    NormalizingFlowImputer,
     NormalizingFlowOutlierDetector,
     NormalizingFlowRegressor,
 )
@@ -85,6 +86,11 @@ def shrunk(family, estimator=NormalizingFlowDensity):
     )
 
 
+def small_imputer():
+    density = shrunk("any_order").set_params(early_stopping=False, marginals=None)
+    return NormalizingFlowImputer(density)
+
+
 def never_skipped(check, *args):
     try:
         check(*args)
@@ -104,6 +110,24 @@ def test_estimator_checks_of_every_family(estimator, check):
 @parametrize_with_checks([shrunk("nsf_ar", estimator) for estimator in ESTIMATORS[1:]])
 def test_estimator_checks_of_the_other_estimators(estimator, check):
     never_skipped(check, estimator)
+
+
+@degenerate_data
+@parametrize_with_checks([small_imputer()])
+def test_estimator_checks_of_the_imputer(estimator, check):
+    never_skipped(check, estimator)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        check_param_validation,
+        check_dataframe_column_names_consistency,
+        check_inplace_ensure_writeable,
+    ],
+)
+def test_further_checks_of_the_imputer(check):
+    never_skipped(check, "NormalizingFlowImputer", small_imputer())
 
 
 @pytest.mark.slow

@@ -34,11 +34,13 @@ from skflow.fitting.model_selection import (
     select_context_transform,
     select_models,
 )
+from skflow.fitting.streamed_dataset import StreamedDataset
 from skflow.fitting.substitutes import few_of, few_splits
 from skflow.flows.any_order.any_order_spec import AnyOrderSpec
 from skflow.flows.any_order.density import AnyOrderDensity
 from skflow.flows.bijections import Chain
 from skflow.preprocessing.dataset import WeightedDataset
+from skflow.preprocessing.supports import snapped
 from skflow.runtime.device import scoring_dtype
 
 _MAX_ORDERS = 4
@@ -50,6 +52,7 @@ def fit_any_order(
     fit: FitContext,
     supports: Sequence[Support],
     earlier: EarlierAnyOrder | None = None,
+    streamed: StreamedDataset | None = None,
 ) -> FitResult | None:
     """Fit an ensemble of any-order networks, and the simpler parts that it is mixed with.
 
@@ -65,6 +68,8 @@ def fit_any_order(
         Of each column.
     earlier : EarlierAnyOrder, optional
         An earlier fit to continue from.
+    streamed : StreamedDataset, optional
+        The table to train on, if that is more than `data`.
 
     Returns
     -------
@@ -85,8 +90,10 @@ def fit_any_order(
             partial(standardized, data.take(few_of(data, fit.seed))),
             first=True,
         )
+        if streamed is not None:
+            streamed.input_transform(fit.processes)  # reads all rows once and checks them
         plan = _plan(samples, config, rng, fit)
-        trainer = _trainer(plan, samples, config, fit, earlier)
+        trainer = _trainer(plan, samples, config, fit, earlier, streamed)
         if trainer is None and earlier is not None:
             return None
         history = train(trainer, fit)
@@ -164,6 +171,7 @@ def _trainer(
     config: FitConfig,
     fit: FitContext,
     earlier: EarlierAnyOrder | None,
+    streamed: StreamedDataset | None,
 ) -> EnsembleTrainer[PartComponent] | None:
     """What trains the networks; None if there is no time for it."""
 
@@ -176,9 +184,19 @@ def _trainer(
             members = [NetMember.new(s, samples.orders, config, generator) for s in starts]
         # noise is for numbers only, not for states: the members add it
         without_noise = replace(config, training=replace(config.training, noise=0.0))
-        return EnsembleTrainer(members, plan.splits, samples, without_noise, generator, fit)
+        trainer = EnsembleTrainer(members, plan.splits, samples, without_noise, generator, fit)
+        if streamed is not None:
+            images = partial(_images, members, streamed.supports)
+            trainer.train_on(streamed.stream(images, plan.splits, fit))
+        return trainer
 
     return fit.stages.run("building flows", build, lambda: None)
+
+
+def _images(members: list[NetMember], supports: Sequence[Support], x: Tensor) -> list[Tensor]:
+    """What each member is trained on, of samples in the user's units."""
+    data = WeightedDataset(torch.from_numpy(snapped(x.numpy(), supports)), torch.ones(len(x)))
+    return [member.packed(data)[0].float() for member in members]
 
 
 def _safety_net(

@@ -13,9 +13,10 @@ from skflow.flows.any_order.elliptical import Elliptical
 from skflow.flows.any_order.masked_likelihood import MaskedLikelihood
 from skflow.flows.any_order.net_part import NetPart
 from skflow.flows.any_order.packed_cells import pack
+from skflow.preprocessing.dataset import WeightedDataset
 
 _FOCUS = 0.5  # share of the rows that train the orders which the density is evaluated in
-_ROWS_PER_PATTERN = 8
+_COLUMNS_PER_SHARED_ROW = 8  # rows share sets of known cells where columns are many
 _PREFIX = "net."
 
 
@@ -63,14 +64,18 @@ class NetMember:
             part.log_states,
             part.orders,
             _FOCUS,
-            _ROWS_PER_PATTERN,
+            max(1, len(part.columns) // _COLUMNS_PER_SHARED_ROW),
             self.noise,
         )
         return masked.to(device)
 
     def images(self, samples: AnyOrderSamples) -> tuple[Tensor, Tensor]:
         """Packed cells of samples, and the log-determinants of their links."""
-        data, part = samples.data, self.part
+        return self.packed(samples.data)
+
+    def packed(self, data: WeightedDataset) -> tuple[Tensor, Tensor]:
+        """As `images`, of a data set in the user's units."""
+        part = self.part
         return pack(part.columns.split(data.x, part.links, data.context))
 
     def trained(self, parameters: dict[str, Tensor], config: FitConfig) -> PartComponent:

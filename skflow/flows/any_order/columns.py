@@ -126,6 +126,11 @@ class Columns(nn.Module):
         return len(self.step)
 
     @property
+    def is_mixed(self) -> list[bool]:
+        """Which columns have both atoms and a continuum."""
+        return [n > 0 and own for n, own in zip(self.n_atoms, self.has_continuum, strict=True)]
+
+    @property
     def n_states(self) -> int:
         """The largest number of states of a column, the continuum being one of them."""
         return 1 + max(self.n_atoms)

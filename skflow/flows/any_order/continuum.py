@@ -84,7 +84,8 @@ class Continuum:
 
     def quantile(self, levels: Tensor) -> Tensor:
         """The inverse of `cdf`, for levels that broadcast with (..., n)."""
-        return self._inverse(univariate_t.quantile(levels.expand_as(self.loc), self.df))
+        t = univariate_t.quantile(levels.expand_as(self.loc), self.df)
+        return self._inverse(t.to(self.loc))
 
     def sample(self, generator: Generator) -> Tensor:
         """One draw of each density, (..., n)."""

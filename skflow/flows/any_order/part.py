@@ -115,6 +115,15 @@ class Part(nn.Module, ABC):
             knowledge.observe(j, column, rows, log_components)
         return total
 
+    def _patterns(self, cells: Cells, missing: Tensor) -> tuple[Tensor, ...]:
+        """Tables whose equal rows will see the same numbers, once the missing cells are drawn.
+
+        Draws of atoms or numbers tell all rows apart.
+        """
+        if bool(missing[:, self.columns.is_mixed].any()):
+            return (torch.arange(len(missing), device=missing.device).unsqueeze(1),)
+        return cells.on_continuum, missing
+
     def _completed(
         self,
         order: list[int],
@@ -124,9 +133,8 @@ class Part(nn.Module, ABC):
         columns: Tensor | None,
     ) -> Tensor:
         missing = x.isnan() if columns is None else x.isnan() & columns
-        every_row = torch.arange(len(x), device=x.device)  # as draws of atoms part patterns
         cells = self.columns.split(x, self.links, context)
-        knowledge = self.begin(len(x), context, every_row.unsqueeze(1))
+        knowledge = self.begin(len(x), context, *self._patterns(cells, missing))
         self._along(order, knowledge, cells, cells.observed)
         x = x.clone()
         for j in order:

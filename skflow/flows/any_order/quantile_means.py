@@ -42,8 +42,10 @@ def mean(quantiles: Tensor, weights: Tensor) -> Tensor:
 
 def tamed(quantiles: Tensor, weights: Tensor) -> Tensor:
     """Quantiles (m, k, n) with tails that grow no faster than a mean can be taken of."""
+    overflows = quantiles.isinf().any(1).any(0)
     quantiles = quantiles.nan_to_num(posinf=_LARGEST, neginf=-_LARGEST)
     excess = (_RELIABLE - _tail_index(quantiles, weights)) / (_RELIABLE - _UNRELIABLE)
+    excess = torch.where(overflows, 1.0, excess)
     return quantiles.lerp(_tamed(quantiles), excess.clamp(0, 1))
 
 
