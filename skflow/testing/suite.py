@@ -25,16 +25,21 @@ def check_density(
     `sklearn.utils.estimator_checks.check_estimator` checks the API of an estimator; this
     function checks its density: that it integrates to 1, samples follow scores, units of the
     columns and the order of rows do not matter, weights are equivalent to repetition, tails
-    decrease, and neither X, nor earlier fits, nor global generators are affected. All checks
-    run on clones of the estimator before any failure is raised.
+    decrease, and neither X, nor earlier fits, nor global generators are affected. If it takes
+    NaN, or has conditional and marginal densities, these must agree with the joint density. All
+    checks run on clones of the estimator before any failure is raised.
 
     Parameters
     ----------
     estimator : object
         An estimator with ``fit(X)`` and ``score_samples(X)``, log p of each row in nats. If it
-        has ``sample(n_samples)`` or ``fit(X, sample_weight=...)``, these are checked, too.
+        has ``sample(n_samples)`` or ``fit(X, sample_weight=...)``, these are checked, too, and so
+        are ``marginal([...])`` and ``condition({...})``, which return densities of some columns. A
+        fitted attribute ``supports_``, a list of `skflow.Support`, says in which columns and
+        values log p is a log-probability; without it, all columns are real numbers.
     X : array-like of shape (n_samples, n_features), optional
-        Data to fit. By default, the suite generates 200 rows: of one, two and three columns
+        Data to fit, without missing values and inside the supports that the estimator declares.
+        By default, the suite generates 200 rows of real numbers: of one, two and three columns
         for checks that read a fitted density, of two columns for all others.
     expected_failed_checks : dict, optional
         Names of checks that may fail, with the reason. Their failures have the status "xfail"

@@ -14,14 +14,14 @@ from tests.testing.planted_faults import (
 
 def test_every_check_is_listed_once():
     names = [check.__name__ for check in ALL_CHECKS]
-    assert len(set(names)) == len(names) == 27
+    assert len(set(names)) == len(names) == 28
     assert all(name.startswith("check_density_") for name in names)
 
 
 def test_what_the_faults_are_planted_in_passes():
     for estimator, rows, n_checks in [
         (Gaussian(), X, 23),
-        (GaussianOfSubsets(), X, 27),
+        (GaussianOfSubsets(), X, 28),
         (Independent(), rows_of_all_kinds(), 23),
     ]:
         results = check_density(estimator, rows)

@@ -14,7 +14,7 @@ from skflow.testing import (
     checks,
     parametrize_with_density_checks,
 )
-from skflow.testing.checks import DENSITY_CHECKS, SUBSET_CHECKS
+from skflow.testing.checks import DENSITY_CHECKS, SUBSET_CHECKS, integral
 from skflow.testing.estimator_interface import fit_clone
 from skflow.testing.example_data import example_rows, with_holes
 from tests.testing.planted_faults import SUPPORTS, rows_of_all_kinds
@@ -185,7 +185,8 @@ def mixed_columns():
     return rows_of_all_kinds()
 
 
-def test_holes_and_states_are_a_density_of_any_order(quick, mixed_columns):
+def test_holes_and_states_are_a_density_of_any_order(quick, mixed_columns, monkeypatch):
+    monkeypatch.setattr(integral, "_N_POINTS", (10_000,))
     pile_and_code = quick(flow="any_order", n_estimators=1, support=SUPPORTS[:2])
     X = mixed_columns[:, :2]
     density, of_holes = (fit_clone(pile_and_code, rows) for rows in (X, with_holes(X)))

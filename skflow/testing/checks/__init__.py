@@ -23,6 +23,7 @@ from skflow.testing.checks.fit_invariance import (
 from skflow.testing.checks.integral import check_density_integrates_to_one
 from skflow.testing.checks.missing_cells import (
     check_density_empty_rows_score_zero,
+    check_density_scores_holes_as_alone,
     check_density_weights_repeat_with_holes,
 )
 from skflow.testing.checks.random_state import (
@@ -69,6 +70,7 @@ DENSITY_CHECKS: tuple[Check, ...] = (
 # Checks that read a density fitted to X, with cells missing if the estimator takes NaN.
 SUBSET_CHECKS: tuple[Check, ...] = (
     check_density_empty_rows_score_zero,
+    check_density_scores_holes_as_alone,
     check_density_marginals_are_integrals,
     check_density_conditionals_times_marginals,
 )
@@ -89,6 +91,7 @@ FIT_CHECKS: tuple[Check, ...] = (
 )
 _NEEDS: dict[Check, Callable[[Any], bool]] = {
     check_density_empty_rows_score_zero: takes_holes,
+    check_density_scores_holes_as_alone: takes_holes,
     check_density_weights_repeat_with_holes: takes_holes,
     check_density_marginals_are_integrals: lambda e: takes_holes(e) or has_subsets(e),
     check_density_conditionals_times_marginals: has_subsets,

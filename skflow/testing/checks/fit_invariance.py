@@ -7,7 +7,8 @@ import numpy as np
 
 from skflow.testing.assertions import mean_abs_difference, require
 from skflow.testing.declared_supports import declares_supports, rescaled, with_supports
-from skflow.testing.estimator_interface import fit_clone, has_parameter, log_p
+from skflow.testing.estimator_interface import fit_clone, has_parameter, log_p, takes_holes
+from skflow.testing.example_data import with_holes
 from skflow.testing.measure import Measure, is_plain
 
 _UNITS_TOLERANCE = 0.05  # nats
@@ -17,10 +18,14 @@ _SAME_FIT_TOLERANCE = 1e-3  # nats
 def check_density_scale_equivariance(estimator: Any, X: np.ndarray, seed: int = 0) -> None:
     """Fitted to a X + b, log p is lower by Σ log a: units of the columns do not matter.
 
-    The sum is over the cells on a continuum. Declared supports are rescaled with their columns,
-    and angles are not rotated. Where an estimator has supports but no parameter `support`, only
-    real columns without bounds and atoms are rescaled.
+    The sum is over the cells on a continuum, of rows with and without missing cells if the
+    estimator takes NaN. Declared supports are rescaled with their columns, and angles are not
+    rotated. Where an estimator has supports but no parameter `support`, only real columns
+    without bounds and atoms are rescaled.
     """
+    complete = X
+    if takes_holes(estimator):
+        X = with_holes(X, seed)
     fitted = fit_clone(estimator, X, seed)
     measure = Measure.of(fitted, X.shape[1])
     a = np.where(np.arange(X.shape[1]) % 2, 32.0, 1 / 8)
@@ -34,10 +39,10 @@ def check_density_scale_equivariance(estimator: Any, X: np.ndarray, seed: int = 
         a, b = np.where(plain, a, 1.0), np.where(plain, b, 0.0)
     if (a == 1).all():
         raise SkipTest("No column can be rescaled: the estimator has no parameter support.")
-    rows = a * X + b
-    original = log_p(fitted, X)
-    change = measure.is_continuous(X) @ np.log(a)
-    scaled = log_p(fit_clone(in_other_units, rows, seed), rows) + change
+    scored = np.vstack([complete, X[np.isnan(X).any(axis=1)]])
+    original = log_p(fitted, scored)
+    change = measure.is_continuous(scored) @ np.log(a)
+    scaled = log_p(fit_clone(in_other_units, a * X + b, seed), a * scored + b) + change
     difference = mean_abs_difference(scaled, original)
     require(
         difference <= _UNITS_TOLERANCE,

@@ -6,6 +6,7 @@ from unittest import SkipTest
 import numpy as np
 
 from skflow.testing.assertions import mean_abs_difference, require
+from skflow.testing.checks.scores import require_same
 from skflow.testing.estimator_interface import fit_clone, has_parameter, log_p
 from skflow.testing.example_data import with_holes
 
@@ -22,6 +23,19 @@ def check_density_empty_rows_score_zero(density: Any, X: np.ndarray, seed: int =
         f"log p of a row of NaN is {score:.6g}",
         "0, the logarithm of the integral of p over all columns",
         "missing cells replaced by means or medians, or a density that does not integrate to 1",
+    )
+
+
+def check_density_scores_holes_as_alone(density: Any, X: np.ndarray, seed: int = 0) -> None:
+    """A row with missing cells has the same score alone and among rows with other ones."""
+    rows = with_holes(X[:40], seed)
+    alone = np.concatenate([log_p(density, row[None]) for row in rows])
+    require_same(
+        "alone",
+        alone,
+        log_p(density, rows),
+        "missing cells replaced by means of the batch, or scores assigned to the wrong rows after "
+        "rows with the same missing cells were put together",
     )
 
 

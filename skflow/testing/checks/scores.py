@@ -52,7 +52,7 @@ def check_density_scores_one_row_as_many(density: Any, X: np.ndarray, seed: int 
     plain = [is_plain(support) for support in Measure.of(density, X.shape[1]).supports]
     outlier = np.where(plain, X.mean(axis=0) + 100 * X.std(axis=0), X[0])
     with_outlier = log_p(density, np.vstack([rows, outlier]))[:-1]
-    _require_same(
+    require_same(
         "alone",
         np.vstack([alone, with_outlier]),
         in_batch,
@@ -63,7 +63,7 @@ def check_density_scores_one_row_as_many(density: Any, X: np.ndarray, seed: int 
 def check_density_scores_in_any_order(density: Any, X: np.ndarray, seed: int = 0) -> None:
     """Scores do not depend on the order of the rows."""
     order = np.random.default_rng([seed, 4]).permutation(len(X))
-    _require_same(
+    require_same(
         "in another order",
         log_p(density, X[order]),
         log_p(density, X)[order],
@@ -71,7 +71,7 @@ def check_density_scores_in_any_order(density: Any, X: np.ndarray, seed: int = 0
     )
 
 
-def _require_same(how: str, scores: np.ndarray, expected: np.ndarray, cause: str) -> None:
+def require_same(how: str, scores: np.ndarray, expected: np.ndarray, cause: str) -> None:
     with np.errstate(invalid="ignore"):
         difference = np.abs(scores - expected) / (1 + np.abs(expected))
     largest = float(np.nan_to_num(difference, nan=np.inf).max())

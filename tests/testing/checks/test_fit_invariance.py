@@ -12,6 +12,7 @@ from skflow.testing.checks import fit_invariance
 from tests.testing.planted_faults import (
     SUPPORTS,
     Gaussian,
+    GaussianOfSubsets,
     Independent,
     check_names,
     finds,
@@ -83,6 +84,19 @@ def test_probabilities_have_no_units(j):
     supports, X = SUPPORTS[j : j + 1], rows_of_all_kinds()[:, j : j + 1]
     assert not finds("scale_equivariance", Independent(supports), X)
     assert finds("scale_equivariance", AtomsInFixedUnits(supports), X) == (j in (0, 2))
+
+
+class MissingCellsHaveUnits(GaussianOfSubsets):
+    """Conditional densities at an expected value in place of marginal ones."""
+
+    def _score_row(self, row):
+        sd = np.sqrt(np.diag(self.covariance_))
+        return super()._score_row(row) - np.log(sd[np.isnan(row)]).sum()
+
+
+def test_missing_cells_have_no_units():
+    assert not finds("scale_equivariance", GaussianOfSubsets())
+    assert finds("scale_equivariance", MissingCellsHaveUnits())
 
 
 class FixedSupports(Gaussian):

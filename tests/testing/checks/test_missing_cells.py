@@ -19,6 +19,22 @@ class EmptyRowsAreUnknown(GaussianOfSubsets):
         return np.where(np.isnan(X).all(axis=1), np.nan, super().score_samples(X))
 
 
+class MeansOfTheBatch(GaussianOfSubsets):
+    def score_samples(self, X):
+        if np.isnan(X).all(axis=1).any():
+            return super().score_samples(X)
+        means = np.nanmean(np.vstack([X, self.mean_]), axis=0)
+        return super().score_samples(np.where(np.isnan(X), means, X))
+
+
+class SortedByPattern(GaussianOfSubsets):
+    """Rows with the same missing cells are scored together, and their scores not put back."""
+
+    def score_samples(self, X):
+        order = np.argsort(np.isnan(X).any(axis=1), kind="stable")
+        return super().score_samples(X[order])
+
+
 class WeightsOfCompleteRowsOnly(GaussianOfSubsets):
     def fit(self, X, y=None, sample_weight=None):
         if sample_weight is not None:
@@ -38,6 +54,8 @@ class MergesEqualNumbersOnly(GaussianOfSubsets):
 FAULTS = [
     (EmptyRowsAreMeans(), "empty_rows_score_zero"),
     (EmptyRowsAreUnknown(), "empty_rows_score_zero"),
+    (MeansOfTheBatch(), "scores_holes_as_alone"),
+    (SortedByPattern(), "scores_holes_as_alone"),
     (WeightsOfCompleteRowsOnly(), "weights_repeat_with_holes"),
     (MergesEqualNumbersOnly(), "weights_repeat_with_holes"),
 ]
