@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from skflow.flows.any_order.any_order_density import AnyOrderDensity
 from skflow.flows.any_order.column_mixture import ColumnMixture
-from skflow.flows.any_order.density import AnyOrderDensity
 
 _MAX_EVALUATIONS = 65_536  # rows that are mapped at a time
 _MAX_ROWS = 2048

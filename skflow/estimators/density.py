@@ -17,7 +17,7 @@ from skflow.data.validation import check_count
 from skflow.estimators.flow_estimator import FlowEstimator
 from skflow.estimators.parameters import Seed
 from skflow.estimators.subset_density import SubsetDensity
-from skflow.flows.any_order.density import AnyOrderDensity
+from skflow.flows.any_order.any_order_density import AnyOrderDensity
 
 
 class NormalizingFlowDensity(DensityMixin, FlowEstimator):

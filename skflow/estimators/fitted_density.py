@@ -10,7 +10,7 @@ from skflow.data.support import Support
 from skflow.data.validation import check_seed
 from skflow.estimators.imputation import imputed
 from skflow.estimators.parameters import FlowParameters, Seed
-from skflow.flows.any_order.density import AnyOrderDensity
+from skflow.flows.any_order.any_order_density import AnyOrderDensity
 from skflow.flows.distributions.constrained_columns import ConstrainedDensity
 from skflow.flows.distributions.distribution import Density
 from skflow.flows.distributions.flow import Flow

@@ -57,8 +57,8 @@ from skflow.fitting.warm_start import (
     WarmStart,
     check_same_flows,
 )
+from skflow.flows.any_order.any_order_density import AnyOrderDensity
 from skflow.flows.any_order.any_order_spec import AnyOrderSpec
-from skflow.flows.any_order.density import AnyOrderDensity
 from skflow.flows.distributions.distribution import Density
 from skflow.flows.families import ANY_ORDER, DEFAULT_FAMILY, check_base
 from skflow.flows.spec import DensitySpec

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from skflow.data.support import Support
+from skflow.flows.any_order.any_order_density import AnyOrderDensity
 from skflow.flows.any_order.column_mixture import ColumnMixture
 from skflow.flows.any_order.columns import ON_CONTINUUM
-from skflow.flows.any_order.density import AnyOrderDensity
 
 _BLOCK = 1024  # rows at a time
 

@@ -19,7 +19,7 @@ from skflow.estimators.parameters import Seed
 from skflow.estimators.univariate import UnivariateDistribution
 from skflow.fitting.defaults import Task
 from skflow.fitting.warm_start import check_same_targets
-from skflow.flows.any_order.density import AnyOrderDensity
+from skflow.flows.any_order.any_order_density import AnyOrderDensity
 from skflow.flows.distributions.constrained_columns import ConstrainedDensity
 from skflow.preprocessing.supports import check_ordered
 from skflow.runtime.exceptions import UnreliablePredictionWarning

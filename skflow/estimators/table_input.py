@@ -16,7 +16,7 @@ from skflow.estimators.fitted_density import FittedDensity
 from skflow.estimators.validated_rows import validated_rows
 from skflow.fitting.defaults import Task
 from skflow.fitting.warm_start import FittedColumns, check_same_columns
-from skflow.flows.any_order.density import AnyOrderDensity
+from skflow.flows.any_order.any_order_density import AnyOrderDensity
 from skflow.flows.families import ANY_ORDER
 
 

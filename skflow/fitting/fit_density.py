@@ -28,8 +28,8 @@ from skflow.fitting.streamed_dataset import StreamedDataset
 from skflow.fitting.substitutes import few_of, few_splits, quick_components
 from skflow.fitting.untrained_components import Component, untrained_components
 from skflow.fitting.warm_start import WarmStart
+from skflow.flows.any_order.any_order_density import AnyOrderDensity
 from skflow.flows.any_order.any_order_spec import AnyOrderSpec
-from skflow.flows.any_order.density import AnyOrderDensity
 from skflow.flows.bijections import Chain, Standardize
 from skflow.flows.distributions.constrained_columns import ConstrainedDensity
 from skflow.flows.distributions.flow import Flow

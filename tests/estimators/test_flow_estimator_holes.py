@@ -30,7 +30,7 @@ from skflow.data.sources import source_of
 from skflow.estimators.flow_estimator import FlowEstimator
 from skflow.estimators.p_values import share_threshold
 from skflow.fitting.streamed_dataset import _bytes_of
-from skflow.flows.any_order.density import AnyOrderDensity
+from skflow.flows.any_order.any_order_density import AnyOrderDensity
 from skflow.runtime.process_group import SINGLE_PROCESS
 
 N = 120

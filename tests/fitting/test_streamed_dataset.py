@@ -16,10 +16,8 @@ from sklearn.datasets import make_moons
 from skflow import DegenerateColumnWarning, NormalizingFlowDensity
 from skflow.data import sources
 from skflow.data.sources import MemmapSource
-from skflow.fitting.ensemble import EnsembleMember
 from skflow.fitting.fit_context import FitContext
 from skflow.fitting.streamed_dataset import Moments, StreamedDataset
-from skflow.flows.bijections import Chain
 from skflow.preprocessing.dataset import Split, WeightedDataset
 from skflow.preprocessing.support_transform import fit_support_transform
 from skflow.preprocessing.supports import resolve_supports
@@ -27,7 +25,6 @@ from skflow.runtime.process_group import SINGLE_PROCESS
 from tests.killing import kill
 
 FIT = FitContext(seed=0)
-UNCHANGED = EnsembleMember(Chain(), (), flow=None)  # whose transform is the identity
 N = 3000
 LONG = {"stream": True, "max_rows": 500, "max_iter": 4, "batch_size": 64}
 
@@ -135,7 +132,7 @@ def streamed_dataset(X, weights=None, support=None, drawn=None):
 def epoch(table, splits, X):
     """An epoch's rows and each member's weights, in the order of the first column."""
     n_members = len(splits)
-    stream = table.stream(Chain(), [UNCHANGED] * n_members, splits, FIT)
+    stream = table.stream(lambda x: [x.float()] * n_members, splits, FIT)
     chunks = list(stream.chunks(0))
     rows = torch.cat([chunk.columns for chunk in chunks], -1)
     weights = torch.cat([chunk.weights for chunk in chunks], -1)
@@ -165,7 +162,7 @@ def test_counts_are_held_out_as_often_as_they_are_in_memory():
     X = np.column_stack([np.arange(1000) // 100, np.zeros(1000)]).astype(float)
     table = streamed_dataset(X, support="integer")
     splits = [Split(np.arange(0), np.arange(len(table.held.observed)))]
-    stream = table.stream(Chain(), [UNCHANGED], splits, FIT)
+    stream = table.stream(lambda x: [x.float()], splits, FIT)
     weights = torch.cat([chunk.weights for chunk in stream.chunks(0)], -1)
     assert weights.sum() == 900
 
@@ -180,7 +177,7 @@ def test_sample_weights_have_mean_one():
 
 def test_chunks_come_in_random_order():
     X = np.column_stack([np.arange(1000.0), np.zeros(1000)])
-    stream = streamed_dataset(X).stream(Chain(), [UNCHANGED], [Split(np.arange(9), [])], FIT)
+    stream = streamed_dataset(X).stream(lambda x: [x.float()], [Split(np.arange(9), [])], FIT)
     firsts = [[int(chunk.columns[0, 0, 0]) for chunk in stream.chunks(s)] for s in range(4)]
     assert all(sorted(order) == list(range(0, 1000, 16)) for order in firsts)
     assert len(set(map(tuple, firsts))) > 1
@@ -250,7 +247,7 @@ def test_all_rows_are_checked_before_training(
         "skflow.fitting.ensemble.EnsembleTrainer.run", lambda *_: pytest.fail("has trained")
     )
     with pytest.raises(ValueError, match=message):
-        quick(**LONG, support=support).fit(X)
+        quick(**LONG, flow="nsf_ar", support=support).fit(X)
 
 
 def test_a_table_whose_variance_overflows(quick, long_moons):
@@ -281,8 +278,9 @@ def test_odd_cells_do_not_count_be_they_held_or_not(quick, long_moons):
 def test_streaming_with_supports_is_about_as_good_as_fitting_in_memory(quick, long_moons):
     X = np.column_stack([np.round(3 * long_moons[:, 0]), np.exp(long_moons[:, 1])])
     X[:, 1] %= 2 * np.pi
-    density = quick(**LONG, support=["integer", "circular"]).fit(X)
-    of_all = quick(**LONG | {"max_rows": N}, support=["integer", "circular"]).fit(X)
+    declared = {"flow": "nsf_ar", "support": ["integer", "circular"]}
+    density = quick(**LONG, **declared).fit(X)
+    of_all = quick(**LONG | {"max_rows": N}, **declared).fit(X)
     assert density.score(X) == pytest.approx(of_all.score(X), abs=0.1)
     whole = quick(**LONG, support="integer").fit(np.round(3 * long_moons))
     assert np.isfinite(whole.score(np.round(3 * long_moons)))

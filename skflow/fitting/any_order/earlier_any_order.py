@@ -8,9 +8,9 @@ from torch import Tensor
 
 from skflow.fitting.any_order.net_member import NetMember
 from skflow.fitting.warm_start import check_same_flows
+from skflow.flows.any_order.any_order_density import AnyOrderDensity
 from skflow.flows.any_order.any_order_spec import AnyOrderSpec
 from skflow.flows.any_order.columns import Columns
-from skflow.flows.any_order.density import AnyOrderDensity
 from skflow.flows.any_order.net_part import NetPart
 from skflow.flows.bijections import Bijection, Chain
 from skflow.flows.spec import FlowSpec

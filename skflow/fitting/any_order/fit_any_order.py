@@ -36,8 +36,8 @@ from skflow.fitting.model_selection import (
 )
 from skflow.fitting.streamed_dataset import StreamedDataset
 from skflow.fitting.substitutes import few_of, few_splits
+from skflow.flows.any_order.any_order_density import AnyOrderDensity
 from skflow.flows.any_order.any_order_spec import AnyOrderSpec
-from skflow.flows.any_order.density import AnyOrderDensity
 from skflow.flows.bijections import Chain
 from skflow.preprocessing.dataset import WeightedDataset
 from skflow.preprocessing.supports import snapped

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from skflow.flows.any_order.any_order_density import AnyOrderDensity
 from skflow.flows.any_order.columns import Columns
 from skflow.flows.any_order.conditional_net import ConditionalNet
-from skflow.flows.any_order.density import AnyOrderDensity
 from skflow.flows.any_order.elliptical import Elliptical
 from skflow.flows.any_order.links import Links
 from skflow.flows.any_order.net_part import NetPart

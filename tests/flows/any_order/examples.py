@@ -8,8 +8,8 @@ from torch import Generator
 
 from skflow.data.support import Support
 from skflow.fitting.any_order.standardized_columns import fit_bijections, fit_columns
+from skflow.flows.any_order.any_order_density import AnyOrderDensity
 from skflow.flows.any_order.conditional_net import ConditionalNet
-from skflow.flows.any_order.density import AnyOrderDensity
 from skflow.flows.any_order.elliptical import Elliptical
 from skflow.flows.any_order.links import Links
 from skflow.flows.any_order.net_part import NetPart

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Generator
 
+from skflow.flows.any_order.any_order_density import AnyOrderDensity
 from skflow.flows.any_order.any_order_spec import AnyOrderSpec
-from skflow.flows.any_order.density import AnyOrderDensity
 from skflow.flows.bijections import Chain, Standardize
 from skflow.flows.layers import LayerConfig
 from skflow.flows.spec import FlowSpec

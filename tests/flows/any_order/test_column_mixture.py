@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from skflow.data.support import Support
+from skflow.flows.any_order.any_order_density import AnyOrderDensity
 from skflow.flows.any_order.column_mixture import ColumnMixture
-from skflow.flows.any_order.density import AnyOrderDensity
 from skflow.flows.any_order.links import Links
 from skflow.flows.bijections import Regress
 from tests.flows.any_order.examples import (

@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 from torch import Generator
 
-from skflow.flows.any_order.density import AnyOrderDensity
+from skflow.flows.any_order.any_order_density import AnyOrderDensity
 from tests.flows.any_order.examples import (
     CATEGORY,
     MIXED,
