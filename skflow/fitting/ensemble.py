@@ -25,6 +25,7 @@ from skflow.training.shuffle_buffer import ShuffleBuffer
 from skflow.training.stacked_flows import StackedFlows
 from skflow.training.stacked_rows import StackedRows
 
+C = TypeVar("C")
 C_co = TypeVar("C_co", covariant=True)
 
 
@@ -89,6 +90,18 @@ def new_ensemble(
         EnsembleMember(initial.flow.chain, initial.spec.bijections, untrained_flow())
         for initial in initial_fits
     ]
+
+
+class Trainer(Protocol[C]):
+    """What trains an ensemble."""
+
+    history: History
+
+    def run(self) -> History:
+        """Train until convergence, the deadline or Ctrl-C, which is raised."""
+
+    def components(self) -> list[C]:
+        """The members with the best weights so far."""
 
 
 class EnsembleTrainer(Generic[C_co]):

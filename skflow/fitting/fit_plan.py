@@ -9,7 +9,7 @@ import numpy as np
 
 from skflow.data.weighted_rows import assign_folds
 from skflow.fitting.defaults import FitConfig
-from skflow.fitting.ensemble import EnsembleTrainer
+from skflow.fitting.ensemble import Trainer
 from skflow.fitting.fit_context import FitContext
 from skflow.fitting.history import History
 from skflow.fitting.model_selection import SelectedModels
@@ -73,7 +73,7 @@ def held_out_samples(
     return tuple(data.take(split.held_out[:MAX_HELD_OUT]) for split in splits)
 
 
-def train(trainer: EnsembleTrainer | None, fit: FitContext) -> History:
+def train(trainer: Trainer[Any] | None, fit: FitContext) -> History:
     """Train the flows, if there are any."""
     if trainer is None:
         return History()
@@ -81,7 +81,7 @@ def train(trainer: EnsembleTrainer | None, fit: FitContext) -> History:
 
 
 def weigh_components(
-    trainer: EnsembleTrainer[C] | None,
+    trainer: Trainer[C] | None,
     plan: FitPlan[C],
     data: Any,
     config: FitConfig,

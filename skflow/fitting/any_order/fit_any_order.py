@@ -17,6 +17,7 @@ from skflow.fitting.any_order.standardized_columns import (
     fit_bijections,
     fit_columns,
 )
+from skflow.fitting.any_order.two_pass_training import TwoPassTrainer
 from skflow.fitting.defaults import FitConfig
 from skflow.fitting.ensemble import EnsembleTrainer
 from skflow.fitting.fit_context import FitContext
@@ -172,10 +173,10 @@ def _trainer(
     fit: FitContext,
     earlier: EarlierAnyOrder | None,
     streamed: StreamedDataset | None,
-) -> EnsembleTrainer[PartComponent] | None:
+) -> EnsembleTrainer[PartComponent] | TwoPassTrainer | None:
     """What trains the networks; None if there is no time for it."""
 
-    def build() -> EnsembleTrainer[PartComponent]:
+    def build() -> EnsembleTrainer[PartComponent] | TwoPassTrainer:
         generator = Generator().manual_seed(plan.seed)
         if earlier is not None:
             members = earlier.members(config.flow, len(plan.splits))
@@ -184,7 +185,10 @@ def _trainer(
             members = [NetMember.new(s, samples.orders, config, generator) for s in starts]
         # noise is for numbers only, not for states: the members add it
         without_noise = replace(config, training=replace(config.training, noise=0.0))
-        trainer = EnsembleTrainer(members, plan.splits, samples, without_noise, generator, fit)
+        parameters = members, plan.splits, samples, without_noise, generator, fit
+        if streamed is None and bool(samples.data.x.isnan().any()):
+            return TwoPassTrainer(*parameters)
+        trainer = EnsembleTrainer(*parameters)
         if streamed is not None:
             images = partial(_images, members, streamed.supports)
             trainer.train_on(streamed.stream(images, plan.splits, fit))
