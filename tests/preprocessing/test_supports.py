@@ -119,7 +119,7 @@ def test_fits_and_errors_go_by_the_labels(quick):
     assert (quick(support={1: "positive"}).fit(frame).sample(200, random_state=0)[:, 0] > 0).all()
     frame.loc[3, 1] = np.nan
     with pytest.raises(ValueError, match="NaN in column named 1 "):
-        quick().fit(frame)
+        quick(flow="nsf_ar").fit(frame)
 
 
 def test_names_need_a_table_with_names(quick):
@@ -198,7 +198,7 @@ def test_what_other_families_cannot_do_names_one_that_can(support, what, quick):
     X = np.ones((50, 2))
     message = f"support declares that column 1 contains {what}.*, which needs flow='any_order'"
     with pytest.raises(ValueError, match=message):
-        quick(support=[None, support]).fit(X)
+        quick(flow="nsf_ar", support=[None, support]).fit(X)
 
 
 @pytest.mark.parametrize(
