@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 
+from skflow.data.support import Support
 from skflow.flows.any_order.any_order_spec import AnyOrderSpec
 from skflow.flows.distributions.distribution import Density
 from skflow.flows.families import ANY_ORDER
@@ -29,6 +30,7 @@ class PlainStateMixin(BaseEstimator):
             state = dict(state)
             state["_arrays"] = to_arrays(state.pop("flow_"))
             state["_spec"] = asdict(state["_spec"])
+            state["supports_"] = [asdict(support) for support in state["supports_"]]
             state["device_"] = str(state["device_"])
             state["_skflow_version"] = __version__
         return state
@@ -44,6 +46,7 @@ class PlainStateMixin(BaseEstimator):
         if arrays is not None:
             self._check_version(state.pop("_skflow_version"))
             state["device_"] = _device_or_cpu(state["device_"])
+            state["supports_"] = [Support(**fields) for fields in state["supports_"]]
             state["_spec"], flow = _rebuilt(state["_spec"], arrays)
             state["flow_"] = flow.to(state["device_"], scoring_dtype(state["device_"]))
         parameters = inspect.signature(type(self)).parameters.values()
