@@ -260,9 +260,9 @@ class FlowEstimator(
     def _is_for_any_order(self, supports: Sequence[Support]) -> bool:
         """Whether "auto" takes any_order for columns without holes.
 
-        A single target of whole numbers has exact probabilities in other families as well.
+        A single column of whole numbers has exact probabilities in other families as well.
         """
-        if self._task.context == "numbers" and len(supports) == 1:
+        if len(supports) == 1:
             return bool(supports[0].atoms or why_any_order(supports[0]))
         return any(support.is_discrete or support.states for support in supports)
 
