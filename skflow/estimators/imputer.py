@@ -5,7 +5,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
-from sklearn.impute import MissingIndicator
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import HasMethods, MissingValues
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
@@ -156,6 +155,8 @@ class NormalizingFlowImputer(OwnSettingsMixin, TransformerMixin, BaseEstimator):
         self.density_ = density
         self.indicator_ = None
         if self.add_indicator:
+            from sklearn.impute import MissingIndicator  # here, as it takes long to import
+
             self.indicator_ = MissingIndicator(error_on_new=False).fit(rows)
         return self
 

@@ -10,6 +10,7 @@ from skflow import (
     NormalizingFlowClassifier,
     NormalizingFlowDensity,
     NormalizingFlowRegressor,
+    Support,
 )
 from skflow.flows.families import FAMILIES
 
@@ -34,7 +35,7 @@ def exported(density, *inputs):
     [
         {},
         {"safety_net": False},
-        {"support": [(-5, 5), None]},
+        {"support": [Support(low=-5, high=5), None]},
         pytest.param({"support": ["circular", ("circular", 7)]}, marks=pytest.mark.slow),
     ],
     ids=str,

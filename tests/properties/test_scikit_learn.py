@@ -25,7 +25,7 @@ from skflow import (
 from skflow.flows.families import ANY_ORDER, FAMILIES
 
 DEFAULTS = {
-    "flow": "nsf_ar",
+    "flow": "auto",
     "n_transforms": "auto",
     "hidden_layer_sizes": "auto",
     "n_bins": 8,
