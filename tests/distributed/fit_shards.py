@@ -92,8 +92,8 @@ def main(folder, name, failure=None):
             X = X[:, :1]
         if failure == "few":
             X = X[np.arange(600) % 3]
-        if failure == "nan" and processes.rank == 1:
-            X[np.flatnonzero(in_shard)[7], 1] = np.nan
+        if failure == "inf" and processes.rank == 1:
+            X[np.flatnonzero(in_shard)[7], 1] = np.inf
         if failure == "silence" and processes.rank == 1:
             time.sleep(120)
         started = time.perf_counter()

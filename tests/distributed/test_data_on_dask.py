@@ -22,4 +22,4 @@ def test_missing_values_on_workers_are_reported_with_column_and_row(quick, moons
     with_nan = moons.copy()
     with_nan[123, 1] = np.nan
     with pytest.raises(ValueError, match=r"NaN in column 1 \(first in row 123"):
-        quick().fit(dask.array.from_array(with_nan, chunks=(70, 2)))
+        quick(flow="nsf_ar").fit(dask.array.from_array(with_nan, chunks=(70, 2)))

@@ -116,7 +116,7 @@ def test_all_processes_get_the_density_of_the_whole_table(name, shard, fit, tmp_
 @pytest.mark.parametrize(
     ("failure", "message"),
     [
-        ("nan", r"NaN in column 1 \(first in row 7;"),
+        ("inf", r"infinity in column 1 \(first in row 7;"),
         ("columns", r"same columns in all processes.*\[\(2,\), \(1,\)\]"),
         ("silence", "Process 0 of 2 has lost the others"),
         ("few", "3 rows are too few for 2 processes"),

@@ -64,7 +64,9 @@ class TwoPassTrainer:
         if not self._fit.stages.over:
             second = self._second_pass()
             self._trainer = second
-            self.history.n_epochs += second.run().n_epochs
+            # an epoch of the copies is as many of the rows, if it is not cut short
+            n_left = round((1 - _FIRST_PASS) * self._config.n_epochs)
+            self.history.n_epochs += min(n_left, _COPIES * second.run().n_epochs)
         return self.history
 
     def components(self) -> list[PartComponent]:
