@@ -51,12 +51,14 @@ class NormalizingFlowDensity(DensityMixin, FlowEstimator):
     flow_ : torch.nn.Module
         The fitted density in the units of X: ``flow_.log_prob(x)`` maps a float64 tensor of
         shape (n_samples, n_features) on `device_` to (n_samples,), and is differentiable in x.
-        Calling the module is equivalent to calling log_prob, as torch.export requires.
+        Calling the module is equivalent to calling log_prob, as torch.export requires;
+        densities of the family "any_order" cannot be exported.
     weights_ : dict
         Components of the mixture and their weights, estimated by out-of-fold likelihood. "flow"
         (the ensemble as a whole) is always present; components of the safety net are present if
         their weight is positive: "start" (the Student t of the initial fit), "wide t",
-        "gaussians" (a Gaussian mixture) and, for up to four columns, "kernels".
+        "gaussians" (a Gaussian mixture) and, for up to four columns, "kernels", which
+        ``flow="any_order"`` does without.
     {flow_attributes}
 
     See Also
