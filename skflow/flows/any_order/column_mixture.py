@@ -47,7 +47,8 @@ class ColumnMixture:
 
     def cdf(self, x: Tensor) -> Tensor:
         """P(X ≤ x) for values (..., n) in the user's units."""
-        return self._weighted(lambda part: part.cdf(x))
+        each = torch.stack([part.cdf(x) for part in self.parts])
+        return torch.einsum("p...n,pn->...n", each, self.log_weights.exp())
 
     def mean(self) -> Tensor:
         """E(X), (n,), in the user's units; far in the tails, less than all of them counts.
@@ -161,10 +162,3 @@ class ColumnMixture:
         """log-probability or log-density, (n,), of the cells that each part makes of values."""
         each = [part.log_prob(cells(part)) for part in self.parts]
         return torch.logsumexp(torch.stack(each) + self.log_weights, dim=0)
-
-    def _weighted(self, of_part: Callable[[ColumnConditional], Tensor]) -> Tensor:
-        weights = self.log_weights.exp()
-        total = weights.new_zeros(())
-        for weight, part in zip(weights, self.parts, strict=True):
-            total = total + weight * of_part(part)
-        return total
