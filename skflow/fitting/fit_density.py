@@ -15,6 +15,7 @@ from skflow.fitting.fit_plan import (
     StackedComponents,
     deal_splits,
     held_out_samples,
+    safety_net,
     train,
     weigh_components,
 )
@@ -113,7 +114,7 @@ def fit_density(
         if trainer is None and warm_start is not None:
             return None
         history = train(trainer, fit)
-        refit = partial(_safety_net, plan, data, config)
+        refit = partial(safety_net, plan, partial(untrained_components, data), config)
         stacked = weigh_components(trainer, plan, data, config, fit, refit)
         if supports.is_integer:
             input_transform = fit.processes.broadcast(
@@ -237,25 +238,6 @@ def _members(
         return warm_start.members(config.flow, len(plan.splits))
     initial_fits = [components["start"] for components in plan.untrained]
     return new_ensemble(initial_fits, plan.selected.initial_fit.shape.df, config, generator)
-
-
-def _safety_net(
-    plan: FitPlan[Component], data: WeightedDataset, config: FitConfig
-) -> dict[str, list[Component]]:
-    """The components without training, fitted to all samples except for Gaussian mixtures.
-
-    EM for a mixture may end in any local optimum: the mixtures that earned their weight are
-    kept, one for each split. In a robust task all components are: with the flow of their split,
-    they are a density that none of its held-out samples was used for.
-    """
-    if config.task.robust:
-        return {name: [each[name] for each in plan.untrained] for name in plan.untrained[0]}
-    without_mixture = replace(plan.selected, mixture=None)
-    on_all = untrained_components(data, without_mixture, config)
-    net = {name: [component] for name, component in on_all.items()}
-    if plan.selected.mixture is not None:
-        net["gaussians"] = [components["gaussians"] for components in plan.untrained]
-    return net
 
 
 def _mixture(stacked: StackedComponents[Component]) -> Mixture:

@@ -1,7 +1,7 @@
 """What every fit does, whatever its model: splits, training and the weights of components."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -119,6 +119,26 @@ def weigh_components(
             first=True,
         )
     return StackedComponents(components, weights, scores)
+
+
+def safety_net(
+    plan: FitPlan[C],
+    fit_all: Callable[[SelectedModels, FitConfig], dict[str, C]],
+    config: FitConfig,
+) -> dict[str, list[C]]:
+    """The components without training, fitted to all samples except for Gaussian mixtures.
+
+    EM for a mixture may end in any local optimum: the mixtures that earned their weight are
+    kept, one for each split. In a robust task all components are: with the flow of their split,
+    they are a density that none of its held-out samples was used for.
+    """
+    if config.task.robust:
+        return of_all_splits(plan.untrained)
+    on_all = fit_all(replace(plan.selected, mixture=None), config)
+    net = {name: [component] for name, component in on_all.items()}
+    if plan.selected.mixture is not None:
+        net["gaussians"] = [components["gaussians"] for components in plan.untrained]
+    return net
 
 
 def of_all_splits(untrained: list[dict[str, C]]) -> dict[str, list[C]]:

@@ -43,7 +43,7 @@ PLACES = {
     "building flows": (fit_density, "new_ensemble"),
     "training": (ensemble.EnsembleTrainer, "_save"),
     "weighing components": (fit_plan, "stack"),
-    "refitting components": (fit_density, "_safety_net"),
+    "refitting components": (fit_density, "safety_net"),
     "calibrating": (skflow.NormalizingFlowOutlierDetector, "_log_prob"),
 }
 OF_DENSITIES, OF_DETECTORS = ("selecting mixtures",), ("calibrating",)

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from skflow.fitting.any_order.net_member import NetMember
+from skflow.fitting.defaults import FitConfig
 from skflow.fitting.warm_start import check_same_flows
 from skflow.flows.any_order.any_order_density import AnyOrderDensity
 from skflow.flows.any_order.any_order_spec import AnyOrderSpec
 from skflow.flows.any_order.columns import Columns
 from skflow.flows.any_order.net_part import NetPart
 from skflow.flows.bijections import Bijection, Chain
-from skflow.flows.spec import FlowSpec
 
 
 @dataclass(frozen=True)
@@ -43,19 +43,17 @@ class EarlierAnyOrder:
         links = copy.deepcopy(self._parts[0].links).cpu().double()
         return list(links.bijections[:n])
 
-    def members(self, flow: FlowSpec, n_members: int) -> list[NetMember]:
+    def members(self, config: FitConfig, n_members: int) -> list[NetMember]:
         """Copies of the trained networks, ready to be trained further.
 
         Raises
         ------
         ValueError
-            If they are not `n_members` networks of the given specification.
+            If they are not `n_members` networks of the specification that is configured.
         """
-        check_same_flows(self.spec.flow, len(self._parts), flow, n_members)
-        return [
-            NetMember(copy.deepcopy(part).cpu().double().requires_grad_(True))
-            for part in self._parts
-        ]
+        check_same_flows(self.spec.flow, len(self._parts), config.flow, n_members)
+        parts = [copy.deepcopy(part).cpu().double() for part in self._parts]
+        return [NetMember(part.requires_grad_(True), config.training.noise) for part in parts]
 
     @property
     def _parts(self) -> list[NetPart]:

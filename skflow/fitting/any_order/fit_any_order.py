@@ -27,6 +27,7 @@ from skflow.fitting.fit_plan import (
     StackedComponents,
     deal_splits,
     held_out_samples,
+    safety_net,
     train,
     weigh_components,
 )
@@ -98,7 +99,7 @@ def fit_any_order(
         if trainer is None and earlier is not None:
             return None
         history = train(trainer, fit)
-        refit = partial(_safety_net, plan, samples, config)
+        refit = partial(safety_net, plan, partial(untrained_parts, samples), config)
         stacked = weigh_components(trainer, plan, samples, config, fit, refit)
         density = _assemble(stacked, samples, context_transform)
         return FitResult(
@@ -179,7 +180,7 @@ def _trainer(
     def build() -> EnsembleTrainer[PartComponent] | TwoPassTrainer:
         generator = Generator().manual_seed(plan.seed)
         if earlier is not None:
-            members = earlier.members(config.flow, len(plan.splits))
+            members = earlier.members(config, len(plan.splits))
         else:
             starts = [parts["start"] for parts in plan.untrained]
             members = [NetMember.new(s, samples.orders, config, generator) for s in starts]
@@ -201,19 +202,6 @@ def _images(members: list[NetMember], supports: Sequence[Support], x: Tensor) ->
     """What each member is trained on, of samples in the user's units."""
     data = WeightedDataset(torch.from_numpy(snapped(x.numpy(), supports)), torch.ones(len(x)))
     return [member.packed(data)[0].float() for member in members]
-
-
-def _safety_net(
-    plan: FitPlan[PartComponent], samples: AnyOrderSamples, config: FitConfig
-) -> dict[str, list[PartComponent]]:
-    """The parts without training, fitted to all samples except for Gaussian mixtures."""
-    if config.task.robust:
-        return {name: [each[name] for each in plan.untrained] for name in plan.untrained[0]}
-    on_all = untrained_parts(samples, replace(plan.selected, mixture=None), config)
-    net = {name: [component] for name, component in on_all.items()}
-    if plan.selected.mixture is not None:
-        net["gaussians"] = [parts["gaussians"] for parts in plan.untrained]
-    return net
 
 
 def _assemble(

@@ -48,7 +48,7 @@ class TwoPassTrainer:
         fit: FitContext,
     ):
         self._splits, self._samples, self._config = splits, samples, config
-        self._generator, self._fit = generator, fit
+        self._generator, self._fit, self._noise = generator, fit, members[0].noise
         first = _with_training(config, _FIRST_PASS, 1.0)
         self._trainer: EnsembleTrainer[PartComponent] = EnsembleTrainer(
             members, splits, samples, first, generator, fit
@@ -83,7 +83,7 @@ class TwoPassTrainer:
         )
         data = replace(data, x=completed, weights=data.weights / copies)
         samples = replace(self._samples, data=data, completed=data)
-        members = [NetMember(part) for part in parts if isinstance(part, NetPart)]
+        members = [NetMember(part, self._noise) for part in parts if isinstance(part, NetPart)]
         config = _with_training(self._config, 1 - _FIRST_PASS, _RATE)
         # an interrupted fit resumes in the first pass, and then comes here again
         fit = replace(self._fit, monitor=Monitor(self._fit.monitor.report))

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from skflow import NormalizingFlowDensity
-from skflow.fitting.any_order import two_pass_training
+from skflow.fitting.any_order import net_member, two_pass_training
+from skflow.flows.any_order.masked_likelihood import MaskedLikelihood
 from skflow.preprocessing.dataset import Split
 
 N = 1200
@@ -41,3 +42,18 @@ def test_the_second_pass_holds_out_the_copies_of_held_out_rows():
 def test_both_passes_share_the_steps():
     density = fitted(max_iter=10, batch_size=N)
     assert density.n_iter_ == 10
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_noise_is_added_in_both_passes_and_after_a_warm_start(monkeypatch):
+    seen = []
+
+    def recorded(*arguments):
+        seen.append(arguments[-1])
+        return MaskedLikelihood(*arguments)
+
+    monkeypatch.setattr(net_member, "MaskedLikelihood", recorded)
+    density = fitted(max_iter=2, noise=0.25, warm_start=True)
+    assert seen == [0.25, 0.25]
+    density.fit(np.column_stack([X0, SEEN]))
+    assert seen == [0.25] * 4
