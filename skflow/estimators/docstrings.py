@@ -16,8 +16,9 @@ flow : str or callable, default="auto"
     - "any_order" (Uria et al. 2014): the distribution of each column given any set of others,
       by one network, along several orders of the columns. It takes holes (NaN in X), atoms,
       categories and lattices;
-    - "auto": "any_order" where X has holes or columns have such supports, else "nsf_ar". For a
-      regressor, columns are the targets, and a single target of whole numbers takes "nsf_ar";
+    - "auto": "any_order" where X has holes, or columns have atoms, categories or lattices, else
+      "nsf_ar", which also takes a single column of whole numbers. For a regressor, columns are
+      the targets;
     - "planar" and "radial" (Rezende & Mohamed 2015): contractions and expansions along a
       direction, and around a point;
     - "nice" (Dinh et al. 2015): additive coupling layers, volume preserving except for one

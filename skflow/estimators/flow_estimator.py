@@ -1,6 +1,6 @@
 """What the estimators share: the road of a fit."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -27,6 +27,7 @@ from skflow.data.validation import (
 from skflow.data.weighted_rows import (
     repeat_counts,
 )
+from skflow.estimators.auto_flow import WithFlow, resolved_flow
 from skflow.estimators.callbacks import CallbackMixin
 from skflow.estimators.pickling import PlainStateMixin
 from skflow.estimators.progress_bar import ProgressBar
@@ -60,7 +61,7 @@ from skflow.fitting.warm_start import (
 from skflow.flows.any_order.any_order_density import AnyOrderDensity
 from skflow.flows.any_order.any_order_spec import AnyOrderSpec
 from skflow.flows.distributions.distribution import Density
-from skflow.flows.families import ANY_ORDER, DEFAULT_FAMILY, check_base
+from skflow.flows.families import ANY_ORDER, check_base
 from skflow.flows.spec import DensitySpec
 from skflow.preprocessing.column_warnings import warn_about_columns, warn_about_odd_values
 from skflow.preprocessing.dataset import WeightedDataset
@@ -71,7 +72,6 @@ from skflow.preprocessing.supports import (
     check_possible_without_atoms,
     resolve_supports,
     snapped,
-    why_any_order,
     without_atoms,
 )
 from skflow.runtime.device import keep_freed_memory, resolve_device
@@ -135,7 +135,7 @@ class FlowEstimator(
         streamed = streamed_dataset(table, rows, self.max_rows)
         n_fitted = rows.n_rows if streamed is None else rows.loaded.n_all
         size = size_of(rows.data, n_fitted / rows.n_rows, 0 if streamed is None else n_fitted)
-        config = feasible_config(_Resolved(self, rows.flow), size, self._task)
+        config = feasible_config(WithFlow(self, rows.flow), size, self._task)
         continued = earlier.warm_start is not None
         if stages.ending is None:
             fit.monitor.checkpoint.identify(
@@ -235,7 +235,7 @@ class FlowEstimator(
         loaded = replace(loaded, rows=snapped(loaded.rows, table.supports))
         distinct, n_rows = distinct_rows(loaded, fit, self._task)
         check_columns_observed(distinct.x.numpy(), table.names)
-        flow = self._resolved_flow(distinct, table.supports)
+        flow = resolved_flow(self.flow, distinct, table.supports)
         usual, odd_cells = self._without_odd_cells(distinct, table.supports, flow, fit)
         check_variance(usual.x.numpy(), table.names)
         if self._task.robust:  # p-values compare with rows as they were fitted
@@ -247,24 +247,6 @@ class FlowEstimator(
             rng = np.random.default_rng((fit.seed, 1))
             data, transform = fit_support_transform(usual, table.supports, rng, earlier)
         return PreparedRows(data, transform, n_rows, loaded, distinct, odd_cells, flow)
-
-    def _resolved_flow(
-        self, data: WeightedDataset, supports: Sequence[Support]
-    ) -> str | Callable[..., Any]:
-        """The family of a fit; "auto" depends on the columns."""
-        if self.flow != "auto":
-            return self.flow
-        has_holes = bool(data.x.isnan().any())
-        return ANY_ORDER if has_holes or self._is_for_any_order(supports) else DEFAULT_FAMILY
-
-    def _is_for_any_order(self, supports: Sequence[Support]) -> bool:
-        """Whether "auto" takes any_order for columns without holes.
-
-        A single column of whole numbers has exact probabilities in other families as well.
-        """
-        if len(supports) == 1:
-            return bool(supports[0].atoms or why_any_order(supports[0]))
-        return any(support.is_discrete or support.states for support in supports)
 
     def _warn_about_table(self, prepared: PreparedRows, table: DeclaredTable) -> None:
         """Warn about odd values, and about columns that no density describes well."""
@@ -413,16 +395,6 @@ class FlowEstimator(
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
-
-
-class _Resolved:
-    """The parameters of an estimator, with the family that "auto" stands for."""
-
-    def __init__(self, parameters: FlowEstimator, flow: str | Callable[..., Any]):
-        self._parameters, self.flow = parameters, flow
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._parameters, name)
 
 
 @dataclass(frozen=True)
